@@ -1,0 +1,22 @@
+//! The pure half of the media plane: bytes in, values out.
+//!
+//! Nothing here opens a socket, reads a clock or touches a file; nothing here is `unsafe`.
+#![forbid(unsafe_code)]
+
+// Wire formats and live statistics (used by the engine).
+pub mod ip;
+pub mod rtcp;
+pub mod rtp;
+pub mod seq;
+pub mod stats;
+
+// The capture log's format.
+pub mod pcapng;
+
+// From packets to audio (used by rendering and live readers).
+pub mod g711;
+pub mod timeline;
+
+// The concurrent map of active calls.
+pub mod fnv;
+pub mod sharded_map;

@@ -1,0 +1,3 @@
+pub mod block;
+pub mod read;
+pub mod write;

@@ -1,0 +1,20 @@
+//! The compiled module `siprecord.media._core`: conversions and calls, no logic.
+use pyo3::prelude::*;
+
+mod engine;
+mod error;
+mod reader;
+mod render;
+mod sender;
+mod sharded_map;
+
+#[pymodule(gil_used = false)]
+fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    engine::register(module)?;
+    reader::register(module)?;
+    render::register(module)?;
+    sender::register(module)?;
+    sharded_map::register(module)?;
+    Ok(())
+}

@@ -1,0 +1,1 @@
+"""Siprecord, a SIPREC session recording server."""
