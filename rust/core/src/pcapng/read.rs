@@ -12,22 +12,14 @@ mod upper_pdu;
 
 pub use upper_pdu::{parse_upper_pdu, Transport, UpperPdu};
 
-use options::interface_options;
+use super::block::{
+    BYTE_ORDER_MAGIC as MAGIC, CUSTOM, ENHANCED_PACKET, INTERFACE_DESCRIPTION as INTERFACE,
+    SECTION_HEADER as SECTION,
+};
+use options::{inbound, interface_options};
 
-/// The private enterprise number that marks our own events in custom blocks.
-pub const EVENT_PEN: u32 = 32473;
-/// SIP messages: LINKTYPE_WIRESHARK_UPPER_PDU.
-pub const LINKTYPE_UPPER_PDU: u16 = 252;
-/// RTP and RTCP: an IP packet without a link layer.
-pub const LINKTYPE_RAW: u16 = 101;
-
-const SECTION: u32 = 0x0A0D_0D0A;
-const INTERFACE: u32 = 1;
 const SIMPLE_PACKET: u32 = 3;
-const ENHANCED_PACKET: u32 = 6;
-const CUSTOM: u32 = 0x0BAD;
 const CUSTOM_NO_COPY: u32 = 0x4000_0BAD;
-const MAGIC: u32 = 0x1A2B_3C4D;
 /// No time stamp beyond the year 2096 is believed, so that sums of times never overflow.
 const LATEST_NS: i128 = 4_000_000_000_000_000_000;
 /// After damage only blocks up to this size are believed, which bounds what a search must hold.
@@ -92,6 +84,8 @@ pub struct Packet<'a> {
     /// Offset of `data` from the start of the block.
     pub data_at: usize,
     pub data: &'a [u8],
+    /// Whether it came in or went out, where the log says so.
+    pub inbound: Option<bool>,
 }
 
 /// One block, decoded as far as a reader of recordings cares.
@@ -266,6 +260,9 @@ impl Parser {
         let Some(data) = body[20..].get(..length) else {
             return Block::Other;
         };
+        let options = body[20..]
+            .get(length.next_multiple_of(4)..)
+            .unwrap_or_default();
         let ticks = (u64::from(word(4)) << 32) | u64::from(word(8));
         Block::Packet(Packet {
             interface: self.base + interface,
@@ -273,6 +270,7 @@ impl Parser {
             time_ns: clock.nanoseconds(ticks),
             data_at: 28,
             data,
+            inbound: inbound(options, self.big_endian),
         })
     }
 
@@ -292,6 +290,7 @@ impl Parser {
             time_ns: 0,
             data_at: 12,
             data,
+            inbound: None,
         })
     }
 }

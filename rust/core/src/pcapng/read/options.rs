@@ -2,10 +2,11 @@
 
 use super::{read_u16, read_u32};
 
+use crate::pcapng::block::option::{
+    INTERFACE_DESCRIPTION, INTERFACE_NAME, INTERFACE_RESOLUTION, PACKET_FLAGS,
+};
+
 const END: u16 = 0;
-const NAME: u16 = 2;
-const DESCRIPTION: u16 = 3;
-const RESOLUTION: u16 = 9;
 const TIME_OFFSET: u16 = 14;
 /// Without an option an interface counts microseconds.
 const MICROSECONDS: u8 = 6;
@@ -25,27 +26,43 @@ pub(super) fn interface_options(mut rest: &[u8], big_endian: bool) -> InterfaceO
         resolution: MICROSECONDS,
         offset: 0,
     };
-    while rest.len() >= 4 {
-        let (code, length) = (
-            read_u16(rest, 0, big_endian),
-            usize::from(read_u16(rest, 2, big_endian)),
-        );
-        let Some(value) = rest[4..].get(..length) else {
-            break;
-        };
-        match (code, length) {
-            (END, _) => break,
-            (NAME, _) => found.name = value,
-            (DESCRIPTION, _) => found.description = value,
-            (RESOLUTION, 1) => found.resolution = value[0],
+    while let Some((code, value)) = take_option(&mut rest, big_endian) {
+        match (code, value.len()) {
+            (INTERFACE_NAME, _) => found.name = value,
+            (INTERFACE_DESCRIPTION, _) => found.description = value,
+            (INTERFACE_RESOLUTION, 1) => found.resolution = value[0],
             (TIME_OFFSET, 8) => found.offset = seconds(value, big_endian),
             _ => {}
         }
-        rest = rest
-            .get(4 + length.next_multiple_of(4)..)
-            .unwrap_or_default();
     }
     found
+}
+
+/// The direction that a packet's flags give: the two lowest bits, 1 inbound, 2 outbound.
+pub(super) fn inbound(mut rest: &[u8], big_endian: bool) -> Option<bool> {
+    while let Some((code, value)) = take_option(&mut rest, big_endian) {
+        if code == PACKET_FLAGS && value.len() == 4 {
+            return match read_u32(value, 0, big_endian) & 3 {
+                1 => Some(true),
+                2 => Some(false),
+                _ => None,
+            };
+        }
+    }
+    None
+}
+
+fn take_option<'a>(rest: &mut &'a [u8], big_endian: bool) -> Option<(u16, &'a [u8])> {
+    if rest.len() < 4 {
+        return None;
+    }
+    let code = read_u16(rest, 0, big_endian);
+    let length = usize::from(read_u16(rest, 2, big_endian));
+    let value = rest[4..].get(..length)?;
+    *rest = rest
+        .get(4 + length.next_multiple_of(4)..)
+        .unwrap_or_default();
+    (code != END).then_some((code, value))
 }
 
 fn seconds(value: &[u8], big_endian: bool) -> i64 {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::pcapng::block::ENTERPRISE;
 
 fn block(kind: u32, body: &[u8]) -> Vec<u8> {
     let mut padded = body.to_vec();
@@ -37,7 +38,7 @@ fn packet(interface: u32, time_ns: u64, data: &[u8]) -> Vec<u8> {
 }
 
 fn event(text: &str) -> Vec<u8> {
-    let mut body = EVENT_PEN.to_le_bytes().to_vec();
+    let mut body = ENTERPRISE.to_le_bytes().to_vec();
     body.extend(text.as_bytes());
     block(CUSTOM, &body)
 }
@@ -228,4 +229,75 @@ fn sip_tags_give_addresses_and_payload() {
     for cut in 0..data.len() - 7 {
         assert_eq!(parse_upper_pdu(&data[..cut]), None);
     }
+}
+
+#[test]
+fn what_the_writer_writes_is_read_back() {
+    use crate::ip::Datagram;
+    use crate::pcapng::write;
+    let (source, destination) = (
+        "10.0.0.1:5060".parse().unwrap(),
+        "[2001:db8::2]:5061".parse().unwrap(),
+    );
+    let mut log = Vec::new();
+    write::section_header(
+        &mut log,
+        &write::Section {
+            application: "siprecord",
+            ..Default::default()
+        },
+    );
+    write::interface(&mut log, 252, "sip", "");
+    write::interface(&mut log, 101, "label 1", "{}");
+    let (transport, inbound) = (write::Transport::Tcp, false);
+    let message = write::SipMessage {
+        data: b"BYE",
+        source,
+        destination,
+        transport,
+        inbound,
+    };
+    write::sip(&mut log, 0, 12, &message);
+    write::datagram(
+        &mut log,
+        1,
+        13,
+        &Datagram {
+            source,
+            destination,
+            payload: b"rtp",
+            original: 3,
+        },
+    );
+    write::custom(&mut log, b"{\"a\":1}");
+    let mut parser = Parser::new(Limits::default());
+    let (mut at, mut seen) = (0, Vec::new());
+    while let Frame::Whole(length) = parser.frame(&log[at..]) {
+        if let Block::Packet(packet) = parser.decode(&log[at..at + length]) {
+            assert_eq!(
+                log[at + packet.data_at..][..packet.data.len()],
+                *packet.data
+            );
+            let text = match packet.linktype {
+                252 => parse_upper_pdu(packet.data).map(|found| found.data.to_vec()),
+                _ => crate::ip::parse(packet.data)
+                    .ok()
+                    .map(|found| found.payload.to_vec()),
+            };
+            seen.push((
+                packet.interface,
+                packet.time_ns,
+                packet.inbound,
+                text.unwrap(),
+            ));
+        }
+        at += length;
+    }
+    assert_eq!(
+        seen,
+        [
+            (0, 12, Some(false), b"BYE".to_vec()),
+            (1, 13, None, b"rtp".to_vec())
+        ]
+    );
 }

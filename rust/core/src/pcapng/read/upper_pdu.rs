@@ -2,14 +2,10 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-const END: u16 = 0;
-const IPV4_SOURCE: u16 = 20;
-const IPV4_DESTINATION: u16 = 21;
-const IPV6_SOURCE: u16 = 22;
-const IPV6_DESTINATION: u16 = 23;
-const PORT_TYPE: u16 = 24;
-const SOURCE_PORT: u16 = 25;
-const DESTINATION_PORT: u16 = 26;
+use crate::pcapng::block::tag::{
+    DESTINATION_PORT, END, IPV4_DESTINATION, IPV4_SOURCE, IPV6_DESTINATION, IPV6_SOURCE, PORT_TYPE,
+    SOURCE_PORT,
+};
 
 /// What carried the message, as far as the log says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
