@@ -64,7 +64,7 @@ class Connections:
         self._by_remote[(connection.flow.transport, connection.flow.remote)] = connection
 
     def remove(self, connection: StreamConnection) -> bool:
-        """Forget a connection that is closed, and give its place back; False when it was forgotten already."""
+        """Forget a connection that is closed, and give its place back; False when that was done."""
         if self._by_number.pop(connection.flow.connection, None) is None:
             return False
         key = (connection.flow.transport, connection.flow.remote)

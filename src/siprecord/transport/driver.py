@@ -1,7 +1,7 @@
 """The pump: bytes into the endpoint; bytes, events and the next deadline out of it.
 
 One driver serves all listeners. It owns the one `Endpoint` and the one timer, and everything in it runs on
-the loop's thread, never nested: what a call from within `handle` causes is drained after `handle` has returned.
+the loop's thread, never nested: what a call from within `handle` causes is drained after `handle` returned.
 """
 
 from __future__ import annotations
@@ -144,7 +144,7 @@ class Driver:
     # The pump itself
 
     def _drain(self) -> None:
-        """Deliver what the endpoint has to say until it is silent; a call from within leaves that to the outer one."""
+        """Deliver what the endpoint has to say, until it is silent; inner calls leave that to the outer."""
         if self._draining:
             return
         self._draining = True
@@ -197,7 +197,7 @@ class Driver:
             self._timer = self._loop.call_at(now + PAUSE_AFTER_FAILURE, self._expire)
 
     def _guarded(self, work: Callable[[], object], event: Event | None = None) -> bool:
-        """Do `work`; a bug in it is logged and ends what it was about, not the server. True: there is more."""
+        """Do `work`; a bug in it is logged and ends what it was about, not the server. True: go on."""
         try:
             return bool(work())
         except Exception as error:  # noqa: BLE001  (the one blind except of this driver)
