@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 from collections.abc import Callable
 from typing import Protocol
 
@@ -27,8 +26,8 @@ from siprecord.protocol.timers import Deadline as QueueEntry
 from siprecord.protocol.timers import DeadlineQueue
 from siprecord.transport.application import SipApplication
 from siprecord.transport.settings import TransportCounters
+from siprecord.transport.tally import Tally
 
-TOKEN_BYTES = 10
 PAUSE_AFTER_FAILURE = 0.5
 """A timer that fails must not fire again in the same turn of the loop, for ever."""
 
@@ -57,13 +56,13 @@ class _Deadline:
 class Driver:
     """Runs one endpoint for one application; it is the `EndpointControl` the application gets."""
 
-    def __init__(self, application: SipApplication, counters: TransportCounters) -> None:
+    def __init__(self, application: SipApplication, endpoint: Endpoint, counters: TransportCounters) -> None:
         self.counters = counters
+        self.received = Tally()
+        self.sent = Tally()
         self._application = application
         self._loop = asyncio.get_running_loop()
-        settings = application.settings()
-        self.limits = settings.limits
-        self._endpoint = Endpoint(settings, lambda: secrets.token_hex(TOKEN_BYTES))
+        self._endpoint = endpoint
         self._deadlines: DeadlineQueue[Callback] = DeadlineQueue()
         self._timer: asyncio.TimerHandle | None = None
         self._sender: Sender | None = None
@@ -89,6 +88,7 @@ class Driver:
 
     def receive(self, data: bytes, flow: Flow) -> None:
         """One whole message has arrived."""
+        self.received.add(data)
         self._guarded(lambda: self._endpoint.receive(data, flow, self.now()))
         self._drain()
 
@@ -165,6 +165,7 @@ class Driver:
 
     def _transmit(self, transmit: Transmit) -> None:
         if self._sender is not None:
+            self.sent.add(transmit.data)
             self._sender.send(transmit)
         self._guarded(lambda: self._application.transmitted(transmit, self.now()))
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import ssl
 from collections.abc import Awaitable, Callable
 
+from siprecord.protocol import Endpoint
 from siprecord.transport.application import SipApplication
 from siprecord.transport.driver import Driver
 from siprecord.transport.exchange import Exchange
@@ -18,7 +20,11 @@ from siprecord.transport.settings import (
     TransportSettings,
 )
 from siprecord.transport.sockets import bind
+from siprecord.transport.tally import Tally
 from siprecord.transport.udp import UdpListener
+
+TOKEN_BYTES = 10
+"""80 bits for tags, branches and Call-IDs: nobody guesses one (RFC 3261 section 19.3 asks for 32)."""
 
 Opener = Callable[[Exchange], Awaitable[Listener]]
 
@@ -58,6 +64,16 @@ class CustomSIPServer:
     def connections(self) -> list[ConnectionInfo]:
         """The TCP and TLS connections there are."""
         return [] if self._exchange is None else self._exchange.connections.infos()
+
+    @property
+    def messages_received(self) -> Tally:
+        """SIP messages received, by kind."""
+        return Tally() if self._driver is None else self._driver.received
+
+    @property
+    def messages_sent(self) -> Tally:
+        """SIP messages sent, by kind."""
+        return Tally() if self._driver is None else self._driver.sent
 
     @property
     def endpoint_counters(self) -> dict[str, int]:
@@ -128,8 +144,9 @@ class CustomSIPServer:
         await listener.close()
 
     async def _start(self) -> None:
-        driver = Driver(self._application, self.counters)
-        self._exchange = Exchange(self._settings, driver.limits, driver, self._client_tls)
+        settings = self._application.settings()
+        driver = Driver(self._application, Endpoint(settings, _token), self.counters)
+        self._exchange = Exchange(self._settings, settings.limits, driver, self._client_tls)
         driver.attach(self._exchange)
         self._driver = driver
         await self._application.start(driver)
@@ -142,3 +159,7 @@ class CustomSIPServer:
             assert self._driver is not None
             await self._exchange.close()
             self._driver.stop()
+
+
+def _token() -> str:
+    return secrets.token_hex(TOKEN_BYTES)
