@@ -1,1 +1,50 @@
-"""Siprecord, a SIPREC session recording server."""
+"""Siprecord, a SIPREC session recording server.
+
+The public names load on first use, so that `import siprecord` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from siprecord.media import ShardedMap
+    from siprecord.server.config import Config, MediaConfig
+    from siprecord.server.handler import Handler
+    from siprecord.transport import CustomSIPServer
+
+__version__: str
+
+__all__ = ["Config", "CustomSIPServer", "Handler", "MediaConfig", "ShardedMap", "__version__"]
+
+_HOMES = {
+    "Config": "siprecord.server.config",
+    "CustomSIPServer": "siprecord.transport",
+    "Handler": "siprecord.server.handler",
+    "MediaConfig": "siprecord.server.config",
+    "ShardedMap": "siprecord.media",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return _version()
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def _version() -> str:
+    """The version of the installed package; of the compiled core in a source tree that isn't installed."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("siprecord")
+    except PackageNotFoundError:
+        core: str = import_module("siprecord.media._core").__version__
+        return core

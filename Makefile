@@ -1,0 +1,54 @@
+# `make help` lists what there is. Each target installs what it needs first.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUST := $(shell find rust -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo.lock
+CORE := $(VENV)/.core
+DEPS := $(VENV)/.deps
+
+.PHONY: help build demo test lint bench fuzz packages clean
+
+help:  ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+build: $(CORE)  ## Make .venv with the command `siprecord` in it
+	@echo "== ready: $(BIN)/siprecord --help"
+
+demo: build packages  ## Start a server, record a real two-party SIPREC call, check the audio that came back
+	@$(BIN)/python scripts/demo.py
+
+test: build packages lint  ## Everything that must hold: lint, types, layers, Rust tests, Python tests
+	@echo "== Rust tests"
+	@cargo test --quiet --workspace --exclude siprecord-python
+	@echo "== Python tests"
+	@$(BIN)/python -m pytest -q $(ARGS)
+
+lint: $(CORE)  ## Format, lint, types and import rules, both languages
+	@echo "== ruff, mypy, import-linter"
+	@$(BIN)/ruff format --check --quiet src tests scripts benchmarks examples
+	@$(BIN)/ruff check --quiet src tests scripts benchmarks examples
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/lint-imports --no-cache >/dev/null || $(BIN)/lint-imports --no-cache
+	@echo "== rustfmt, clippy"
+	@cargo fmt --all --check
+	@PYO3_PYTHON=$(CURDIR)/$(BIN)/python cargo clippy --quiet --workspace --all-targets -- -D warnings
+
+bench: build packages  ## Run the benchmarks (ONLY=name for one), print a table, write benchmarks/latest.json
+	@$(BIN)/python benchmarks/run.py $(if $(ONLY),--only $(ONLY))
+
+packages:  ## Install the Debian packages that the demo and the tests use
+	@scripts/packages.sh
+
+clean:  ## Remove what the build made
+	rm -rf $(VENV) target .build
+
+$(DEPS): requirements.lock
+	@scripts/venv.sh "$(PYTHON)" "$(VENV)"
+	@touch $@
+
+$(CORE): $(DEPS) $(RUST) pyproject.toml
+	@echo "== building the Rust core (a minute or two the first time)"
+	@env -u CONDA_PREFIX VIRTUAL_ENV="$(CURDIR)/$(VENV)" PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/maturin develop --release --quiet \
+	    || { echo "the Rust core did not build; the reason stands above" >&2; exit 1; }
+	@touch $@

@@ -1,0 +1,53 @@
+"""`make bench`: run every benchmark, print a table, write benchmarks/latest.json."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks.result import Result, keep, show
+
+MODULES = {
+    "sip": ("sip_parse_us", "sip_answer_us", "sip_call_cpu_ms"),
+    "sharded_map": ("sharded_map_ratio_1", "sharded_map_ratio_2", "sharded_map_ratio"),
+    "render": ("render_realtime_factor",),
+    "ingest": ("ingest_floor_ratio", "ingest_us_per_packet"),
+    "load": ("calls_500_packets_lost", "memory_per_call_kib", "sip_setup_p99_ms"),
+}
+"""Each module of this folder with a `run()`, and the figures it makes."""
+
+
+def main() -> int:
+    options = arguments()
+    results: list[Result] = []
+    for module in chosen(options.only):
+        print(f"== {module}", flush=True)
+        results.extend(importlib.import_module(f"benchmarks.{module}").run())
+    show(results)
+    keep(results)
+    missed = [result.name for result in results if result.meets is False]
+    print(f"{len(results)} figures, {len(missed)} short of their target{': ' if missed else ''}{', '.join(missed)}")
+    return 0
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", help="the name of one figure, or of one module")
+    return parser.parse_args()
+
+
+def chosen(only: str | None) -> Iterator[str]:
+    found = [name for name, figures in MODULES.items() if only in (None, name, *figures)]
+    if not found:
+        names = ", ".join(figure for figures in MODULES.values() for figure in figures)
+        sys.exit(f"there is no benchmark {only!r}; there are: {names}")
+    yield from found
+
+
+if __name__ == "__main__":
+    sys.exit(main())

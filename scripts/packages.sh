@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Installs the Debian packages that the demo and the tests use, when they are missing.
+set -euo pipefail
+
+declare -A needed=([sipp]=sip-tester [tshark]=tshark [espeak-ng]=espeak-ng)
+missing=()
+for command in "${!needed[@]}"; do
+    command -v "$command" >/dev/null || missing+=("${needed[$command]}")
+done
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+echo "== installing Debian packages: ${missing[*]}"
+if ! command -v apt-get >/dev/null; then
+    echo "these programs are needed and apt-get is not there to install them: ${missing[*]}" >&2
+    exit 1
+fi
+sudo=()
+[ "$(id -u)" -eq 0 ] || sudo=(sudo)
+"${sudo[@]}" apt-get update -qq
+DEBIAN_FRONTEND=noninteractive "${sudo[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null

@@ -1,0 +1,273 @@
+"""Everything that can be set, with its default and its bounds.
+
+Plain values: building a `Config` reads no file and no environment, so the library behaves the same
+wherever it is embedded. `config_file.load_config` is what the command uses.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+"""0 lets the system choose; what it chose is shown when the server listens."""
+Positive = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Host = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[^\s]+$")]
+
+MAX_SHARDS = 65536
+
+
+class Section(BaseModel):
+    """Base of all sections: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+
+class SipConfig(Section):
+    """Where SIP is spoken, and within which bounds."""
+
+    host: Host = Field(
+        default="0.0.0.0",
+        description="Address to listen on; 0.0.0.0 is every IPv4 address, :: every IPv6 one.",
+    )
+    port: Port = Field(default=5060, description="Port for UDP and TCP.")
+    udp: bool = Field(default=True, description="Listen on UDP.")
+    tcp: bool = Field(default=True, description="Listen on TCP.")
+    tls_port: Port = Field(default=5061, description="Port for TLS; used when tls.certificate is set.")
+    advertised_host: Host | None = Field(
+        default=None,
+        description="Where peers reach us, when it is not the address we listen on (NAT, floating address).",
+    )
+    user_agent: str = Field(
+        default="",
+        max_length=200,
+        description="What we call ourselves in SIP; empty means siprecord/VERSION.",
+    )
+    t1_ms: int = Field(
+        default=500,
+        ge=50,
+        le=5000,
+        description="SIP timer T1, the round-trip estimate (RFC 3261 section 17).",
+    )
+    t2_ms: int = Field(
+        default=4000, ge=500, le=30000, description="SIP timer T2, the longest retransmission interval."
+    )
+    t4_ms: int = Field(
+        default=5000, ge=500, le=60000, description="SIP timer T4, how long a message stays in the network."
+    )
+    session_expires_s: int = Field(
+        default=1800,
+        ge=90,
+        le=86400,
+        description="Session interval we ask for when the peer names none (RFC 4028).",
+    )
+    min_session_expires_s: int = Field(
+        default=90, ge=90, le=86400, description="Shortest session interval we accept (RFC 4028)."
+    )
+    max_message_bytes: int = Field(default=2 * 1024 * 1024, ge=4096, description="Largest SIP message read.")
+    max_transactions: Positive = Field(
+        default=20_000, description="SIP transactions alive at a time; more are refused by 503."
+    )
+    max_connections: Positive = Field(default=4096, description="TCP and TLS connections open at a time.")
+    max_connections_per_source: Positive = Field(
+        default=1024, description="TCP and TLS connections open from one address."
+    )
+    idle_timeout_s: Seconds = Field(
+        default=3600, description="A TCP or TLS connection without traffic is closed after this; 0 never."
+    )
+    message_timeout_s: Seconds = Field(
+        default=20, description="A message begun on a TCP or TLS connection must be complete after this."
+    )
+
+
+class TlsConfig(Section):
+    """SIP over TLS; on as soon as `certificate` is set."""
+
+    certificate: Path | None = Field(
+        default=None, description="Certificate chain, PEM. Setting it turns TLS on."
+    )
+    key: Path | None = Field(
+        default=None, description="Private key, PEM; not needed when the certificate file holds it."
+    )
+    key_password: SecretStr | None = Field(default=None, description="Password of the private key.")
+    client_ca: Path | None = Field(
+        default=None, description="Authorities whose client certificates we trust, PEM."
+    )
+    require_client_certificate: bool = Field(
+        default=False, description="Refuse clients without a certificate from client_ca."
+    )
+    minimum_version: Literal["1.2", "1.3"] = Field(default="1.2", description="Oldest TLS version spoken.")
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.require_client_certificate and self.client_ca is None:
+            raise ValueError(
+                "require_client_certificate needs client_ca: without it no certificate can be checked"
+            )
+        if self.key is not None and self.certificate is None:
+            raise ValueError("key is set, but certificate is not")
+        return self
+
+
+class MediaConfig(Section):
+    """Where RTP is received, and how it goes to disk."""
+
+    bind_address: Host = Field(default="0.0.0.0", description="Address RTP and RTCP are received on.")
+    advertised_address: str | None = Field(
+        default=None,
+        description="Address in our SDP, when it is not the one the call came in on (NAT, floating address).",
+    )
+    port_min: int = Field(
+        default=20000, ge=1024, le=65534, description="First port for RTP (even) and RTCP (the next one)."
+    )
+    port_max: int = Field(default=59999, ge=1025, le=65535, description="Last port for RTP and RTCP.")
+    drain_interval_ms: int = Field(
+        default=100, ge=10, le=1000, description="How often the sockets are emptied into the capture log."
+    )
+    threads: int = Field(
+        default=0, ge=0, le=256, description="Engine threads; 0 chooses by the number of cores."
+    )
+    receive_buffer: int = Field(
+        default=256 * 1024, ge=16 * 1024, description="Kernel buffer of each RTP socket, in bytes."
+    )
+    max_pending_bytes: int = Field(
+        default=4 * 1024 * 1024,
+        ge=64 * 1024,
+        description="What one recording may hold in memory while the disk refuses writes.",
+    )
+
+    @field_validator("bind_address", "advertised_address")
+    @classmethod
+    def _numeric(cls, value: str | None) -> str | None:
+        """SDP and RTP sockets need an address, not a name that may change its mind."""
+        if value is not None:
+            try:
+                IPv6Address(value) if ":" in value else IPv4Address(value)
+            except ValueError:
+                raise ValueError(f"{value!r} is not an IPv4 or IPv6 address") from None
+        return value
+
+    @model_validator(mode="after")
+    def _room(self) -> Self:
+        if self.port_max <= self.port_min:
+            raise ValueError(f"port_max ({self.port_max}) must be above port_min ({self.port_min})")
+        return self
+
+
+class RecordingConfig(Section):
+    """What is recorded, and when a recording ends by itself."""
+
+    max_streams: int = Field(
+        default=64,
+        ge=1,
+        le=512,
+        description="Streams recorded in one call; further m-lines are refused one by one.",
+    )
+    non_siprec: Literal["accept", "refuse"] = Field(
+        default="accept",
+        description="What becomes of a plain call without SIPREC metadata: recorded too, or refused.",
+    )
+    media_timeout_s: Seconds = Field(
+        default=60, description="A call whose streams all stay silent this long is reported; 0 never."
+    )
+    end_on_media_timeout: bool = Field(
+        default=False, description="Hang up such a call, instead of only reporting it."
+    )
+    drain_grace_s: Seconds = Field(
+        default=300, description="At SIGTERM, how long running calls may go on before they are ended."
+    )
+    shutdown_grace_s: Seconds = Field(
+        default=10, description="How long the last writes and BYEs may take at the end."
+    )
+    retry_after_s: int = Field(
+        default=30, ge=0, le=3600, description="Retry-After in the 503 of a draining server; 0 sends none."
+    )
+    min_free_bytes: int = Field(
+        default=256 * 1024 * 1024,
+        ge=0,
+        description="Below this much free disk new calls are refused; running ones go on.",
+    )
+    keep_capture: bool = Field(default=True, description="Keep capture.pcapng beside the audio.")
+
+
+class HttpConfig(Section):
+    """Health, metrics and the HTTP API."""
+
+    enabled: bool = Field(default=True, description="Serve HTTP at all.")
+    host: Host = Field(
+        default="127.0.0.1", description="Address to listen on; there is no log-in yet, so keep it local."
+    )
+    port: Port = Field(default=8080, description="Port.")
+
+
+class RenderConfig(Section):
+    """Turning capture logs into audio files, after the call."""
+
+    enabled: bool = Field(
+        default=True, description="Render when a call ends; without it only capture logs are kept."
+    )
+    workers: int = Field(default=1, ge=1, le=64, description="Render processes at a time.")
+
+
+class LogConfig(Section):
+    """What is written to standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least weight that is written."
+    )
+    format: Literal["auto", "text", "json"] = Field(
+        default="auto", description="auto is text on a terminal and JSON otherwise."
+    )
+
+    @field_validator("level", "format", mode="before")
+    @classmethod
+    def _any_case(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
+
+
+class Config(Section):
+    """The whole configuration. Every field has a default that records calls on this machine."""
+
+    data_dir: Path = Field(
+        default=Path("siprecord-data"), description="Where recordings are kept; made when it is missing."
+    )
+    node: str = Field(
+        default="",
+        max_length=100,
+        description="Name of this server in recordings; empty means the host name.",
+    )
+    max_concurrent_calls: Positive = Field(
+        default=5000, description="Calls recorded at a time; more are refused by 503."
+    )
+    shard_count: int = Field(default=32, description="Shards of the session map; a power of two.")
+    sip: SipConfig = Field(default_factory=SipConfig, description="SIP.")
+    tls: TlsConfig = Field(default_factory=TlsConfig, description="SIP over TLS.")
+    media: MediaConfig = Field(default_factory=MediaConfig, description="RTP.")
+    recording: RecordingConfig = Field(default_factory=RecordingConfig, description="Recordings.")
+    http: HttpConfig = Field(default_factory=HttpConfig, description="HTTP.")
+    render: RenderConfig = Field(default_factory=RenderConfig, description="Audio files.")
+    log: LogConfig = Field(default_factory=LogConfig, description="Logs.")
+
+    @field_validator("shard_count")
+    @classmethod
+    def _power_of_two(cls, value: int) -> int:
+        if not 1 <= value <= MAX_SHARDS or value & (value - 1):
+            below = 1 << max(0, min(value, MAX_SHARDS).bit_length() - 1)
+            raise ValueError(
+                f"{value} is not a power of two from 1 to {MAX_SHARDS}; the nearest one below is {below}"
+            )
+        return value
+
+    @property
+    def spool_dir(self) -> Path:
+        """Where open capture logs are."""
+        return self.data_dir / "spool"
+
+    @property
+    def recordings_dir(self) -> Path:
+        """Where finished recordings are."""
+        return self.data_dir / "recordings"

@@ -1,0 +1,113 @@
+"""A real `siprecord serve` in its own process, on free ports, with its own data directory."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+START_SECONDS = 30
+
+
+def free_port(kind: int = socket.SOCK_STREAM) -> int:
+    """A port that was free a moment ago, for TCP and UDP both."""
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class RunningServer:
+    """`siprecord serve`, started by `start()` and ended by `stop()`."""
+
+    directory: Path
+    settings: dict[str, str] = field(default_factory=dict)
+    sip_port: int = field(default_factory=free_port)
+    http_port: int = field(default_factory=free_port)
+    media_ports: tuple[int, int] = (20000, 29998)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def data(self) -> Path:
+        return self.directory / "data"
+
+    @property
+    def log(self) -> Path:
+        return self.directory / "server.log"
+
+    def environment(self) -> dict[str, str]:
+        own = {
+            "SIPRECORD_DATA_DIR": str(self.data),
+            "SIPRECORD_SIP__HOST": "127.0.0.1",
+            "SIPRECORD_SIP__PORT": str(self.sip_port),
+            "SIPRECORD_HTTP__PORT": str(self.http_port),
+            "SIPRECORD_MEDIA__BIND_ADDRESS": "127.0.0.1",
+            "SIPRECORD_MEDIA__PORT_MIN": str(self.media_ports[0]),
+            "SIPRECORD_MEDIA__PORT_MAX": str(self.media_ports[1]),
+        }
+        return {**os.environ, **own, **self.settings}
+
+    def start(self) -> RunningServer:
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "siprecord", "serve"], env=self.environment(), stdout=log, stderr=log
+            )
+        self.wait_ready()
+        return self
+
+    def wait_ready(self) -> None:
+        end = time.monotonic() + START_SECONDS
+        while time.monotonic() < end:
+            assert self.process is not None
+            assert self.process.poll() is None, f"the server ended at start:\n{self.log.read_text()}"
+            try:
+                self.get("/health/ready")
+            except (urllib.error.URLError, ConnectionError):
+                time.sleep(0.05)
+            else:
+                return
+        raise AssertionError(f"the server was not ready in {START_SECONDS} s:\n{self.log.read_text()}")
+
+    def get(self, path: str) -> Any:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.http_port}{path}", timeout=5) as answer:
+            text = answer.read().decode()
+        return json.loads(text) if "json" in answer.headers["Content-Type"] else text
+
+    def stop(self, number: int = signal.SIGTERM, seconds: float = 30) -> int:
+        if self.process is None:
+            return 0
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        code = self.process.wait(timeout=seconds)
+        return code
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
+    def resident_kib(self) -> int:
+        """Resident memory of the server's process."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1])
+
+    def recordings(self) -> list[Path]:
+        """Folders of finished recordings, oldest first."""
+        return sorted(path.parent for path in self.data.glob("recordings/*/*/*/*/metadata.json"))
+
+    def wait_recordings(self, count: int, seconds: float = 60) -> list[Path]:
+        """The folders of `count` rendered recordings, once they are there."""
+        end = time.monotonic() + seconds
+        while len(found := self.recordings()) < count:
+            assert time.monotonic() < end, f"{len(found)} of {count} recordings: {self.log}"
+            time.sleep(0.05)
+        return found

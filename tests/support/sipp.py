@@ -1,0 +1,53 @@
+"""Runs SIPp with the scenarios of tests/interop/scenarios."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+SCENARIOS = Path(__file__).parents[1] / "interop" / "scenarios"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SippRun:
+    """One run of SIPp: which scenario, against which port, how many calls."""
+
+    scenario: str
+    port: int
+    directory: Path
+    fields: dict[str, str]
+    transport: str = "u1"
+    calls: int = 1
+    rate: int = 10
+    address: str = "127.0.0.1"
+    options: tuple[str, ...] = ()
+    seconds: int = 60
+
+
+def start(run: SippRun) -> subprocess.Popen[bytes]:
+    """Start SIPp; its own log files go to `run.directory`."""
+    text = (SCENARIOS / f"{run.scenario}.xml").read_text()
+    for name, value in run.fields.items():
+        text = text.replace(f"@{name}@", value)
+    scenario = run.directory / f"{run.scenario}.xml"
+    scenario.write_text(text)
+    command = [
+        "sipp", f"{run.address}:{run.port}", "-sf", str(scenario), "-t", run.transport,
+        "-i", run.address, "-mi", run.address, "-m", str(run.calls), "-l", str(run.calls),
+        "-r", str(run.rate), "-nostdin", "-timeout", str(run.seconds), "-timeout_error",
+        "-trace_err", *run.options,
+    ]  # fmt: skip
+    return subprocess.Popen(command, cwd=run.directory, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+
+def finish(process: subprocess.Popen[bytes], run: SippRun) -> None:
+    """Wait for SIPp and fail with what it wrote when a call failed."""
+    _, stderr = process.communicate(timeout=run.seconds + 10)
+    errors = "".join(path.read_text(errors="replace") for path in run.directory.glob("*_errors.log"))
+    assert process.returncode == 0, f"SIPp: {process.returncode}\n{stderr.decode()}\n{errors[:4000]}"
+
+
+def play(run: SippRun) -> None:
+    """Run SIPp to its end."""
+    finish(start(run), run)
