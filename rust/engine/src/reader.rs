@@ -98,7 +98,7 @@ impl LogReader {
         self.damaged
     }
 
-    /// How much of the file has been read as whole blocks.
+    /// How far the file has been read: whole blocks and stepped-over damage.
     pub fn position(&self) -> u64 {
         self.position
     }

@@ -43,7 +43,7 @@ impl ItemBatches {
         Ok(list)
     }
 
-    /// Whole blocks read, bytes left over, bytes stepped over.
+    /// How far the file has been read, bytes left over, bytes stepped over.
     fn position(&self) -> (u64, u64, u64) {
         (
             self.0.log.position(),
