@@ -16,6 +16,7 @@
 
 mod cover;
 mod gaps;
+pub mod live;
 mod segment;
 mod sequence;
 

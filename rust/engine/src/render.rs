@@ -46,7 +46,7 @@ impl Codec {
         }
     }
 
-    fn role(self) -> Role {
+    pub fn role(self) -> Role {
         match self {
             Codec::G711(_) => Role::Audio,
             Codec::Signal => Role::Signal,
