@@ -55,8 +55,8 @@ class LogFollower:
     def poll(self, *, flush: bool = False, audio: bool = True) -> LiveBatch:
         """What has come since the last poll, at most about 4 MB of log.
 
-        `flush` gives up waiting for missing packets: for the last poll of a finished log. Without `audio` what
-        has come is dropped, so that a follower may skip to the present.
+        `flush` gives up waiting for missing packets: for the last poll of a finished log. Without `audio`
+        what has come is dropped, so that a follower may skip to the present.
         """
         try:
             raw, more = self._core.read(_ROUND_BYTES)
