@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from siprecord.errors import ConfigError
-from siprecord.server.lifecycle import LOCK_NAME, DataDirLock, StopRequests, loop_factory, run, wait_idle
+from siprecord.server.lifecycle import LOCK_NAME, DataDirLock, StopRequests, loop_factory, run
 
 
 def test_a_data_directory_has_one_server(tmp_path: Path) -> None:
@@ -42,26 +42,6 @@ async def test_the_first_signal_drains_and_the_second_ends() -> None:
         os.kill(os.getpid(), signal.SIGINT)
         await asyncio.wait_for(requests.now.wait(), 5)
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-
-
-async def test_draining_ends_with_the_last_call() -> None:
-    left = [3]
-
-    def calls() -> int:
-        left[0] -= 1
-        return max(0, left[0])
-
-    assert await wait_idle(calls, 60, asyncio.Event())
-
-
-async def test_draining_ends_with_the_grace_time() -> None:
-    assert not await wait_idle(lambda: 1, 0, asyncio.Event())
-
-
-async def test_draining_ends_when_it_is_to_be_at_once() -> None:
-    at_once = asyncio.Event()
-    at_once.set()
-    assert not await wait_idle(lambda: 1, 60, at_once)
 
 
 def test_the_loop_is_uvloop_on_linux() -> None:

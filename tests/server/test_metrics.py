@@ -9,6 +9,8 @@ from siprecord.server.publisher import (
     MetadataReceived,
     RecordingFinished,
     RecordingStarted,
+    StreamClosed,
+    StreamOpened,
     TroubleNoted,
 )
 from siprecord.transport import TransportCounters
@@ -23,6 +25,19 @@ def finished(outcome: str, packets: int = 10, lost: int = 1) -> RecordingFinishe
     )
 
 
+def opened(recording_id: str, mline: int) -> StreamOpened:
+    return StreamOpened(
+        recording_id=recording_id,
+        call_id="secret-call",
+        name=str(mline),
+        label=None,
+        mline=mline,
+        kind="audio",
+        rtp_port=20000,
+        log_interface=1,
+    )
+
+
 def filled() -> Statistics:
     statistics = Statistics()
     statistics.take(
@@ -30,6 +45,10 @@ def filled() -> Statistics:
             **ABOUT, from_uri="sip:a", to_uri="sip:b", source="10.0.0.1:5060", transport="udp", started=NOW
         )
     )
+    for recording, streams in (("r1", 2), ("r2", 2)):
+        for mline in range(streams):
+            statistics.take(opened(recording, mline))
+    statistics.take(StreamClosed(recording_id="r2", call_id="c2", name="1"))
     for outcome in ("complete", "complete", "interrupted"):
         statistics.take(finished(outcome))
     statistics.take(CallRefused(call_id="secret-call", source="10.0.0.1:5060", status=503, reason="full"))
@@ -47,7 +66,8 @@ def test_figures_of_calls_media_and_signalling() -> None:
     lines = page(
         Snapshot(
             statistics=filled(),
-            media=MediaFigures(calls=2, streams=4, packets=100, lost=5, bytes=17200, dropped=3),
+            calls=2,
+            media=MediaFigures(packets=100, bytes=17200, dropped=3, late_ticks=4),
             transport=TransportCounters(framing_errors=7),
             endpoint={"malformed": 9},
             messages={("received", "request", "INVITE"): 3, ("sent", "response", "200"): 2},
@@ -63,9 +83,12 @@ def test_figures_of_calls_media_and_signalling() -> None:
         'siprecord_recordings_total{outcome="complete"} 2.0',
         'siprecord_recordings_total{outcome="interrupted"} 1.0',
         'siprecord_calls_refused_total{status="503"} 1.0',
-        "siprecord_streams 4.0",
-        "siprecord_rtp_packets_total 130.0",
-        "siprecord_rtp_packets_lost_total 8.0",
+        "siprecord_streams 1.0",
+        "siprecord_media_packets_total 100.0",
+        "siprecord_media_bytes_total 17200.0",
+        "siprecord_media_packets_dropped_total 3.0",
+        "siprecord_media_late_ticks_total 4.0",
+        "siprecord_rtp_packets_lost_total 3.0",
         'siprecord_sip_messages_total{direction="received",kind="request",name="INVITE"} 3.0',
         'siprecord_sip_messages_total{direction="sent",kind="response",name="200"} 2.0',
         'siprecord_sip_endpoint_total{event="malformed"} 9.0',

@@ -18,7 +18,6 @@ from siprecord.errors import ConfigError
 T = TypeVar("T")
 LOCK_NAME = "siprecord.lock"
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
-LOOK_EVERY = 0.1
 
 
 class DataDirLock:
@@ -84,18 +83,6 @@ class StopRequests:
         finally:
             for number in taken:
                 loop.remove_signal_handler(number)
-
-
-async def wait_idle(calls: Callable[[], int], grace: float, at_once: asyncio.Event) -> bool:
-    """Wait until there are no calls, the grace time has passed, or it has to be at once. True: no calls."""
-    try:
-        async with asyncio.timeout(grace):
-            while calls() and not at_once.is_set():
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(at_once.wait(), LOOK_EVERY)
-    except TimeoutError:
-        pass
-    return not calls()
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:

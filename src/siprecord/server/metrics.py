@@ -16,6 +16,8 @@ from siprecord.server.publisher import (
     RecordingEvent,
     RecordingFinished,
     RecordingStarted,
+    StreamClosed,
+    StreamOpened,
     TroubleNoted,
 )
 from siprecord.transport import TransportCounters
@@ -30,17 +32,26 @@ class Statistics:
         self.refused: Counter[int] = Counter()
         self.deviations = 0
         self.troubles = 0
-        self.packets = 0
         self.lost = 0
+        self._streams: Counter[str] = Counter()
+
+    @property
+    def streams(self) -> int:
+        """Streams that are open now."""
+        return self._streams.total()
 
     def take(self, event: RecordingEvent) -> None:
         """Count one event."""
         if isinstance(event, RecordingStarted):
             self.started += 1
+        elif isinstance(event, StreamOpened):
+            self._streams[event.recording_id] += 1
+        elif isinstance(event, StreamClosed):
+            self._streams[event.recording_id] -= 1
         elif isinstance(event, RecordingFinished):
             self.ended[event.outcome] += 1
-            self.packets += event.packets
             self.lost += event.lost
+            del self._streams[event.recording_id]
         elif isinstance(event, CallRefused):
             self.refused[event.status] += 1
         elif isinstance(event, DeviationNoted):
@@ -51,14 +62,12 @@ class Statistics:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaFigures:
-    """What the streams that are open now have brought."""
+    """What the media engine has done since the start."""
 
-    calls: int = 0
-    streams: int = 0
     packets: int = 0
     bytes: int = 0
-    lost: int = 0
     dropped: int = 0
+    late_ticks: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +75,7 @@ class Snapshot:
     """All figures at one moment."""
 
     statistics: Statistics
+    calls: int = 0
     media: MediaFigures = field(default_factory=MediaFigures)
     transport: TransportCounters = field(default_factory=TransportCounters)
     endpoint: Mapping[str, int] = field(default_factory=dict)
@@ -104,7 +114,7 @@ def metrics_page(take: Callable[[], Snapshot]) -> Callable[[], bytes]:
 
 def _calls(now: Snapshot) -> Iterator[Metric]:
     stats = now.statistics
-    yield _gauge("calls", "Calls being recorded.", now.media.calls)
+    yield _gauge("calls", "Calls being recorded.", now.calls)
     yield _counter("recordings_started", "Recordings begun.", stats.started)
     yield _counters("recordings", "Recordings ended, by how they ended.", ("outcome",), _keys(stats.ended))
     yield _counters("calls_refused", "Calls refused, by status.", ("status",), _keys(stats.refused))
@@ -113,13 +123,16 @@ def _calls(now: Snapshot) -> Iterator[Metric]:
 
 
 def _media(now: Snapshot) -> Iterator[Metric]:
-    media, stats = now.media, now.statistics
-    yield _gauge("streams", "Streams being captured.", media.streams)
-    yield _counter("rtp_packets", "RTP packets stored.", stats.packets + media.packets)
-    yield _counter("rtp_packets_lost", "RTP packets that never came.", stats.lost + media.lost)
-    yield _gauge("rtp_open_bytes", "RTP bytes of the streams that are open.", media.bytes)
-    yield _gauge(
-        "rtp_open_dropped", "Datagrams dropped in pauses, of the streams that are open.", media.dropped
+    media = now.media
+    yield _gauge("streams", "Streams being captured.", now.statistics.streams)
+    yield _counter("media_packets", "RTP and RTCP packets taken from the sockets.", media.packets)
+    yield _counter("media_bytes", "Bytes of these packets.", media.bytes)
+    yield _counter(
+        "rtp_packets_lost", "RTP packets that never came, of ended recordings.", now.statistics.lost
+    )
+    yield _counter("media_packets_dropped", "Packets that came but could not be stored.", media.dropped)
+    yield _counter(
+        "media_late_ticks", "Rounds of the engine that took longer than they may.", media.late_ticks
     )
 
 
