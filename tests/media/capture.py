@@ -115,7 +115,7 @@ def _datagram(interface: int, time_ns: int, data: bytes, original: int) -> Datag
 
 
 def _sum(data: bytes) -> int:
-    total = sum(struct.unpack(f"!{(len(data) + 1) // 2}H", data + b"\0" * (len(data) % 2)))
+    total: int = sum(struct.unpack(f"!{(len(data) + 1) // 2}H", data + b"\0" * (len(data) % 2)))
     while total > 0xFFFF:
         total = (total & 0xFFFF) + (total >> 16)
     return total
@@ -139,7 +139,7 @@ SENDER_REPORT = struct.pack("!BBHIIIIII", 0x80, 200, 6, 0x1234, 0x83AA7E80, 0, 1
 
 
 class Sender:
-    """Sends from one socket; what it has sent to this host is in the receiver's buffer when `send` returns."""
+    """Sends to this host; what it has sent is in the receiver's buffer when `send` returns."""
 
     def __init__(self, host: str = "127.0.0.1") -> None:
         self._socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 const BATCH: usize = 64;
 const SLOT: usize = 2_048;
+/// What the engine stores beside each payload: a block's frame and the IPv4 and UDP headers.
+const FRAME: [u8; 64] = [0; 64];
 
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
@@ -18,8 +20,8 @@ pub struct Plan {
     pub sockets_per_file: usize,
     pub interval: Duration,
     pub duration: Duration,
-    /// Whether the control data with the kernel's time stamps is fetched too.
-    pub time_stamps: bool,
+    /// Whether to fetch and store as much as the engine does: time stamps, addresses, and as many bytes.
+    pub same_stores: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -35,7 +37,7 @@ pub fn run(sockets: &[RawFd], folder: &Path, plan: &Plan) -> io::Result<Outcome>
     let mut files = (0..count)
         .map(|index| File::create(folder.join(format!("floor-{index}.bin"))))
         .collect::<io::Result<Vec<_>>>()?;
-    let mut buffers = Buffers::new(plan.time_stamps);
+    let mut buffers = Buffers::new(plan.same_stores);
     let mut outcome = Outcome::default();
     let (begin, start) = (thread_cpu_ns(), Instant::now());
     let mut due = start;
@@ -57,17 +59,21 @@ pub fn run(sockets: &[RawFd], folder: &Path, plan: &Plan) -> io::Result<Outcome>
 
 struct Buffers {
     slots: Vec<[u8; SLOT]>,
+    names: Vec<libc::sockaddr_storage>,
     controls: Vec<[u64; 8]>,
     _vectors: Vec<libc::iovec>,
     messages: Vec<libc::mmsghdr>,
     gathered: Vec<u8>,
-    time_stamps: bool,
+    used: usize,
+    same_stores: bool,
 }
 
 impl Buffers {
-    fn new(time_stamps: bool) -> Self {
+    fn new(same_stores: bool) -> Self {
         let mut slots = vec![[0; SLOT]; BATCH];
         let mut controls = vec![[0_u64; 8]; BATCH];
+        // SAFETY: all-zero bytes are a valid value of this plain C structure.
+        let mut names: Vec<libc::sockaddr_storage> = vec![unsafe { mem::zeroed() }; BATCH];
         let mut vectors: Vec<_> = slots
             .iter_mut()
             .map(|slot| libc::iovec {
@@ -80,17 +86,20 @@ impl Buffers {
         for (index, message) in messages.iter_mut().enumerate() {
             message.msg_hdr.msg_iov = &mut vectors[index];
             message.msg_hdr.msg_iovlen = 1;
-            if time_stamps {
+            if same_stores {
+                message.msg_hdr.msg_name = ptr::from_mut(&mut names[index]).cast();
                 message.msg_hdr.msg_control = controls[index].as_mut_ptr().cast();
             }
         }
         Self {
             slots,
+            names,
             controls,
             _vectors: vectors,
             messages,
             gathered: Vec::new(),
-            time_stamps,
+            used: 0,
+            same_stores,
         }
     }
 
@@ -100,6 +109,9 @@ impl Buffers {
             let count = self.receive(socket)?;
             for index in 0..count {
                 let length = (self.messages[index].msg_len as usize).min(SLOT);
+                if self.same_stores {
+                    self.gathered.extend_from_slice(&FRAME);
+                }
                 self.gathered
                     .extend_from_slice(&self.slots[index][..length]);
             }
@@ -111,11 +123,15 @@ impl Buffers {
     }
 
     fn receive(&mut self, socket: RawFd) -> io::Result<usize> {
-        if self.time_stamps {
-            let room = mem::size_of_val(&self.controls[0]);
-            self.messages
-                .iter_mut()
-                .for_each(|message| message.msg_hdr.msg_controllen = room as _);
+        if self.same_stores {
+            let (name, control) = (
+                mem::size_of_val(&self.names[0]),
+                mem::size_of_val(&self.controls[0]),
+            );
+            for message in &mut self.messages[..self.used] {
+                message.msg_hdr.msg_namelen = name as u32;
+                message.msg_hdr.msg_controllen = control;
+            }
         }
         // SAFETY: each message points to a vector, a slot and perhaps a control buffer that `self` owns.
         let count = unsafe {
@@ -128,6 +144,7 @@ impl Buffers {
                 ptr::null_mut(),
             )
         };
+        self.used = usize::try_from(count).unwrap_or(0);
         match usize::try_from(count) {
             Ok(count) => Ok(count),
             Err(_) => match io::Error::last_os_error() {

@@ -105,6 +105,9 @@ struct Inner {
     ended: Vec<(u32, StreamReport)>,
     interfaces: u32,
     state: State,
+    /// Lets a test see what a defect does.
+    #[cfg(test)]
+    defect: bool,
 }
 
 enum State {
@@ -136,6 +139,8 @@ impl Recording {
             ended: Vec::new(),
             interfaces: INTERFACE_SIP + 1,
             state: State::Open,
+            #[cfg(test)]
+            defect: false,
         };
         let path = path.display().to_string();
         Ok(Self {
@@ -300,6 +305,8 @@ impl Recording {
         if inner.open().is_err() {
             return Yield::default();
         }
+        #[cfg(test)]
+        assert!(!inner.defect, "a planted defect");
         inner.log.retry();
         let visit = Visit {
             batches,
@@ -410,5 +417,13 @@ impl Inner {
         self.log.append(&desk.blocks, Keep::IfRoom);
         desk.blocks.clear();
         desk.blocks.shrink_to(4 * GATHER);
+    }
+}
+
+#[cfg(test)]
+impl Recording {
+    /// Makes the next round of the drain thread panic while it holds the mutex.
+    pub fn plant_defect(&self) {
+        lock(&self.inner).defect = true;
     }
 }

@@ -254,7 +254,7 @@ impl Stream {
     }
 }
 
-/// The yardstick: `plan` is sockets for each file, tick in ms, seconds, whether to fetch time stamps.
+/// The yardstick: `plan` is sockets for each file, tick in ms, seconds, whether to store as much as the engine.
 /// Answers packets, bytes, CPU seconds.
 #[pyfunction]
 fn floor_loop(
@@ -263,12 +263,12 @@ fn floor_loop(
     folder: PathBuf,
     plan: (usize, u64, f64, bool),
 ) -> PyResult<(u64, u64, f64)> {
-    let (sockets_per_file, interval_ms, seconds, time_stamps) = plan;
+    let (sockets_per_file, interval_ms, seconds, same_stores) = plan;
     let plan = Plan {
         sockets_per_file,
         interval: Duration::from_millis(interval_ms.max(1)),
         duration: Duration::from_secs_f64(seconds.clamp(0.0, 86_400.0)),
-        time_stamps,
+        same_stores,
     };
     let outcome = detached(py, || floor::run(&sockets, &folder, &plan))?;
     Ok((outcome.packets, outcome.bytes, outcome.cpu_ns as f64 / 1e9))

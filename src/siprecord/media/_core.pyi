@@ -84,15 +84,10 @@ def floor_loop(
     sockets: list[int], folder: str, plan: tuple[int, int, float, bool]
 ) -> tuple[int, int, float]: ...
 
-
 # ---- reader: the capture log, batch and live ------------------------------------------------------
-
 
 # ---- render: packets onto a time line --------------------------------------------------------------
 
-
 # ---- sender: real-time RTP ---------------------------------------------------------------------------
 
-
 # ---- sharded map ---------------------------------------------------------------------------------------
-

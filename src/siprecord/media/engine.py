@@ -1,7 +1,7 @@
 """The media engine: media ports, and the capture logs that receive what comes on them.
 
-Every call works without the GIL. All but `append_*` on a slow disk, and `close`, which waits for the disk when
-it syncs, return within about a millisecond; call `CaptureLog.close` in an executor when the disk may be slow.
+Every call works without the GIL. All write at once, into the kernel's page cache, and return within about a
+millisecond; but `CaptureLog.close` waits for the disk when it syncs, so call it in an executor.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class CaptureLog:
         self._core = core
         self._names: set[str] = {"sip"}
 
-    def append_sip(  # noqa: PLR0913 - the flow and the message are one record
+    def append_sip(  # noqa: PLR0913, PLR0917 - the flow and the message are one record
         self,
         data: bytes,
         flow_local: SocketAddress,
