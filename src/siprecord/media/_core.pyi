@@ -1,6 +1,8 @@
 """The compiled media core. Everything here releases the GIL while it works."""
 
-from typing import Protocol, TypedDict, final
+from collections.abc import Sequence
+from os import PathLike
+from typing import Any, Literal, Protocol, TypedDict, final
 
 __version__: str
 
@@ -86,7 +88,36 @@ def floor_loop(
 
 # ---- reader: the capture log, batch and live ------------------------------------------------------
 
+_Host = tuple[str, int]
+_Item = (
+    tuple[Literal["interface"], int, int, str, str]
+    | tuple[Literal["event"], int, bytes]
+    | tuple[Literal["sip"], int, bytes, str, _Host, _Host, bool | None]
+    | tuple[Literal["packet"], int, int, _Host, _Host, bytes]
+)
+
+class ItemBatches:
+    def __new__(cls, path: str | PathLike[str], packets: bool) -> ItemBatches: ...
+    def batch(self, count: int, size: int) -> list[_Item]: ...
+    def position(self) -> tuple[int, int, int]: ...
+
 # ---- render: packets onto a time line --------------------------------------------------------------
+
+class AudioRenderer:
+    def __new__(
+        cls,
+        path: str | PathLike[str],
+        streams: Sequence[tuple[int, Sequence[tuple[int, str]], Sequence[tuple[int, int, str]]]],
+    ) -> AudioRenderer: ...
+    @property
+    def frames(self) -> int: ...
+    @property
+    def origin_ns(self) -> int: ...
+    def read(self, frames: int) -> bytes: ...
+    def reports(self) -> list[dict[str, Any]]: ...
+
+def g711_decode(data: bytes, law: str) -> bytes: ...
+def g711_encode(pcm: bytes, law: str) -> bytes: ...
 
 # ---- sender: real-time RTP ---------------------------------------------------------------------------
 

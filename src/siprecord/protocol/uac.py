@@ -110,7 +110,7 @@ class Uac:
 
     def release(self, dialog: Dialog, now: float) -> None:
         """Send what waited, as far as it may be sent now."""
-        while dialog.waiting and dialog.may_send(dialog.waiting[0].outgoing):
+        while dialog.waiting and dialog.closing is None and dialog.may_send(dialog.waiting[0].outgoing):
             waiting = dialog.waiting.popleft()
             self._start(dialog, waiting.transaction, waiting.outgoing, now)
 
