@@ -1,1 +1,7 @@
-"""."""
+"""The media plane: a Python face on the compiled core."""
+
+from __future__ import annotations
+
+from siprecord.media.sharded_map import ShardedMap
+
+__all__ = ["ShardedMap"]
