@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from siprecord.media.sender import Impairments, RtpClip, RtpSender, SendProgress, SendSpec
 from siprecord.media.sharded_map import ShardedMap
 
-__all__ = ["ShardedMap"]
+__all__ = ["Impairments", "RtpClip", "RtpSender", "SendProgress", "SendSpec", "ShardedMap"]
