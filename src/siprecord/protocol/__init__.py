@@ -1,1 +1,53 @@
-"""."""
+"""SIP in time, without I/O: transactions, dialogs, session timers, offer and answer.
+
+`Endpoint` is the way in. Its driver feeds it messages and the time, and drains `poll()` after each call.
+"""
+
+from siprecord.protocol.actions import Answer, HeaderItems, InviteSpec, OutgoingRequest, OutOfDialogRequest
+from siprecord.protocol.events import (
+    AckReceived,
+    AckTimedOut,
+    AnswerTimedOut,
+    CancelReceived,
+    DialogEnd,
+    DialogEnded,
+    Event,
+    MessageRejected,
+    RequestReceived,
+    RequestTimedOut,
+    ResponseReceived,
+    SessionExpired,
+    SessionRefreshed,
+)
+from siprecord.protocol.flow import Address, Flow, Transmit, Transport
+from siprecord.protocol.settings import SRS_METHODS, EndpointSettings, SessionTimerSettings
+from siprecord.protocol.timers import TimerSettings
+
+__all__ = [
+    "SRS_METHODS",
+    "AckReceived",
+    "AckTimedOut",
+    "Address",
+    "Answer",
+    "AnswerTimedOut",
+    "CancelReceived",
+    "DialogEnd",
+    "DialogEnded",
+    "EndpointSettings",
+    "Event",
+    "Flow",
+    "HeaderItems",
+    "InviteSpec",
+    "MessageRejected",
+    "OutOfDialogRequest",
+    "OutgoingRequest",
+    "RequestReceived",
+    "RequestTimedOut",
+    "ResponseReceived",
+    "SessionExpired",
+    "SessionRefreshed",
+    "SessionTimerSettings",
+    "TimerSettings",
+    "Transmit",
+    "Transport",
+]

@@ -1,1 +1,21 @@
-"""."""
+"""Sockets for SIP, and the driver that runs one sans-IO endpoint over all of them."""
+
+from siprecord.transport.application import Deadline, EndpointControl, SipApplication
+from siprecord.transport.server import CustomSIPServer
+from siprecord.transport.settings import (
+    ConnectionInfo,
+    ListenerInfo,
+    TransportCounters,
+    TransportSettings,
+)
+
+__all__ = [
+    "ConnectionInfo",
+    "CustomSIPServer",
+    "Deadline",
+    "EndpointControl",
+    "ListenerInfo",
+    "SipApplication",
+    "TransportCounters",
+    "TransportSettings",
+]

@@ -6,7 +6,7 @@ The transport owns sockets, the one `Endpoint` and the one timer. It knows nothi
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 from siprecord.protocol import (
     Answer,
@@ -14,6 +14,7 @@ from siprecord.protocol import (
     Event,
     InviteSpec,
     OutgoingRequest,
+    OutOfDialogRequest,
     Transmit,
 )
 
@@ -47,7 +48,7 @@ class EndpointControl(Protocol):
     def request(self, dialog: str, outgoing: OutgoingRequest, now: float) -> str:
         """Send a request within `dialog`; returns the transaction."""
 
-    def send(self, request: Any, now: float) -> str:
+    def send(self, request: OutOfDialogRequest, now: float) -> str:
         """Send a request outside a dialog, such as an OPTIONS ping; returns the transaction."""
 
     def cancel(self, transaction: str, now: float) -> None:
@@ -72,8 +73,11 @@ class SipApplication(Protocol):
     def transmitted(self, transmit: Transmit, now: float) -> None:
         """Told of each message handed to a socket, for the log."""
 
-    def failed(self, call_id: str | None, error: Exception, now: float) -> None:
-        """`handle` raised `error` while at work for this call: end it and keep what was recorded."""
+    def failed(self, event: Event, error: Exception, now: float) -> None:
+        """`handle(event)` raised `error`: end the call it is about and keep what was recorded.
+
+        A request that was still unanswered has been answered with 500.
+        """
 
     async def stop(self) -> None:
         """Called once, after the last listener was cancelled and while the sockets still work."""

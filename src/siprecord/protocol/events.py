@@ -1,0 +1,138 @@
+"""What happened, as the transaction user sees it. All values are frozen; a request is never changed later."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from siprecord.protocol.flow import Flow
+from siprecord.syntax.sip import Request, Response
+
+
+class DialogEnd(StrEnum):
+    """Why a dialog is over."""
+
+    BYE_RECEIVED = "bye received"
+    BYE_SENT = "bye sent"
+    NO_ACK = "no ack"
+    """The ACK of our 2xx never came; a BYE has been sent."""
+    GONE = "gone"
+    """The peer answered 481 or 408 to a request of ours, or not at all."""
+    EXPIRED = "expired"
+    """The session timer ran out; a BYE has been sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestReceived:
+    """A request that waits for `Endpoint.respond(transaction, ...)`.
+
+    `dialog` is None outside a dialog: for an INVITE that means a new call, for an OPTIONS a ping.
+    """
+
+    transaction: str
+    request: Request
+    flow: Flow
+    dialog: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AckReceived:
+    """The ACK of a 2xx we sent, told once for each INVITE. It may carry the answer to our offer."""
+
+    dialog: str
+    request: Request
+    flow: Flow
+
+
+@dataclass(frozen=True, slots=True)
+class CancelReceived:
+    """The peer cancelled the INVITE `transaction`, which has been answered with 487. `request` is the CANCEL."""
+
+    transaction: str
+    request: Request
+    flow: Flow
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerTimedOut:
+    """The request was not answered in time. An INVITE has been answered with `status`; others with nothing.
+
+    487: the caller's own limit (Expires) passed. 500: ours did.
+    """
+
+    transaction: str
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class AckTimedOut:
+    """Nobody acknowledged our 2xx for 64*T1. A BYE has been sent; `DialogEnded` follows."""
+
+    dialog: str
+    transaction: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseReceived:
+    """A response to a request of ours. `dialog` is set for a 2xx that created one and for in-dialog requests."""
+
+    transaction: str
+    response: Response
+    dialog: str | None
+    flow: Flow
+
+
+@dataclass(frozen=True, slots=True)
+class RequestTimedOut:
+    """A request of ours got no final response, or could not be sent. In a dialog, `DialogEnded` follows."""
+
+    transaction: str
+    dialog: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRefreshed:
+    """The session timer of `dialog` was restarted by either side."""
+
+    dialog: str
+    interval: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionExpired:
+    """The peer stopped refreshing the session. A BYE has been sent; `DialogEnded` follows."""
+
+    dialog: str
+
+
+@dataclass(frozen=True, slots=True)
+class DialogEnded:
+    """The dialog is gone: no request can be sent in it any more. Told exactly once for each dialog."""
+
+    dialog: str
+    cause: DialogEnd
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRejected:
+    """A message the endpoint refused by itself. `status` is what it answered; None when it answered nothing."""
+
+    flow: Flow
+    status: int | None
+    text: str
+    call_id: str | None
+
+
+Event = (
+    RequestReceived
+    | AckReceived
+    | CancelReceived
+    | AnswerTimedOut
+    | AckTimedOut
+    | ResponseReceived
+    | RequestTimedOut
+    | SessionRefreshed
+    | SessionExpired
+    | DialogEnded
+    | MessageRejected
+)

@@ -1,0 +1,42 @@
+"""Where messages come from and go to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Address = tuple[str, int]
+"""Host (an IP address without brackets, or a name) and port."""
+Transport = Literal["udp", "tcp", "tls"]
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """A way between this node and a peer.
+
+    `local` is the address the message arrived at or leaves from. `connection` numbers the stream connection
+    (never reused by the driver); 0 stands for UDP, and for a stream connection that is yet to be made.
+    """
+
+    transport: Transport
+    local: Address
+    remote: Address
+    connection: int = 0
+
+    @property
+    def reliable(self) -> bool:
+        """True when the transport itself repeats what was lost."""
+        return self.transport != "udp"
+
+
+@dataclass(frozen=True, slots=True)
+class Transmit:
+    """Bytes to send on `flow`.
+
+    UDP: from `flow.local` to `flow.remote`. Stream: on `flow.connection` while that is open, else on a new
+    connection to `flow.remote`. `call_id` says which call's log the message belongs to; "" when unknown.
+    """
+
+    data: bytes
+    flow: Flow
+    call_id: str

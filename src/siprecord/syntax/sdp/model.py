@@ -1,0 +1,252 @@
+"""A session description as values (RFC 8866).
+
+What a line says is kept as it was received, so that it can be echoed; the properties interpret it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from siprecord.syntax.sdp.payload import STATIC_PAYLOADS, RtpMap, payload_number, read_rtpmap
+
+
+class Direction(StrEnum):
+    """Which way media flows, seen from whoever wrote the description (RFC 8866 section 6.7)."""
+
+    SENDRECV = "sendrecv"
+    SENDONLY = "sendonly"
+    RECVONLY = "recvonly"
+    INACTIVE = "inactive"
+
+
+_DIRECTIONS = frozenset(Direction)
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """An `a=` line: a bare property, or a name with a value."""
+
+    name: str
+    value: str | None = None
+
+    def __str__(self) -> str:
+        return self.name if self.value is None else f"{self.name}:{self.value}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """The `o=` line. Ids are text, since clients send more than numbers."""
+
+    username: str = "-"
+    session_id: str = "0"
+    version: str = "0"
+    net_type: str = "IN"
+    address_type: str = "IP4"
+    address: str = "0.0.0.0"
+
+    def __str__(self) -> str:
+        return " ".join(
+            (self.username, self.session_id, self.version, self.net_type, self.address_type, self.address)
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """A `c=` line. `address` may be a name, and may end in `/ttl` where it is multicast."""
+
+    net_type: str = "IN"
+    address_type: str = "IP4"
+    address: str
+
+    @property
+    def host(self) -> str:
+        """The address alone, without time to live and count."""
+        return self.address.partition("/")[0]
+
+    @property
+    def unspecified(self) -> bool:
+        """0.0.0.0 or ::, which says: send nothing here (RFC 3264 section 8.4)."""
+        return self.host in {"0.0.0.0", "::", "0:0:0:0:0:0:0:0"}
+
+    def __str__(self) -> str:
+        return f"{self.net_type} {self.address_type} {self.address}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaDescription:
+    """One `m=` line and what belongs to it.
+
+    `other_lines` are lines of other types, whole ("i=..."). `default_direction` is what the session level
+    said when this was parsed; it is not written.
+    """
+
+    kind: str
+    port: int
+    port_count: int = 1
+    protocol: str = "RTP/AVP"
+    formats: tuple[str, ...] = ()
+    connection: Connection | None = None
+    bandwidth: tuple[str, ...] = ()
+    attributes: tuple[Attribute, ...] = ()
+    other_lines: tuple[str, ...] = ()
+    default_direction: Direction = Direction.SENDRECV
+
+    def value(self, name: str) -> str | None:
+        """The value of the first attribute of that name ("" for a bare one), or None."""
+        return next((each.value or "" for each in self.attributes if each.name == name), None)
+
+    def values(self, name: str) -> tuple[str, ...]:
+        """The values of all attributes of that name, in order."""
+        return tuple(each.value or "" for each in self.attributes if each.name == name)
+
+    def has(self, name: str) -> bool:
+        """Whether there is such an attribute."""
+        return any(each.name == name for each in self.attributes)
+
+    @property
+    def label(self) -> str | None:
+        """`a=label` (RFC 4574): an opaque text, compared exactly."""
+        return (self.value("label") or "").strip() or None
+
+    @property
+    def direction(self) -> Direction:
+        """The direction of this m-line, else of the session, else sendrecv."""
+        return find_direction(self.attributes) or self.default_direction
+
+    @property
+    def rtpmap(self) -> dict[int, RtpMap]:
+        """Payload type to meaning: every `a=rtpmap`, and the static types listed without one."""
+        maps: dict[int, RtpMap] = {}
+        for value in self.values("rtpmap"):
+            read = read_rtpmap(value)
+            if read is not None:
+                maps.setdefault(*read)
+        for name in self.formats:
+            number = payload_number(name)
+            if number is not None and number in STATIC_PAYLOADS:
+                maps.setdefault(number, STATIC_PAYLOADS[number])
+        return maps
+
+    @property
+    def fmtp(self) -> dict[int, str]:
+        """Payload type to its format parameters, as received."""
+        found: dict[int, str] = {}
+        for value in self.values("fmtp"):
+            name, _, text = value.strip().partition(" ")
+            number = payload_number(name)
+            if number is not None:
+                found.setdefault(number, text.strip())
+        return found
+
+    @property
+    def rtcp_port(self) -> int | None:
+        """The port `a=rtcp` names (RFC 3605), if it does."""
+        first = (self.value("rtcp") or "").split(" ")[0]
+        return read_port(first)
+
+    @property
+    def rtcp_address(self) -> str | None:
+        """The address `a=rtcp` names (RFC 3605), if it does."""
+        fields = (self.value("rtcp") or "").split()
+        return fields[3] if len(fields) >= 4 else None
+
+    @property
+    def rtcp_mux(self) -> bool:
+        """Whether RTP and RTCP may share the port (RFC 5761)."""
+        return self.has("rtcp-mux")
+
+    @property
+    def ptime(self) -> int | None:
+        """Milliseconds of media per packet, if said. Packets may hold another amount all the same."""
+        whole = (self.value("ptime") or "").strip().partition(".")[0]
+        return int(whole) if whole.isascii() and whole.isdigit() and len(whole) <= 6 else None
+
+    @property
+    def content(self) -> str | None:
+        """`a=content` (RFC 4796), the content type of a stream in the recording model."""
+        return self.value("content")
+
+    @property
+    def crypto(self) -> tuple[str, ...]:
+        """The values of `a=crypto` lines (RFC 4568), raw and in order. They hold keys."""
+        return self.values("crypto")
+
+    def lines(self) -> list[str]:
+        """The lines of this m-line in the order RFC 8866 section 5 demands."""
+        port = str(self.port) if self.port_count == 1 else f"{self.port}/{self.port_count}"
+        rows = [f"m={self.kind} {port} {self.protocol} {' '.join(self.formats) or '0'}"]
+        rows += _rows(self.other_lines, "i")
+        rows += [f"c={self.connection}"] if self.connection else []
+        rows += [f"b={value}" for value in self.bandwidth]
+        rows += _rows(self.other_lines, "k")
+        return rows + [f"a={attribute}" for attribute in self.attributes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionDescription:
+    """A whole description. `deviations` says in plain words what was odd about one that was parsed."""
+
+    origin: Origin
+    name: str = "-"
+    connection: Connection | None = None
+    bandwidth: tuple[str, ...] = ()
+    timing: tuple[str, ...] = ("0 0",)
+    attributes: tuple[Attribute, ...] = ()
+    media: tuple[MediaDescription, ...] = ()
+    other_lines: tuple[str, ...] = ()
+    deviations: tuple[str, ...] = ()
+
+    def connection_of(self, media: MediaDescription) -> Connection | None:
+        """The `c=` that holds for an m-line: its own, else the session's (RFC 8866 section 5.7)."""
+        return media.connection or self.connection
+
+    def rtcp_destination(self, media: MediaDescription, *, mux: bool = False) -> tuple[str, int] | None:
+        """Host (maybe a name) and port where the writer wants RTCP; None when it wants none.
+
+        `mux` says that rtcp-mux is agreed. RFC 3264 section 6.1, RFC 3605 section 2.1, RFC 5761 section 5.1.
+        """
+        connection = self.connection_of(media)
+        if media.port == 0 or connection is None or connection.unspecified:
+            return None
+        if mux:
+            return connection.host, media.port
+        port = media.rtcp_port or media.port + 1
+        return (media.rtcp_address or connection.host, port) if port <= 65535 else None
+
+    def to_bytes(self) -> bytes:
+        """The description as it goes out: the order of RFC 8866 section 5, CRLF, UTF-8."""
+        rows = ["v=0", f"o={self.origin}", f"s={self.name or '-'}"]
+        for letter in "iuep":
+            rows += _rows(self.other_lines, letter)
+        rows += [f"c={self.connection}"] if self.connection else []
+        rows += [f"b={value}" for value in self.bandwidth]
+        rows += [f"t={value}" for value in self.timing or ("0 0",)]
+        for letter in "rzk":
+            rows += _rows(self.other_lines, letter)
+        rows += [f"a={attribute}" for attribute in self.attributes]
+        for media in self.media:
+            rows += media.lines()
+        return "".join(f"{row}\r\n" for row in rows).encode()
+
+
+def find_direction(attributes: Iterable[Attribute]) -> Direction | None:
+    """The first direction attribute there is."""
+    for attribute in attributes:
+        name = attribute.name.lower()
+        if name in _DIRECTIONS:
+            return Direction(name)
+    return None
+
+
+def read_port(text: str) -> int | None:
+    """A port number from 0 to 65535, or None."""
+    if not text.isascii() or not text.isdigit() or len(text) > 5:
+        return None
+    number = int(text)
+    return number if number <= 65535 else None
+
+
+def _rows(lines: Iterable[str], letter: str) -> list[str]:
+    return [line for line in lines if line.startswith(letter + "=")]

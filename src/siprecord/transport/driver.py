@@ -1,0 +1,215 @@
+"""The pump: bytes into the endpoint; bytes, events and the next deadline out of it.
+
+One driver serves all listeners. It owns the one `Endpoint` and the one timer, and everything in it runs on
+the loop's thread, never nested: what a call from within `handle` causes is drained after `handle` returned.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Protocol
+
+from siprecord.protocol import (
+    Answer,
+    Endpoint,
+    Event,
+    Flow,
+    InviteSpec,
+    OutgoingRequest,
+    OutOfDialogRequest,
+    RequestReceived,
+    Transmit,
+)
+from siprecord.protocol.timers import Deadline as QueueEntry
+from siprecord.protocol.timers import DeadlineQueue
+from siprecord.transport.application import SipApplication
+from siprecord.transport.settings import TransportCounters
+from siprecord.transport.tally import Tally
+
+PAUSE_AFTER_FAILURE = 0.5
+"""A timer that fails must not fire again in the same turn of the loop, for ever."""
+
+_log = logging.getLogger("siprecord.transport")
+Callback = Callable[[float], None]
+
+
+class Sender(Protocol):
+    """Puts a message on the socket it belongs to."""
+
+    def send(self, transmit: Transmit) -> None:
+        """Never blocks, and never raises for what the network does."""
+
+
+class _Deadline:
+    """A wake-up the application asked for."""
+
+    def __init__(self, queue: DeadlineQueue[Callback], entry: QueueEntry[Callback]) -> None:
+        self._queue = queue
+        self._entry = entry
+
+    def cancel(self) -> None:
+        self._queue.cancel(self._entry)
+
+
+class Driver:
+    """Runs one endpoint for one application; it is the `EndpointControl` the application gets."""
+
+    def __init__(self, application: SipApplication, endpoint: Endpoint, counters: TransportCounters) -> None:
+        self.counters = counters
+        self.received = Tally()
+        self.sent = Tally()
+        self._application = application
+        self._loop = asyncio.get_running_loop()
+        self._endpoint = endpoint
+        self._deadlines: DeadlineQueue[Callback] = DeadlineQueue()
+        self._timer: asyncio.TimerHandle | None = None
+        self._sender: Sender | None = None
+        self._draining = False
+        self._stopped = False
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """For its counters only."""
+        return self._endpoint
+
+    def attach(self, sender: Sender) -> None:
+        """Say who puts messages on sockets; once, before anything is sent."""
+        self._sender = sender
+
+    def stop(self) -> None:
+        """Fire no more timers."""
+        self._stopped = True
+        if self._timer is not None:
+            self._timer.cancel()
+
+    # From the sockets
+
+    def receive(self, data: bytes, flow: Flow) -> None:
+        """One whole message has arrived."""
+        self.received.add(data)
+        self._guarded(lambda: self._endpoint.receive(data, flow, self.now()))
+        self._drain()
+
+    def connection_lost(self, flow: Flow) -> None:
+        """A stream connection is gone, or could not be made."""
+        self._guarded(lambda: self._endpoint.connection_lost(flow, self.now()))
+        self._drain()
+
+    # EndpointControl
+
+    def now(self) -> float:
+        """The loop's monotonic clock."""
+        return self._loop.time()
+
+    def respond(self, transaction: str, answer: Answer, now: float) -> None:
+        """Answer a request."""
+        self._endpoint.respond(transaction, answer, now)
+        self._drain()
+
+    def dialog_of(self, transaction: str) -> str | None:
+        """The dialog that answering `transaction` created, if it did."""
+        return self._endpoint.dialog_of(transaction)
+
+    def invite(self, spec: InviteSpec, now: float) -> str:
+        """Place a call."""
+        transaction = self._endpoint.invite(spec, now)
+        self._drain()
+        return transaction
+
+    def request(self, dialog: str, outgoing: OutgoingRequest, now: float) -> str:
+        """Send a request within `dialog`."""
+        transaction = self._endpoint.request(dialog, outgoing, now)
+        self._drain()
+        return transaction
+
+    def send(self, request: OutOfDialogRequest, now: float) -> str:
+        """Send a request outside a dialog."""
+        transaction = self._endpoint.send(request, now)
+        self._drain()
+        return transaction
+
+    def cancel(self, transaction: str, now: float) -> None:
+        """Cancel an INVITE of ours."""
+        self._endpoint.cancel(transaction, now)
+        self._drain()
+
+    def set_deadline(self, at: float, callback: Callback) -> _Deadline:
+        """Call `callback(now)` once `at` has passed."""
+        deadline = _Deadline(self._deadlines, self._deadlines.schedule(at, callback))
+        self._arm()
+        return deadline
+
+    # The pump itself
+
+    def _drain(self) -> None:
+        """Deliver what the endpoint has to say, until it is silent; inner calls leave that to the outer."""
+        if self._draining:
+            return
+        self._draining = True
+        try:
+            while self._guarded(self._deliver_next):
+                pass
+        finally:
+            self._draining = False
+        self._arm()
+
+    def _deliver_next(self) -> bool:
+        output = self._endpoint.poll()
+        if isinstance(output, Transmit):
+            self._transmit(output)
+        elif output is not None:
+            self._guarded(lambda: self._handle(output), output)
+        return output is not None
+
+    def _transmit(self, transmit: Transmit) -> None:
+        if self._sender is not None:
+            self.sent.add(transmit.data)
+            self._sender.send(transmit)
+        self._guarded(lambda: self._application.transmitted(transmit, self.now()))
+
+    def _handle(self, event: Event) -> None:
+        self._application.handle(event, self.now())
+
+    def _arm(self) -> None:
+        """Set the one timer to the earliest deadline."""
+        if self._draining or self._stopped:
+            return
+        due = [at for at in (self._endpoint.deadline(), self._deadlines.next()) if at is not None]
+        if self._timer is not None:
+            if due and self._timer.when() == min(due):
+                return
+            self._timer.cancel()
+        self._timer = self._loop.call_at(min(due), self._expire) if due else None
+
+    def _expire(self) -> None:
+        self._timer = None
+        now = self.now()
+        failures = self.counters.failures_contained
+        self._guarded(lambda: self._endpoint.expire(now))
+        self._drain()
+        for _, callback in self._deadlines.due(now):
+            self._guarded(lambda callback=callback: callback(now))
+        self._drain()
+        if self.counters.failures_contained > failures and not self._stopped:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = self._loop.call_at(now + PAUSE_AFTER_FAILURE, self._expire)
+
+    def _guarded(self, work: Callable[[], object], event: Event | None = None) -> bool:
+        """Do `work`; a bug in it is logged and ends what it was about, not the server. True: go on."""
+        try:
+            return bool(work())
+        except Exception as error:  # noqa: BLE001  (the one blind except of this driver)
+            self.counters.failures_contained += 1
+            _log.error("a message could not be handled", exc_info=error)
+            if event is not None:
+                failed = error
+                self._guarded(lambda: self._answer_500(event))
+                self._guarded(lambda: self._application.failed(event, failed, self.now()))
+            return False
+
+    def _answer_500(self, event: Event) -> None:
+        if isinstance(event, RequestReceived):
+            self._endpoint.respond(event.transaction, Answer(500), self.now())

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from siprecord.server.health import (
+    FRESH_FOR,
+    Check,
+    Health,
+    Reason,
+    disk_free,
+    disk_low,
+    flagged,
+    full,
+    not_writable,
+)
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def fixed(reason: Reason | None) -> Check:
+    return lambda: reason
+
+
+def test_a_server_without_trouble_is_live_and_ready() -> None:
+    health = Health(live=[fixed(None)], ready=[fixed(None)], clock=Clock())
+    assert (health.live(), health.ready()) == ((), ())
+
+
+def test_a_dead_server_is_not_ready_either() -> None:
+    dead, busy = Reason("engine_dead", "x"), Reason("full", "y")
+    health = Health(live=[fixed(dead)], ready=[fixed(busy)], clock=Clock())
+    assert health.live() == (dead,)
+    assert health.ready() == (dead, busy)
+
+
+def test_checks_are_asked_no_more_often_than_needed() -> None:
+    clock, asked = Clock(), []
+
+    def check() -> None:
+        asked.append(clock.now)
+
+    health = Health(live=[], ready=[check], clock=clock)
+    health.ready()
+    health.live()
+    clock.now += FRESH_FOR / 2
+    health.ready()
+    assert len(asked) == 1
+    clock.now += FRESH_FOR / 2
+    health.ready()
+    assert len(asked) == 2
+    health.forget()
+    health.ready()
+    assert len(asked) == 3
+
+
+def test_low_disk_is_told_with_figures(tmp_path: Path) -> None:
+    assert disk_low(tmp_path, 0)() is None
+    reason = disk_low(tmp_path, 2**62)()
+    assert reason is not None
+    assert reason.code == "disk_low"
+    assert "MiB free" in reason.text
+    assert disk_low(tmp_path / "none", 2**62)() is None
+
+
+def test_free_space_can_be_unknown(tmp_path: Path) -> None:
+    assert disk_free(tmp_path / "none") is None
+    assert isinstance(disk_free(tmp_path), int)
+
+
+def test_a_spool_that_takes_no_file_is_told(tmp_path: Path) -> None:
+    assert not_writable(tmp_path)() is None
+    assert list(tmp_path.iterdir()) == []
+    reason = not_writable(tmp_path / "none")()
+    assert reason is not None
+    assert reason.as_dict() == {
+        "code": "not_writable",
+        "text": f"{tmp_path / 'none'} can't be written: No such file or directory",
+    }
+
+
+@pytest.mark.parametrize(("calls", "is_full"), [(9, False), (10, True), (11, True)])
+def test_a_full_server_says_so(calls: int, is_full: bool) -> None:
+    assert (full(lambda: calls, 10)() is not None) is is_full
+
+
+def test_flags() -> None:
+    assert flagged("draining", "x", lambda: False)() is None
+    assert flagged("draining", "x", lambda: True)() == Reason("draining", "x")
