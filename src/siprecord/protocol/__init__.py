@@ -4,6 +4,8 @@
 """
 
 from siprecord.protocol.actions import Answer, HeaderItems, InviteSpec, OutgoingRequest, OutOfDialogRequest
+from siprecord.protocol.counters import Counter
+from siprecord.protocol.endpoint import Endpoint
 from siprecord.protocol.events import (
     AckReceived,
     AckTimedOut,
@@ -31,8 +33,10 @@ __all__ = [
     "Answer",
     "AnswerTimedOut",
     "CancelReceived",
+    "Counter",
     "DialogEnd",
     "DialogEnded",
+    "Endpoint",
     "EndpointSettings",
     "Event",
     "Flow",
