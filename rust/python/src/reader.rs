@@ -1,5 +1,127 @@
-use pyo3::prelude::*;
+//! The capture log's reader for Python: batches of plain tuples, kind first.
 
-pub fn register(_module: &Bound<'_, PyModule>) -> PyResult<()> {
-    Ok(())
+use std::io;
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::path::PathBuf;
+
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyList};
+use siprecord_core::pcapng::read::Transport;
+use siprecord_engine::reader::{Item, ItemReader};
+
+/// Works without the GIL; a panic becomes an `OSError`, which `except Exception` sees.
+pub fn detached<T: Send>(
+    py: Python<'_>,
+    work: impl FnOnce() -> io::Result<T> + Send,
+) -> PyResult<T> {
+    let outcome = py.detach(|| catch_unwind(AssertUnwindSafe(work)));
+    Ok(outcome.unwrap_or_else(|_| Err(io::Error::other("a defect in the media core")))?)
+}
+
+#[pyclass(module = "siprecord.media._core")]
+struct ItemBatches(ItemReader);
+
+#[pymethods]
+impl ItemBatches {
+    #[new]
+    fn new(py: Python<'_>, path: PathBuf, packets: bool) -> PyResult<Self> {
+        Ok(Self(detached(py, || ItemReader::open(&path, packets))?))
+    }
+
+    fn batch<'py>(
+        &mut self,
+        py: Python<'py>,
+        count: usize,
+        size: usize,
+    ) -> PyResult<Bound<'py, PyList>> {
+        let reader = &mut self.0;
+        let items = detached(py, || reader.batch(count, size))?;
+        let list = PyList::empty(py);
+        for item in &items {
+            list.append(item_object(py, item)?)?;
+        }
+        Ok(list)
+    }
+
+    /// How far the file has been read, bytes left over, bytes stepped over.
+    fn position(&self) -> (u64, u64, u64) {
+        (
+            self.0.log.position(),
+            self.0.log.left_over(),
+            self.0.log.damaged(),
+        )
+    }
+}
+
+/// One item as the tuple that the stub file describes.
+pub fn item_object<'py>(py: Python<'py>, item: &Item) -> PyResult<Bound<'py, PyAny>> {
+    let bytes = |data: &[u8]| PyBytes::new(py, data);
+    let text = |data: &[u8]| String::from_utf8_lossy(data).into_owned();
+    let host = |address: &std::net::SocketAddr| (address.ip().to_string(), address.port());
+    match item {
+        Item::Interface {
+            index,
+            linktype,
+            name,
+            description,
+        } => (
+            "interface",
+            *index,
+            *linktype,
+            text(name),
+            text(description),
+        )
+            .into_pyobject(py)
+            .map(Bound::into_any),
+        Item::Event { base, json } => ("event", *base, bytes(json))
+            .into_pyobject(py)
+            .map(Bound::into_any),
+        Item::Sip {
+            time_ns,
+            transport,
+            inbound,
+            addresses,
+            data,
+        } => {
+            let transport = match transport {
+                Transport::Tcp => "tcp",
+                Transport::Udp => "udp",
+                Transport::Unknown => "unknown",
+            };
+            let (source, destination) = (host(&addresses.0), host(&addresses.1));
+            (
+                "sip",
+                *time_ns,
+                bytes(data),
+                transport,
+                source,
+                destination,
+                *inbound,
+            )
+                .into_pyobject(py)
+                .map(Bound::into_any)
+        }
+        Item::Datagram {
+            interface,
+            time_ns,
+            addresses,
+            payload,
+        } => {
+            let (source, destination) = (host(&addresses.0), host(&addresses.1));
+            (
+                "packet",
+                *interface,
+                *time_ns,
+                source,
+                destination,
+                bytes(payload),
+            )
+                .into_pyobject(py)
+                .map(Bound::into_any)
+        }
+    }
+}
+
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<ItemBatches>()
 }

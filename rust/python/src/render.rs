@@ -1,5 +1,154 @@
-use pyo3::prelude::*;
+//! Rendering for Python: stream plans in, PCM and reports out.
 
-pub fn register(_module: &Bound<'_, PyModule>) -> PyResult<()> {
-    Ok(())
+use std::path::PathBuf;
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict};
+use siprecord_core::g711::Law;
+use siprecord_core::timeline::Cause;
+use siprecord_engine::render::{Codec, Renderer, StreamReport, StreamSpec};
+
+use crate::reader::detached;
+
+/// (interface, payload type -> codec name, [(from_ns, to_ns, "hold" | "pause")])
+type PlanTuple = (u32, Vec<(u8, String)>, Vec<(i64, i64, String)>);
+
+#[pyclass(module = "siprecord.media._core")]
+struct AudioRenderer(Renderer);
+
+#[pymethods]
+impl AudioRenderer {
+    #[new]
+    fn new(py: Python<'_>, path: PathBuf, streams: Vec<PlanTuple>) -> PyResult<Self> {
+        let specs = streams.iter().map(spec).collect::<PyResult<Vec<_>>>()?;
+        Ok(Self(detached(py, || Renderer::open(&path, &specs))?))
+    }
+
+    #[getter]
+    fn frames(&self) -> u64 {
+        self.0.frames()
+    }
+
+    #[getter]
+    fn origin_ns(&self) -> i64 {
+        self.0.origin_ns()
+    }
+
+    fn read<'py>(&mut self, py: Python<'py>, frames: usize) -> PyResult<Bound<'py, PyBytes>> {
+        let renderer = &mut self.0;
+        let pcm = detached(py, || renderer.read(frames))?;
+        Ok(PyBytes::new(py, &pcm))
+    }
+
+    fn reports<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
+        self.0
+            .reports()
+            .iter()
+            .map(|report| report_dict(py, report))
+            .collect()
+    }
+}
+
+fn spec(plan: &PlanTuple) -> PyResult<StreamSpec> {
+    Ok(StreamSpec {
+        interface: plan.0,
+        codecs: codecs(&plan.1)?,
+        known: plan
+            .2
+            .iter()
+            .map(|(from, to, cause)| Ok((*from, *to, cause_of(cause)?)))
+            .collect::<PyResult<_>>()?,
+    })
+}
+
+/// The default meaning of each payload type, overlaid with what the session description said.
+pub fn codecs(named: &[(u8, String)]) -> PyResult<[Codec; 128]> {
+    let mut all = std::array::from_fn(|number| Codec::by_default(number as u8));
+    for (number, name) in named {
+        all[usize::from(number & 0x7f)] = codec_of(name)?;
+    }
+    Ok(all)
+}
+
+fn codec_of(name: &str) -> PyResult<Codec> {
+    match name {
+        "pcmu" => Ok(Codec::G711(Law::Mu)),
+        "pcma" => Ok(Codec::G711(Law::A)),
+        "signal" => Ok(Codec::Signal),
+        "foreign" => Ok(Codec::Foreign),
+        _ => Err(PyValueError::new_err(format!("no such codec: {name}"))),
+    }
+}
+
+fn cause_of(name: &str) -> PyResult<Cause> {
+    match name {
+        "hold" => Ok(Cause::Hold),
+        "pause" => Ok(Cause::Pause),
+        _ => Err(PyValueError::new_err(format!("no such cause: {name}"))),
+    }
+}
+
+fn report_dict<'py>(py: Python<'py>, found: &StreamReport) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    let report = &found.report;
+    dict.set_item("interface", found.interface)?;
+    dict.set_item("received", report.received)?;
+    dict.set_item("unique", report.unique)?;
+    dict.set_item("duplicated", report.duplicated)?;
+    dict.set_item("lost", report.lost)?;
+    dict.set_item("reordered", report.reordered)?;
+    dict.set_item("hidden", report.hidden)?;
+    dict.set_item("ssrc_changes", report.ssrc_changes)?;
+    dict.set_item("segments", report.segments)?;
+    dict.set_item("drift_ppm", report.drift_ppm)?;
+    dict.set_item("first_ssrc", report.first_ssrc)?;
+    dict.set_item("first_arrival_ns", report.first_arrival_ns)?;
+    dict.set_item("last_arrival_ns", report.last_arrival_ns)?;
+    dict.set_item("rtcp_packets", found.rtcp_packets)?;
+    dict.set_item("malformed", found.malformed)?;
+    dict.set_item("payload_types", found.payload_types.clone())?;
+    dict.set_item("audio_samples", found.audio_samples)?;
+    let gaps: Vec<_> = found
+        .gaps
+        .iter()
+        .map(|gap| (gap.start, gap.end, gap.cause.name()))
+        .collect();
+    dict.set_item("gaps", gaps)?;
+    Ok(dict)
+}
+
+#[pyfunction]
+fn g711_decode<'py>(py: Python<'py>, data: &[u8], law: &str) -> PyResult<Bound<'py, PyBytes>> {
+    let law = law_of(law)?;
+    let pcm: Vec<u8> = data
+        .iter()
+        .flat_map(|&code| law.decode(code).to_le_bytes())
+        .collect();
+    Ok(PyBytes::new(py, &pcm))
+}
+
+#[pyfunction]
+fn g711_encode<'py>(py: Python<'py>, pcm: &[u8], law: &str) -> PyResult<Bound<'py, PyBytes>> {
+    let law = law_of(law)?;
+    let pairs = pcm
+        .chunks_exact(2)
+        .map(|pair| i16::from_le_bytes([pair[0], pair[1]]));
+    let codes: Vec<u8> = pairs.map(|sample| law.encode(sample)).collect();
+    Ok(PyBytes::new(py, &codes))
+}
+
+fn law_of(name: &str) -> PyResult<Law> {
+    match codec_of(name)? {
+        Codec::G711(law) => Ok(law),
+        _ => Err(PyValueError::new_err(format!(
+            "{name} is not a law of G.711"
+        ))),
+    }
+}
+
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<AudioRenderer>()?;
+    module.add_function(wrap_pyfunction!(g711_decode, module)?)?;
+    module.add_function(wrap_pyfunction!(g711_encode, module)?)
 }

@@ -1,1 +1,7 @@
-"""."""
+"""From a capture log to what people want: a file that plays, and a true account of the call."""
+
+from __future__ import annotations
+
+from siprecord.render.recording import RenderResult, render_recording
+
+__all__ = ["RenderResult", "render_recording"]

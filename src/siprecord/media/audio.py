@@ -1,0 +1,119 @@
+"""Turn the packets of a capture log into PCM on one time line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from siprecord.errors import MediaError
+from siprecord.media import _core
+
+SAMPLE_RATE = 8000
+"""Samples a second of everything that is rendered today."""
+
+Codec = Literal["pcmu", "pcma", "signal", "foreign"]
+"""`signal` is counted and not heard (telephone events, comfort noise); `foreign` can't be rendered yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamPlan:
+    """How one stream is to be understood; it becomes one channel.
+
+    Payload types that `codecs` does not name keep their static meaning (RFC 3551 section 6). `silences` are
+    intervals (from, to, `hold` or `pause`) in wall-clock nanoseconds that explain gaps.
+    """
+
+    interface: int
+    codecs: Mapping[int, Codec] = field(default_factory=dict)
+    silences: Sequence[tuple[int, int, str]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A stretch of a channel without audio, in samples of the rendered file."""
+
+    start: int
+    end: int
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamReport:
+    """What was received of one stream, and what was not. Packets are RTP packets of every codec."""
+
+    interface: int
+    received: int
+    """Packets, duplicates included."""
+    unique: int
+    duplicated: int
+    lost: int
+    reordered: int
+    hidden: int
+    """Audio packets that are not heard, as later ones lie in the same place."""
+    ssrc_changes: int
+    segments: int
+    """Parts of the time line; more than one means restarts, timestamp jumps or several SSRCs."""
+    drift_ppm: int
+    """The sender's clock against ours; positive when it is slow."""
+    first_ssrc: int | None
+    first_arrival_ns: int | None
+    last_arrival_ns: int | None
+    rtcp_packets: int
+    malformed: int
+    payload_types: tuple[tuple[int, int], ...]
+    """(payload type, packets)."""
+    audio_samples: int
+    gaps: tuple[Gap, ...]
+
+
+class AudioRenderer:
+    """Indexes a log when made, then hands out interleaved 16-bit PCM from first to last sample.
+
+    One channel for each plan, in the order of `plans`.
+    Raises MediaError when the file can't be read. Blocking:
+    call it in a process or thread of its own; the GIL is free while it works.
+    """
+
+    def __init__(self, path: str | Path, plans: Sequence[StreamPlan]) -> None:
+        self._path = path
+        raw = [(plan.interface, list(plan.codecs.items()), list(plan.silences)) for plan in plans]
+        try:
+            self._core = _core.AudioRenderer(path, raw)
+        except OSError as error:
+            raise MediaError(f"can't read {path}: {error}") from error
+        self.channels = len(plans)
+        self.frames = self._core.frames
+        """Samples of each channel; 0 when the log has no audio."""
+        self.origin_ns = self._core.origin_ns
+        """The wall-clock moment of sample 0."""
+        self.reports = tuple(_report(raw) for raw in self._core.reports())
+
+    def read(self, frames: int) -> bytes:
+        """The next `frames` frames (fewer at the end, then none), little endian."""
+        try:
+            return self._core.read(frames)
+        except OSError as error:
+            raise MediaError(f"can't read {self._path}: {error}") from error
+
+    def blocks(self, frames: int = 65_536) -> Iterator[bytes]:
+        """All that is left, in blocks of at most `frames` frames."""
+        while block := self.read(frames):
+            yield block
+
+
+def _report(raw: dict[str, Any]) -> StreamReport:
+    gaps = tuple(Gap(*gap) for gap in raw.pop("gaps"))
+    types = tuple(raw.pop("payload_types"))
+    return StreamReport(gaps=gaps, payload_types=types, **raw)
+
+
+def decode_g711(data: bytes, law: Literal["pcmu", "pcma"]) -> bytes:
+    """Codes to 16-bit little-endian samples, bit-exact with ITU-T G.711."""
+    return _core.g711_decode(data, law)
+
+
+def encode_g711(pcm: bytes, law: Literal["pcmu", "pcma"]) -> bytes:
+    """16-bit little-endian samples to codes; an odd last byte is ignored."""
+    return _core.g711_encode(pcm, law)

@@ -1,0 +1,154 @@
+"""Read a finished capture log: SIP messages, the recorder's own events, streams, and packets on request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from siprecord.errors import MediaError
+from siprecord.media import _core
+
+Address = tuple[str, int]
+
+_MAGIC = b"\x0a\x0d\x0d\x0a"
+_BATCH_ITEMS = 512
+_BATCH_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """One source of packets: interface 0 is SIP, each other one a media stream named by its label."""
+
+    index: int
+    name: str
+    linktype: int
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class SipMessage:
+    """One SIP message as stored: bytes as sent or received, with keys blanked."""
+
+    time_ns: int
+    data: bytes
+    transport: str
+    """`udp`, `tcp` (TLS too: the log does not tell them apart) or `unknown`."""
+    source: Address
+    destination: Address
+    inbound: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class LogEvent:
+    """One of the recorder's own events, as it was written."""
+
+    event: dict[str, Any]
+    interface_base: int = 0
+
+    @property
+    def name(self) -> str:
+        """What happened; an event that can't be read is `unreadable`."""
+        return str(self.event.get("event", ""))
+
+    @property
+    def time_ns(self) -> int:
+        """Wall clock; 0 when the event does not say."""
+        value = self.event.get("time_ns")
+        return value if isinstance(value, int) else 0
+
+    @property
+    def interface(self) -> int | None:
+        """The number, within the whole file, of the interface that the event names."""
+        value = self.event.get("interface")
+        return value + self.interface_base if isinstance(value, int) else None
+
+
+@dataclass(frozen=True, slots=True)
+class PacketSummary:
+    """One RTP or RTCP packet of a stream."""
+
+    interface: int
+    time_ns: int
+    source: Address
+    destination: Address
+    payload: bytes
+
+
+Item = Interface | SipMessage | LogEvent | PacketSummary
+
+
+class CaptureReader:
+    """Iterates over the items of one log in file order; reads in batches and holds one at a time.
+
+    A log cut short ends cleanly; `truncated`, `left_over` and `damaged` tell about it once iteration has
+    ended. Raises MediaError when the file can't be read or is no capture log. `packets` adds every RTP and
+    RTCP packet.
+    """
+
+    def __init__(self, path: str | Path, *, packets: bool = False) -> None:
+        self.path = Path(path)
+        self.read = 0
+        """Bytes read as whole blocks."""
+        self.left_over = 0
+        """Bytes after the last whole block."""
+        self.damaged = 0
+        """Bytes in the middle that are no block and were stepped over."""
+        check_magic(self.path)
+        try:
+            self._batches = _core.ItemBatches(self.path, packets)
+        except OSError as error:
+            raise MediaError(f"can't read {self.path}: {error}") from error
+
+    @property
+    def truncated(self) -> bool:
+        """Whether the log ends in half a block."""
+        return self.left_over > 0
+
+    def __iter__(self) -> Iterator[Item]:
+        while True:
+            try:
+                batch = self._batches.batch(_BATCH_ITEMS, _BATCH_BYTES)
+            except OSError as error:
+                raise MediaError(f"can't read {self.path}: {error}") from error
+            position, self.left_over, self.damaged = self._batches.position()
+            self.read = position - self.damaged
+            if not batch:
+                return
+            for item in batch:
+                yield as_item(item)
+
+
+def check_magic(path: Path) -> None:
+    """Refuse a file that can't be read or does not begin as pcapng; an empty one may still become a log."""
+    try:
+        with path.open("rb") as file:
+            magic = file.read(4)
+    except OSError as error:
+        raise MediaError(f"can't read {path}: {error.strerror}") from error
+    if magic != _MAGIC[: len(magic)]:
+        raise MediaError(f"{path} is not a capture log: it does not begin with a pcapng section header")
+
+
+def as_item(raw: _core._Item) -> Item:
+    """Give a tuple of the compiled reader its type."""
+    match raw:
+        case ("interface", index, linktype, name, description):
+            return Interface(index, name, linktype, description)
+        case ("event", base, data):
+            return LogEvent(_decode(data), base)
+        case ("sip", time_ns, data, transport, source, destination, inbound):
+            return SipMessage(time_ns, data, transport, source, destination, inbound)
+        case ("packet", interface, time_ns, source, destination, payload):
+            return PacketSummary(interface, time_ns, source, destination, payload)
+
+
+def _decode(data: bytes) -> dict[str, Any]:
+    try:
+        event = msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        event = None
+    return event if isinstance(event, dict) else {"event": "unreadable"}

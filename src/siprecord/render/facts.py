@@ -1,0 +1,204 @@
+"""What a capture log tells of a recording, apart from the audio itself."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from siprecord.media.reader import CaptureReader, Interface, LogEvent, SipMessage
+
+_RAW_IP = 101
+
+
+@dataclass(slots=True)
+class StreamFacts:
+    """One media stream as the events describe it; a stream without events is known by its interface alone."""
+
+    interface: int
+    label: str
+    mline: int | None = None
+    kind: str = "audio"
+    direction: str | None = None
+    payloads: dict[int, dict[str, Any]] = field(default_factory=dict)
+    announced: bool = False
+    """Whether an event opened it."""
+    silences: list[tuple[int, int, str]] = field(default_factory=list)
+    silent_since: tuple[int, str] | None = None
+    closed_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataFacts:
+    """One metadata document, byte for byte as it was received."""
+
+    document: bytes
+    content_type: str
+    carried_by: str
+    time_ns: int
+
+
+@dataclass(slots=True)
+class LogFacts:
+    """Everything that rendering needs from the events of one log."""
+
+    started: dict[str, Any] = field(default_factory=dict)
+    ended: dict[str, Any] | None = None
+    streams: dict[int, StreamFacts] = field(default_factory=dict)
+    metadata: list[MetadataFacts] = field(default_factory=list)
+    model: dict[str, Any] = field(default_factory=dict)
+    deviations: list[dict[str, Any]] = field(default_factory=list)
+    sip_messages: int = 0
+    first_ns: int = 0
+    last_ns: int = 0
+    bytes_read: int = 0
+    left_over: int = 0
+    damaged: int = 0
+
+    @property
+    def truncated(self) -> bool:
+        """Whether the log ends in half a block."""
+        return self.left_over > 0
+
+    @property
+    def complete(self) -> bool:
+        """Whether the recorder closed the log itself and nothing in it is damaged."""
+        return self.ended is not None and not self.truncated and self.damaged == 0
+
+
+def read_facts(capture: Path) -> LogFacts:
+    """Read the events of one log; raises MediaError when it can't be read at all."""
+    facts = LogFacts()
+    reader = CaptureReader(capture)
+    for item in reader:
+        match item:
+            case Interface(linktype=linktype) if linktype == _RAW_IP:
+                facts.streams[item.index] = _stream(item)
+            case SipMessage():
+                facts.sip_messages += 1
+                _note_time(facts, item.time_ns)
+            case LogEvent():
+                _note_time(facts, item.time_ns)
+                handler = _HANDLERS.get(item.name)
+                if handler is not None:
+                    handler(facts, item)
+    for stream in facts.streams.values():
+        _close_silence(stream, stream.closed_ns or facts.last_ns)
+    facts.bytes_read, facts.left_over, facts.damaged = reader.read, reader.left_over, reader.damaged
+    return facts
+
+
+def _note_time(facts: LogFacts, time_ns: int) -> None:
+    if time_ns:
+        facts.first_ns = min(facts.first_ns or time_ns, time_ns)
+        facts.last_ns = max(facts.last_ns, time_ns)
+
+
+def _stream(interface: Interface) -> StreamFacts:
+    """What the interface's own description says; events say it better."""
+    stream = StreamFacts(interface.index, interface.name)
+    try:
+        described = msgspec.json.decode(interface.description or "{}")
+    except msgspec.DecodeError:
+        return stream
+    if isinstance(described, dict):
+        _apply(stream, described)
+    return stream
+
+
+def _apply(stream: StreamFacts, values: dict[str, Any]) -> None:
+    if isinstance(values.get("mline"), int):
+        stream.mline = values["mline"]
+    for name in ("label", "kind", "direction"):
+        if isinstance(values.get(name), str) and values[name]:
+            setattr(stream, name, values[name])
+    payloads = values.get("payloads")
+    if isinstance(payloads, dict):
+        known = {int(k): v for k, v in payloads.items() if str(k).isdecimal() and isinstance(v, dict)}
+        stream.payloads.update(known)
+
+
+def _find(facts: LogFacts, item: LogEvent) -> StreamFacts | None:
+    return None if item.interface is None else facts.streams.get(item.interface)
+
+
+def _started(facts: LogFacts, item: LogEvent) -> None:
+    facts.started = facts.started or item.event
+
+
+def _ended(facts: LogFacts, item: LogEvent) -> None:
+    facts.ended = item.event
+
+
+def _opened(facts: LogFacts, item: LogEvent) -> None:
+    if item.interface is None:
+        return
+    name = str(item.event.get("label") or f"mline-{item.event.get('mline')}")
+    stream = facts.streams.setdefault(item.interface, StreamFacts(item.interface, name))
+    stream.announced = True
+    _apply(stream, item.event)
+
+
+def _updated(facts: LogFacts, item: LogEvent) -> None:
+    if (stream := _find(facts, item)) is not None:
+        _apply(stream, item.event)
+
+
+def _paused(facts: LogFacts, item: LogEvent) -> None:
+    if (stream := _find(facts, item)) is not None:
+        _close_silence(stream, item.time_ns)
+        stream.silent_since = (item.time_ns, "hold" if item.event.get("cause") == "hold" else "pause")
+
+
+def _resumed(facts: LogFacts, item: LogEvent) -> None:
+    if (stream := _find(facts, item)) is not None:
+        _close_silence(stream, item.time_ns)
+
+
+def _closed(facts: LogFacts, item: LogEvent) -> None:
+    if (stream := _find(facts, item)) is not None:
+        stream.closed_ns = item.time_ns
+
+
+def _close_silence(stream: StreamFacts, time_ns: int) -> None:
+    if stream.silent_since is not None:
+        since, cause = stream.silent_since
+        stream.silences.append((since, max(since, time_ns), cause))
+        stream.silent_since = None
+
+
+def _metadata(facts: LogFacts, item: LogEvent) -> None:
+    try:
+        document = base64.b64decode(str(item.event.get("document", "")), validate=True)
+    except (binascii.Error, ValueError):
+        facts.deviations.append({"text": "a stored metadata document can't be read", "time_ns": item.time_ns})
+        return
+    content_type, carried_by = str(item.event.get("content_type", "")), str(item.event.get("carried_by", ""))
+    facts.metadata.append(MetadataFacts(document, content_type, carried_by, item.time_ns))
+
+
+def _model(facts: LogFacts, item: LogEvent) -> None:
+    facts.model = item.event
+
+
+def _deviation(facts: LogFacts, item: LogEvent) -> None:
+    facts.deviations.append(item.event)
+
+
+_HANDLERS: dict[str, Callable[[LogFacts, LogEvent], None]] = {
+    "recording.started": _started,
+    "recording.ended": _ended,
+    "stream.opened": _opened,
+    "stream.updated": _updated,
+    "stream.paused": _paused,
+    "stream.resumed": _resumed,
+    "stream.closed": _closed,
+    "metadata.received": _metadata,
+    "session.model": _model,
+    "deviation": _deviation,
+}
