@@ -49,7 +49,8 @@ def _as_telephone(samples: npt.NDArray[np.int16], rate: int) -> npt.NDArray[np.i
     channels = samples.shape[1]
     if channels == 1 and rate == SAMPLE_RATE:
         return samples[:, 0]
-    mixed = samples.mean(axis=1, dtype=np.float64)
+    mixed: npt.NDArray[np.float64] = samples.mean(axis=1, dtype=np.float64)
     if rate != SAMPLE_RATE:
         mixed = np.asarray(soxr.resample(mixed, rate, SAMPLE_RATE), dtype=np.float64)
-    return np.clip(np.rint(mixed), -32768, 32767).astype(np.int16)
+    whole: npt.NDArray[np.int16] = np.clip(np.rint(mixed), -32768, 32767).astype(np.int16)
+    return whole
