@@ -1,6 +1,8 @@
 """The media plane: sockets, capture logs and readers, over the compiled core."""
 
 from siprecord.media.engine import CaptureLog, MediaEngine, MediaStream
+from siprecord.media.sender import Impairments, RtpClip, RtpSender, SendProgress, SendSpec
+from siprecord.media.sharded_map import ShardedMap
 from siprecord.media.types import (
     EngineTotals,
     LogStatus,
@@ -13,11 +15,17 @@ from siprecord.media.types import (
 __all__ = [
     "CaptureLog",
     "EngineTotals",
+    "Impairments",
     "LogStatus",
     "MediaEngine",
     "MediaSettings",
     "MediaStream",
     "Notice",
+    "RtpClip",
+    "RtpSender",
+    "SendProgress",
+    "SendSpec",
+    "ShardedMap",
     "StreamSpec",
     "StreamStats",
 ]
