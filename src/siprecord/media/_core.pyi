@@ -1,12 +1,95 @@
 """The compiled media core. Everything here releases the GIL while it works."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from os import PathLike
-from typing import Any, Literal
+from typing import Any, Generic, Literal, Protocol, TypedDict, TypeVar, final, overload
+
+from siprecord.media.sender import SendSpec
+
+_V = TypeVar("_V")
+_D = TypeVar("_D")
 
 __version__: str
 
 # ---- engine: sockets, drain threads, capture log -------------------------------------------------
+
+class _MediaSettings(Protocol):
+    @property
+    def bind_address(self) -> str: ...
+    @property
+    def port_min(self) -> int: ...
+    @property
+    def port_max(self) -> int: ...
+    @property
+    def drain_interval_ms(self) -> int: ...
+    @property
+    def threads(self) -> int: ...
+    @property
+    def receive_buffer(self) -> int: ...
+    @property
+    def max_pending_bytes(self) -> int: ...
+    @property
+    def datagram_bytes(self) -> int: ...
+
+class _Totals(TypedDict):
+    packets: int
+    bytes: int
+    cpu_seconds: float
+    recordings: int
+    late_ticks: int
+
+class _Stats(TypedDict):
+    packets: int
+    bytes: int
+    lost: int
+    rtcp_packets: int
+    dropped_paused: int
+    last_arrival_ns: int
+    first_arrival_ns: int
+    ssrc: int | None
+    expected: int
+    received: int
+    jitter: int
+    sources: int
+    other_packets: int
+    truncated: int
+    dropped_kernel: int
+    socket_errors: int
+    paused: bool
+
+@final
+class Engine:
+    def __new__(cls, settings: _MediaSettings) -> Engine: ...
+    def open_log(self, path: str, section: tuple[str, str, str, str]) -> Log: ...
+    def fileno(self) -> int: ...
+    def drain_notices(self) -> list[tuple[str, str, str, int]]: ...
+    def totals(self) -> _Totals: ...
+    def close(self) -> None: ...
+
+@final
+class Log:
+    def append_sip(
+        self, data: bytes, way: tuple[tuple[str, int], tuple[str, int], bool, bool], time_ns: int
+    ) -> None: ...
+    def append_event(self, json: bytes) -> None: ...
+    def open_stream(self, name: str, description: str, clock_rates: list[tuple[int, int]]) -> Stream: ...
+    def status(self) -> tuple[int, int, int, bool]: ...
+    def flush(self) -> None: ...
+    def close(self, sync: bool) -> None: ...
+
+@final
+class Stream:
+    @property
+    def interface(self) -> int: ...
+    @property
+    def rtp_port(self) -> int: ...
+    def stats(self) -> _Stats: ...
+    def set_paused(self, paused: bool) -> None: ...
+    def close(self) -> None: ...
+
+def floor_loop(
+    sockets: list[int], folder: str, plan: tuple[int, int, float, bool]
+) -> tuple[int, int, float]: ...
 
 # ---- reader: the capture log, batch and live ------------------------------------------------------
 
@@ -49,4 +132,122 @@ def g711_encode(pcm: bytes, law: str) -> bytes: ...
 
 # ---- sender: real-time RTP ---------------------------------------------------------------------------
 
+@final
+class RtpClip:
+    """Encoded audio that many streams may share."""
+
+    def __new__(cls, payload: bytes, /) -> RtpClip: ...
+    def __len__(self) -> int: ...
+
+@final
+class SendProgress:
+    """How far a stream has come: packets the kernel took and refused, and whether more will follow."""
+
+    @property
+    def sent(self) -> int: ...
+    @property
+    def failed(self) -> int: ...
+    @property
+    def done(self) -> bool: ...
+
+@final
+class RtpSender:
+    """Many RTP streams, sent in real time by one thread of its own.
+
+    It wakes at most once each `quantum` seconds; packets due in between leave together. Times are in seconds.
+    Raises `MediaError` for what the system refuses, `ValueError` for arguments that make no sense.
+    """
+
+    def __new__(cls, quantum: float = 0.001) -> RtpSender: ...
+    def bind(self, host: str, port: int = 0) -> tuple[int, int]:
+        """Bind a pair of ports of the IP address `host`: `(number of the socket, its RTP port)`.
+
+        `port` 0: any even port and the next one. They are free again when the sender is gone.
+        """
+
+    def add_streams(self, specs: Sequence[SendSpec]) -> list[int]:
+        """Add streams that start together, now or at `start()`; give their numbers."""
+
+    def start(self) -> None:
+        """Start sending. A second call does nothing."""
+
+    def stop_streams(self, numbers: Sequence[int]) -> None:
+        """End these streams; numbers of none are left out."""
+
+    def progress(self, numbers: Sequence[int] | None = None) -> list[SendProgress]:
+        """Say how far these streams have come, or all, in the order in which they were added."""
+
+    @property
+    def lateness(self) -> float:
+        """The most a packet left after its time, so far."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until all streams are done, and say whether they are."""
+
+    def stop(self) -> None:
+        """End all streams and the thread."""
+
 # ---- sharded map ---------------------------------------------------------------------------------------
+
+@final
+class ShardedMap(Generic[_V]):
+    """A concurrent map from `str` to any object, cut into shards with a read-write lock each.
+
+    The interface is that of Go's `sync.Map`. Every method may be called from any thread at any time,
+    from a callback of `range` and from a value's destructor too. The FNV-1a hash of the key's UTF-8
+    bytes chooses the shard. Raises `ValueError` if `shard_count` is not a power of two from 1 to 65536.
+    """
+
+    def __new__(cls, shard_count: int = 32) -> ShardedMap[_V]: ...
+    @property
+    def shard_count(self) -> int: ...
+    def shard_of(self, key: str) -> int:
+        """Say which shard holds `key`, from 0."""
+
+    @overload
+    def load(self, key: str, /) -> _V | None: ...
+    @overload
+    def load(self, key: str, default: _D, /) -> _V | _D:
+        """Give the value of `key`, else `default` (`None`)."""
+
+    def store(self, key: str, value: _V, /) -> None:
+        """Set the value of `key`."""
+
+    def load_or_store(self, key: str, value: _V, /) -> tuple[_V, bool]:
+        """Give `(value of key, True)`, or set it to `value` and give `(value, False)`."""
+
+    def load_and_delete(self, key: str, /) -> tuple[_V | None, bool]:
+        """Take `key` out: `(its value, True)`, or `(None, False)` if it was not there."""
+
+    def delete(self, key: str, /) -> None:
+        """Take `key` out, if it is there."""
+
+    def swap(self, key: str, value: _V, /) -> tuple[_V | None, bool]:
+        """Set the value of `key`: `(previous value, True)`, or `(None, False)` if there was none."""
+
+    def compare_and_swap(self, key: str, old: _V, new: _V, /) -> bool:
+        """Set the value of `key` to `new` if it is `old` or equals it; say whether it did.
+
+        `==` runs outside the lock, and anew if another thread changes the value meanwhile.
+        """
+
+    def compare_and_delete(self, key: str, old: _V, /) -> bool:
+        """Take `key` out if its value is `old` or equals it; say whether it did."""
+
+    def range(self, callback: Callable[[str, _V], object], /) -> None:
+        """Call `callback(key, value)` for each entry until it returns False.
+
+        Each shard is copied when its turn comes, so the callback may change the map.
+        """
+
+    def clear(self) -> None:
+        """Empty the map, one shard after the other."""
+
+    def keys(self) -> list[str]:
+        """Copy the keys; their order means nothing."""
+
+    def contention(self) -> list[int]:
+        """Say for each shard how often a thread found it locked by another one."""
+
+    def __len__(self) -> int: ...
+    def __contains__(self, key: str, /) -> bool: ...

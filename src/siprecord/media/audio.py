@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from siprecord.errors import MediaError
-from siprecord.media import _core  # noqa: TID251 - this package is the module's home
+from siprecord.media import _core
 
 SAMPLE_RATE = 8000
 """Samples a second of everything that is rendered today."""

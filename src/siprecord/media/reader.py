@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from siprecord.errors import MediaError
-from siprecord.media import _core  # noqa: TID251 - this package is the module's home
+from siprecord.media import _core
 
 Address = tuple[str, int]
 

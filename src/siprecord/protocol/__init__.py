@@ -4,6 +4,8 @@
 """
 
 from siprecord.protocol.actions import Answer, HeaderItems, InviteSpec, OutgoingRequest, OutOfDialogRequest
+from siprecord.protocol.counters import Counter
+from siprecord.protocol.endpoint import Endpoint
 from siprecord.protocol.events import (
     AckReceived,
     AckTimedOut,
@@ -21,6 +23,7 @@ from siprecord.protocol.events import (
 )
 from siprecord.protocol.flow import Address, Flow, Transmit, Transport
 from siprecord.protocol.settings import SRS_METHODS, EndpointSettings, SessionTimerSettings
+from siprecord.protocol.snapshot import DialogSnapshot
 from siprecord.protocol.timers import TimerSettings
 
 __all__ = [
@@ -31,8 +34,11 @@ __all__ = [
     "Answer",
     "AnswerTimedOut",
     "CancelReceived",
+    "Counter",
     "DialogEnd",
     "DialogEnded",
+    "DialogSnapshot",
+    "Endpoint",
     "EndpointSettings",
     "Event",
     "Flow",

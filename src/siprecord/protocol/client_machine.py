@@ -1,7 +1,7 @@
 """The words the two client transaction machines share.
 
-As on the server side there are two timers: the *repeating* one (A, E) and the *limit* (B, F and our patience with
-a call that rings; then D, K and M).
+As on the server side there are two timers: the *repeating* one (A, E) and the *limit* (B, F and our
+patience with a call that rings; then D, K and M).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The names of what an endpoint counts. Values only rise; `Endpoint.counters` holds those that are not zero."""
+"""The names of what an endpoint counts. Values only rise; those not in `Endpoint.counters` are zero."""
 
 from __future__ import annotations
 

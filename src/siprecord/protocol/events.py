@@ -46,7 +46,7 @@ class AckReceived:
 
 @dataclass(frozen=True, slots=True)
 class CancelReceived:
-    """The peer cancelled the INVITE `transaction`, which has been answered with 487. `request` is the CANCEL."""
+    """The INVITE `transaction` has been answered with 487, because of `request`: a CANCEL, or a BYE."""
 
     transaction: str
     request: Request
@@ -74,7 +74,7 @@ class AckTimedOut:
 
 @dataclass(frozen=True, slots=True)
 class ResponseReceived:
-    """A response to a request of ours. `dialog` is set for a 2xx that created one and for in-dialog requests."""
+    """A response to a request of ours, but 100. `dialog` is the one it belongs to, or has created."""
 
     transaction: str
     response: Response
@@ -115,7 +115,7 @@ class DialogEnded:
 
 @dataclass(frozen=True, slots=True)
 class MessageRejected:
-    """A message the endpoint refused by itself. `status` is what it answered; None when it answered nothing."""
+    """A message the endpoint refused by itself. `status` is what it answered; None: nothing."""
 
     flow: Flow
     status: int | None

@@ -2,11 +2,14 @@
 
 The rules:
 
-1. The INVITE repeats at T1, doubling without a cap (timer A), on unreliable transports, until anything comes back.
+1. The INVITE repeats at T1, doubling without a cap (timer A), on unreliable transports, until anything
+   comes back.
 2. Nothing within 64*T1 (timer B), or a broken connection before anything came: the request timed out.
-3. A provisional response stops the repetition. A call may then ring for our patience, which RFC 3261 leaves to us.
+3. A provisional response stops the repetition. A call may then ring for our patience, which RFC 3261 leaves
+   to us.
 4. A failure response is acknowledged in the transaction, each time it comes, for 32 s on UDP (timer D).
-5. A 2xx is acknowledged outside of it, by the dialog. Its repetitions get that ACK again for 64*T1 (timer M).
+5. A 2xx is acknowledged outside of it, by the dialog. Its repetitions get that ACK again for 64*T1 (timer
+   M).
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from __future__ import annotations
 from typing import Final
 
 from siprecord.protocol.client_machine import ClientAction as A
-from siprecord.protocol.client_machine import ClientInput as I  # noqa: E741
+from siprecord.protocol.client_machine import ClientInput as I
 from siprecord.protocol.client_machine import ClientState as S
 from siprecord.protocol.machine import Table
 

@@ -3,13 +3,13 @@
 The rules:
 
 1. A 100 goes out after 200 ms, unless the transaction user has said something by then.
-2. The INVITE again gets the last provisional or failure response again. After a 2xx it is absorbed in silence for
-   64*T1 (timer L), because the 2xx repeats by itself.
-3. A 2xx is repeated at T1, doubling up to T2, on *every* transport, until the ACK comes (section 13.3.1.4): a
-   proxy on the way may have sent it on over UDP. RFC 3261 makes this the task of the transaction user's core; it
-   stands here because it needs the same timers. No ACK within 64*T1 is reported.
-4. A failure response is repeated (timer G) on unreliable transports until its ACK, or until timer H. The ACK is
-   absorbed; duplicates of it are for T4 (timer I).
+2. The INVITE again gets the last provisional or failure response again. After a 2xx it is absorbed in
+   silence for 64*T1 (timer L), because the 2xx repeats by itself.
+3. A 2xx is repeated at T1, doubling up to T2, on *every* transport, until the ACK comes (section 13.3.1.4):
+   a proxy on the way may have sent it on over UDP. RFC 3261 makes this the task of the transaction user's
+   core; it stands here because it needs the same timers. No ACK within 64*T1 is reported.
+4. A failure response is repeated (timer G) on unreliable transports until its ACK, or until timer H. The
+   ACK is absorbed; duplicates of it are for T4 (timer I).
 5. A transport error changes nothing (RFC 6026 section 7.1), and so it is no input at all.
 """
 
@@ -19,7 +19,7 @@ from typing import Final
 
 from siprecord.protocol.machine import Table
 from siprecord.protocol.server_machine import ServerAction as A
-from siprecord.protocol.server_machine import ServerInput as I  # noqa: E741
+from siprecord.protocol.server_machine import ServerInput as I
 from siprecord.protocol.server_machine import ServerState as S
 
 INVITE_SERVER: Final[Table[S, I, A]] = {

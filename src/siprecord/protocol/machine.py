@@ -1,8 +1,8 @@
 """State machines as tables.
 
 A machine is a dict `(state, input) -> (actions, next state)`. It decides and nothing else: whoever owns it
-performs the actions, in order. A pair that is not in the table is something that can't happen, or must not have an effect:
-`step` answers it with no action and the same state, and says so, so that it can be counted.
+performs the actions, in order. A pair that is not in the table is something that can't happen, or must not
+have an effect: `step` answers it with no action and the same state, and says so, so that it can be counted.
 """
 
 from __future__ import annotations

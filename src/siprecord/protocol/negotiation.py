@@ -3,7 +3,7 @@
 Two rules. The answer has one m-line for each offered, in order, whatever we think of it; a refused one has
 port 0. And the description is ours: own origin, own address, a version that rises only on a change.
 
-What to accept is decided elsewhere and comes in as an `AnswerPlan`; `accepted_formats` is the usual judgement.
+What to accept is decided elsewhere and comes in as an `AnswerPlan`; `accepted_formats` is the usual way.
 """
 
 from __future__ import annotations

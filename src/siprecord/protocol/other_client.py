@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Final
 
 from siprecord.protocol.client_machine import ClientAction as A
-from siprecord.protocol.client_machine import ClientInput as I  # noqa: E741
+from siprecord.protocol.client_machine import ClientInput as I
 from siprecord.protocol.client_machine import ClientState as S
 from siprecord.protocol.machine import Table
 

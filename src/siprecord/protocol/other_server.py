@@ -3,12 +3,12 @@
 The rules:
 
 1. The request again gets the last response again; before there is one it is absorbed.
-2. The only provisional response is 100, and not before the client's own timer E has reached T2, which is 3.5 s with
-   the default T1 (RFC 4320 section 4.1). The owner arms the repeating timer so.
-3. A request nobody answers is forgotten after 64*T1, when the client has given up as well; a 408 is never sent
-   (RFC 4320 section 4.2).
-4. After the final response duplicates are answered for 64*T1 on unreliable transports (timer J), further answers of
-   the transaction user are ignored.
+2. The only provisional response is 100, and not before the client's own timer E has reached T2, which is
+   3.5 s with the default T1 (RFC 4320 section 4.1). The owner arms the repeating timer so.
+3. A request nobody answers is forgotten after 64*T1, when the client has given up as well; a 408 is never
+   sent (RFC 4320 section 4.2).
+4. After the final response duplicates are answered for 64*T1 on unreliable transports (timer J), further
+   answers of the transaction user are ignored.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Final
 
 from siprecord.protocol.machine import Table
 from siprecord.protocol.server_machine import ServerAction as A
-from siprecord.protocol.server_machine import ServerInput as I  # noqa: E741
+from siprecord.protocol.server_machine import ServerInput as I
 from siprecord.protocol.server_machine import ServerState as S
 
 OTHER_SERVER: Final[Table[S, I, A]] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from siprecord.protocol.actions import HeaderItems
 from siprecord.protocol.timers import TimerSettings
@@ -27,8 +27,8 @@ class SessionTimerSettings:
 class EndpointSettings:
     """Everything an `Endpoint` can be told beforehand. The defaults are those of a recording server."""
 
-    timers: TimerSettings = TimerSettings()
-    session_timer: SessionTimerSettings = SessionTimerSettings()
+    timers: TimerSettings = field(default_factory=TimerSettings)
+    session_timer: SessionTimerSettings = field(default_factory=SessionTimerSettings)
     limits: Limits = DEFAULT_LIMITS
     product: str = "siprecord"
     """Server and User-Agent header; empty: neither is sent."""
@@ -43,7 +43,9 @@ class EndpointSettings:
     supported: tuple[str, ...] = ("siprec", "timer")
     """Option tags: the Supported header, and what a Require may ask for."""
     tolerated: tuple[str, ...] = ("100rel",)
-    """Option tags a Require may ask for that are not advertised. A `100rel` peer only forbids unreliable 1xx."""
+    """Option tags a Require may ask for that are not advertised. `100rel` only forbids unreliable 1xx."""
+    accept: tuple[str, ...] = ("application/sdp", "application/rs-metadata+xml", "multipart/mixed")
+    """The Accept header of answers to OPTIONS and of a 415."""
     response_headers: HeaderItems = ()
     """Added to every response but 100."""
     retry_after: int = 10

@@ -45,7 +45,7 @@ class Deadline(Generic[T]):
 
 
 class DeadlineQueue(Generic[T]):
-    """A heap of deadlines. Cancelling only marks the entry; marked entries never outnumber live ones for long."""
+    """A heap of deadlines. Cancelling only marks the entry; they never outnumber the others for long."""
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Deadline[T]]] = []

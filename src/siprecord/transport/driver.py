@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from siprecord.protocol import (
@@ -16,6 +17,7 @@ from siprecord.protocol import (
     Endpoint,
     Event,
     Flow,
+    HeaderItems,
     InviteSpec,
     OutgoingRequest,
     OutOfDialogRequest,
@@ -65,6 +67,7 @@ class Driver:
         self._endpoint = endpoint
         self._deadlines: DeadlineQueue[Callback] = DeadlineQueue()
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at: float | None = None
         self._sender: Sender | None = None
         self._draining = False
         self._stopped = False
@@ -135,6 +138,19 @@ class Driver:
         self._endpoint.cancel(transaction, now)
         self._drain()
 
+    def ack(
+        self,
+        transaction: str,
+        now: float,
+        *,
+        headers: HeaderItems = (),
+        content_type: str | None = None,
+        body: bytes = b"",
+    ) -> None:
+        """Acknowledge a 2xx that `acknowledge=False` left to us."""
+        self._endpoint.ack(transaction, now, headers=headers, content_type=content_type, body=body)
+        self._drain()
+
     def set_deadline(self, at: float, callback: Callback) -> _Deadline:
         """Call `callback(now)` once `at` has passed."""
         deadline = _Deadline(self._deadlines, self._deadlines.schedule(at, callback))
@@ -177,11 +193,15 @@ class Driver:
         if self._draining or self._stopped:
             return
         due = [at for at in (self._endpoint.deadline(), self._deadlines.next()) if at is not None]
+        self._wake(min(due) if due else None)
+
+    def _wake(self, at: float | None) -> None:
         if self._timer is not None:
-            if due and self._timer.when() == min(due):
+            if self._timer_at == at:
                 return
             self._timer.cancel()
-        self._timer = self._loop.call_at(min(due), self._expire) if due else None
+        self._timer = None if at is None else self._loop.call_at(at, self._expire)
+        self._timer_at = at
 
     def _expire(self) -> None:
         self._timer = None
@@ -190,12 +210,10 @@ class Driver:
         self._guarded(lambda: self._endpoint.expire(now))
         self._drain()
         for _, callback in self._deadlines.due(now):
-            self._guarded(lambda callback=callback: callback(now))
+            self._guarded(partial(callback, now))
         self._drain()
         if self.counters.failures_contained > failures and not self._stopped:
-            if self._timer is not None:
-                self._timer.cancel()
-            self._timer = self._loop.call_at(now + PAUSE_AFTER_FAILURE, self._expire)
+            self._wake(now + PAUSE_AFTER_FAILURE)
 
     def _guarded(self, work: Callable[[], object], event: Event | None = None) -> bool:
         """Do `work`; a bug in it is logged and ends what it was about, not the server. True: go on."""

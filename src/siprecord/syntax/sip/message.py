@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from siprecord.errors import ParseError
 from siprecord.syntax.sip.address import NameAddr
+from siprecord.syntax.sip.grammar import is_token
 from siprecord.syntax.sip.headers import Headers
 from siprecord.syntax.sip.values import CSeq, MediaType
 from siprecord.syntax.sip.via import Via
 
 VERSION = "SIP/2.0"
+
+_BREAKS_A_START_LINE = re.compile(r"[ \t\r\n]")
 
 KNOWN_METHODS = frozenset(
     {
@@ -94,11 +98,11 @@ class Request(_TypedHeaders):
     def to_bytes(self) -> bytes:
         """The message for the wire: CRLF, rows in order, a Content-Length that is right.
 
-        Raises ValueError when the method or URI has a blank or line break in it: such a value would be our
+        Raises ValueError when the method is no token, or the URI has a blank or line break in it: our
         own fault.
         """
-        if len(self.method.split()) != 1 or len(self.uri.split()) != 1:
-            raise ValueError(f"start line with blanks: {self.method!r} {self.uri!r}")
+        if not self.uri or not is_token(self.method) or _BREAKS_A_START_LINE.search(self.uri):
+            raise ValueError(f"no start line: {self.method!r} {self.uri!r}")
         return _to_bytes(f"{self.method} {self.uri} {VERSION}", self)
 
 

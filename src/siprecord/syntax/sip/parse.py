@@ -76,7 +76,7 @@ def _parse_start_line(line: str, rows: Rows) -> Message:
     if line[:4].upper() == "SIP/":
         return _parse_status_line(line, rows)
     words = line.split(" ")
-    if len(words) != 3:
+    if len(words) != 3 or not words[1] or "\t" in line:
         # More than one blank between, or some after, is harmless (RFC 4475 sections 3.1.2.9 and 3.1.2.10).
         words = [word for word in line.replace("\t", " ").split(" ") if word]
     if len(words) < 3 or words[-1][:4].upper() != "SIP/":

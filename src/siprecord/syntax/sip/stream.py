@@ -33,7 +33,7 @@ class FramingError:
     status: int
     text: str
     partial: bytes = field(repr=False)
-    """The head of the message, as far as it was received."""
+    """The head of the message: those of its lines that are complete."""
 
     def request(self, limits: Limits = DEFAULT_LIMITS) -> Request | None:
         """The request to answer, without its body; None when the head has none."""
@@ -116,7 +116,8 @@ class StreamFramer:
         if body < 0:
             if len(buffer) < limits.max_head:
                 return None
-            return self._fail(513, f"head larger than {limits.max_head} bytes", limits.max_head)
+            complete = buffer.rfind(b"\n", 0, limits.max_head) + 1
+            return self._fail(513, f"head larger than {limits.max_head} bytes", complete)
         try:
             length = content_length(read_head(buffer[:body], limits)[1])
         except ParseError as error:

@@ -1,0 +1,210 @@
+"""One call to a recorder: INVITE, audio in real time, BYE."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Callable
+
+from siprecord.client.answer import Accepted, Verdict, read_answer
+from siprecord.client.driver import ClientDriver
+from siprecord.client.invitation import Line, build_invite, lines_of, utc_now
+from siprecord.client.plan import CallPlan
+from siprecord.client.ports import FRAME_SECONDS, Played, Player, Track
+from siprecord.client.report import CallReport, CallStatus, StreamReport
+from siprecord.client.target import Target, read_target
+from siprecord.protocol import DialogEnded, Event, Flow, OutgoingRequest, RequestTimedOut, ResponseReceived
+from siprecord.syntax.sip import Response
+
+POLL_SECONDS = 0.02
+CANCEL_SECONDS = 2.0
+"""How long the end of a call that was given up is waited for; a dead peer never answers."""
+BYE_SECONDS = 5.0
+"""How long the answer to our BYE is waited for."""
+
+
+class SrcCall:
+    """Places one call with the audio of its plan. `run` may be called once, `hang_up` at any time.
+
+    Raises `CallError` when made, if the URI makes no sense.
+    """
+
+    def __init__(self, plan: CallPlan, driver: ClientDriver, player: Player) -> None:
+        self.plan = plan
+        self.target: Target = read_target(plan.uri)
+        self.call_id = uuid.uuid4().hex
+        self._driver = driver
+        self._player = player
+        self._changed = asyncio.Event()
+        self._given_up = False
+        self._timed_out = False
+        self._over = False
+        self._response: Response | None = None
+        self._dialog: str | None = None
+        self._lines: tuple[Line, ...] = ()
+        self._sockets: tuple[int, ...] = ()
+        self._tracks: dict[int, int] = {}
+        self._verdict = Verdict(())
+        self._setup_ms: float | None = None
+
+    async def run(self) -> CallReport:
+        """Place the call and see it through. Raises `CallError` if it can't even be tried."""
+        flow = await self._driver.open(self.target)
+        response = await self._invite(flow)
+        if response is None or response.status >= 300:
+            return self._report(self._failure(), flow)
+        try:
+            self._verdict = read_answer(response, self._lines)
+            self._play()
+            status = await self._accompany()
+        finally:
+            self._player.stop(list(self._tracks.values()))
+            await self._bye()
+        return self._report(status, flow)
+
+    def hang_up(self) -> None:
+        """Give up: CANCEL before the answer, BYE after it. `run` returns soon after."""
+        self._given_up = True
+        self._changed.set()
+
+    def progress(self) -> list[Played]:
+        """How far each stream has come, in the plan's order."""
+        return [self._played(number) for number in range(len(self.plan.parties))]
+
+    @property
+    def answered(self) -> bool:
+        """Whether the recorder has taken the call."""
+        return self._dialog is not None
+
+    # The three parts of a call
+
+    async def _invite(self, flow: Flow) -> Response | None:
+        """Ask, and wait for the final response; None when there is none."""
+        bound = [self._player.bind(flow.local[0]) for _ in self.plan.parties]
+        self._sockets = tuple(socket for socket, _ in bound)
+        self._lines = lines_of(self.plan, [port for _, port in bound])
+        spec = build_invite(self.target.uri, self.call_id, self._lines, flow, utc_now())
+        before = self._driver.now()
+        transaction = self._driver.invite(spec, self._listen)
+        if not await self._until(lambda: self._settled or self._given_up, self.plan.patience):
+            self._given_up = True
+        if not self._settled:
+            self._driver.cancel(transaction)
+            await self._until(lambda: self._settled, CANCEL_SECONDS)
+        if self._response is not None:
+            self._setup_ms = round((self._driver.now() - before) * 1000, 3)
+        return self._response
+
+    async def _accompany(self) -> CallStatus:
+        """Wait until everything is sent, or the call ends before that."""
+        if not self._tracks:
+            return CallStatus.HUNG_UP if self._given_up else CallStatus.UNUSABLE
+        if await self._until(self._interrupted, self._seconds()):
+            return self._interruption()
+        while not all(each.done for each in self._player.played(list(self._tracks.values()))):
+            if await self._until(self._interrupted, POLL_SECONDS):
+                return self._interruption()
+        await self._until(self._interrupted, self.plan.linger)
+        return CallStatus.COMPLETED
+
+    async def _bye(self) -> None:
+        if self._dialog is not None and not self._over:
+            self._driver.request(self._dialog, OutgoingRequest("BYE"))
+            await self._until(lambda: self._over, BYE_SECONDS)
+
+    # What they need
+
+    def _play(self) -> None:
+        if self._given_up:
+            return
+        numbers, tracks = [], []
+        for number, verdict in enumerate(self._verdict.lines):
+            if isinstance(verdict, Accepted):
+                numbers.append(number)
+                tracks.append(self._track(number, verdict))
+        self._tracks = dict(zip(numbers, self._player.play(tracks), strict=True))
+
+    def _track(self, number: int, accepted: Accepted) -> Track:
+        party = self.plan.parties[number]
+        return Track(
+            socket=self._sockets[number],
+            destination=(accepted.host, accepted.port),
+            audio=party.audio,
+            payload_type=accepted.payload_type,
+            start_delay=party.start,
+        )
+
+    def _seconds(self) -> float:
+        parties = [self.plan.parties[number] for number in self._tracks]
+        return max(party.start + party.packets * FRAME_SECONDS for party in parties)
+
+    @property
+    def _settled(self) -> bool:
+        return self._response is not None or self._timed_out
+
+    def _interrupted(self) -> bool:
+        return self._given_up or self._over
+
+    def _interruption(self) -> CallStatus:
+        return CallStatus.ENDED_BY_PEER if self._over else CallStatus.HUNG_UP
+
+    def _listen(self, event: Event) -> None:
+        match event:
+            case ResponseReceived(response=response, dialog=dialog) if self._response is None:
+                if response.status >= 200:
+                    self._response, self._dialog = response, dialog
+            case RequestTimedOut():
+                self._timed_out = True
+            case DialogEnded():
+                self._over = True
+        self._changed.set()
+
+    async def _until(self, done: Callable[[], bool], seconds: float) -> bool:
+        """Wait until `done()`, at most `seconds`; says whether it is."""
+        end = self._driver.now() + seconds
+        while not done():
+            self._changed.clear()
+            try:
+                async with asyncio.timeout_at(end):
+                    await self._changed.wait()
+            except TimeoutError:
+                return done()
+        return True
+
+    def _failure(self) -> CallStatus:
+        if self._given_up:
+            return CallStatus.CANCELLED
+        return CallStatus.NO_ANSWER if self._response is None else CallStatus.REFUSED
+
+    def _played(self, number: int) -> Played:
+        track = self._tracks.get(number)
+        return Played(0, False) if track is None else self._player.played([track])[0]
+
+    def _report(self, status: CallStatus, flow: Flow) -> CallReport:
+        response = self._response
+        return CallReport(
+            status=status,
+            call_id=self.call_id,
+            uri=self.target.uri,
+            transport=flow.transport,
+            code=None if response is None else response.status,
+            reason="" if response is None else response.reason,
+            setup_ms=self._setup_ms,
+            streams=tuple(self._stream_report(number, line) for number, line in enumerate(self._lines)),
+            remarks=self._verdict.remarks,
+        )
+
+    def _stream_report(self, number: int, line: Line) -> StreamReport:
+        verdicts = self._verdict.lines
+        verdict = verdicts[number] if number < len(verdicts) else None
+        accepted = verdict if isinstance(verdict, Accepted) else None
+        return StreamReport(
+            label=line.label,
+            name=line.party.name,
+            codec=line.party.codec,
+            packets=line.party.packets,
+            packets_sent=self._played(number).packets,
+            address=accepted.host if accepted else None,
+            port=accepted.port if accepted else None,
+            refused=verdict if isinstance(verdict, str) else None,
+        )

@@ -1,0 +1,50 @@
+"""Real-time RTP for test calls and load, with faults by script."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from siprecord.media._core import RtpClip, RtpSender, SendProgress
+
+__all__ = ["NO_IMPAIRMENTS", "Impairments", "RtpClip", "RtpSender", "SendProgress", "SendSpec"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Impairments:
+    """Faults to imitate, by the index of the packet (the first is 0).
+
+    `drop`: never sent, the sequence number stays unused. `duplicate`: sent once more for each time it is
+    named. `delay`: (index, seconds later than its time), which reorders if it is more than a frame.
+    """
+
+    drop: tuple[int, ...] = ()
+    duplicate: tuple[int, ...] = ()
+    delay: tuple[tuple[int, float], ...] = ()
+
+
+NO_IMPAIRMENTS = Impairments()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendSpec:
+    """One stream to send; the defaults are G.711 in packets of 20 ms.
+
+    `socket` is the number `RtpSender.bind` gave. `destination` is an IP address and a port. `sequence` and
+    `timestamp` are those of the first packet. It ends after `packets` packets, else with the clip, or
+    never if it shall `loop`. `start_delay` is in seconds.
+    """
+
+    socket: int
+    destination: tuple[str, int]
+    clip: RtpClip
+    ssrc: int
+    payload_type: int = 0
+    sequence: int = 0
+    timestamp: int = 0
+    frame_samples: int = 160
+    frame_bytes: int = 160
+    clock_rate: int = 8000
+    start_delay: float = 0.0
+    packets: int | None = None
+    loop: bool = False
+    impairments: Impairments = NO_IMPAIRMENTS

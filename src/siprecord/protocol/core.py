@@ -1,0 +1,82 @@
+"""What all parts of one endpoint share: settings, deadlines, output, counters. No behaviour of SIP."""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Callable
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+from siprecord.protocol.flow import Address, Flow, Transmit
+from siprecord.protocol.settings import EndpointSettings
+from siprecord.protocol.timers import DeadlineQueue
+
+if TYPE_CHECKING:
+    from siprecord.protocol.dialog import Dialog
+    from siprecord.protocol.events import Event
+
+MAX_LOST_CONNECTIONS = 4096
+"""How many broken connections are remembered. Ours: the driver finds out about the others by itself."""
+
+Wakeup = Callable[[float], None]
+"""Called with the time the wake-up was due."""
+
+
+class Core:
+    """The shared state of an endpoint. One for each `Endpoint`, handed to its parts."""
+
+    def __init__(self, settings: EndpointSettings, token: Callable[[], str]) -> None:
+        self.settings = settings
+        self.timers = settings.timers
+        self.token = token
+        self.deadlines: DeadlineQueue[Wakeup] = DeadlineQueue()
+        self.output: deque[Transmit | Event] = deque()
+        self.counters: defaultdict[str, int] = defaultdict(int)
+        self.dialogs: dict[str, Dialog] = {}
+        self.advertised: dict[tuple[str, int], Address] = {}
+        self._lost: dict[int, None] = {}
+        self._secret = token().encode()[:64]
+
+    def send(self, data: bytes, flow: Flow, call_id: str) -> None:
+        """Queue bytes for the driver."""
+        self.output.append(Transmit(data, flow, call_id))
+
+    def tell(self, event: Event) -> None:
+        """Queue an event for the transaction user."""
+        self.output.append(event)
+
+    def count(self, name: str) -> None:
+        """Count one occurrence of `name`; the names are listed in `counters.py`."""
+        self.counters[name] += 1
+
+    def tag(self, *parts: str) -> str:
+        """64 bits that depend on `parts` and on this endpoint's secret.
+
+        The same request gets the same To tag whether or not it is remembered, and nobody can guess another
+        one's.
+        """
+        return blake2b(
+            "\n".join(parts).encode("utf-8", "replace"), key=self._secret, digest_size=8
+        ).hexdigest()
+
+    def below(self, bound: int) -> int:
+        """A number in 0 .. bound-1 that peers can't foresee."""
+        return int(self.tag(self.token()), 16) % bound
+
+    def lose(self, connection: int) -> None:
+        """Remember that a connection is gone; its number is never used again."""
+        if connection:
+            self._lost[connection] = None
+            if len(self._lost) > MAX_LOST_CONNECTIONS:
+                del self._lost[next(iter(self._lost))]
+
+    def is_lost(self, flow: Flow) -> bool:
+        """True when the connection of `flow` is known to be gone."""
+        return flow.connection in self._lost
+
+    def sent_by(self, flow: Flow) -> Address:
+        """The address of ours that a peer on `flow` should use."""
+        known = self.advertised.get((flow.transport, flow.local[1]))
+        if known is not None:
+            return known
+        return (self.settings.advertised_host or flow.local[0], flow.local[1])

@@ -1,0 +1,328 @@
+"""The server side: requests of peers and our answers (RFC 3261 sections 8.2, 9.2, 12.2.2, 13.3, 15.1.2)."""
+
+from __future__ import annotations
+
+from siprecord.protocol import session_timer
+from siprecord.protocol.actions import Answer, HeaderItems
+from siprecord.protocol.admission import refuse_extension, refuse_in_dialog, refuse_method
+from siprecord.protocol.core import Core
+from siprecord.protocol.counters import Counter
+from siprecord.protocol.dialog import (
+    TARGET_REFRESH,
+    Dialog,
+    callee_dialog,
+    contact,
+    offers,
+    request_dialog_id,
+)
+from siprecord.protocol.events import (
+    AckReceived,
+    AckTimedOut,
+    AnswerTimedOut,
+    CancelReceived,
+    DialogEnd,
+    MessageRejected,
+    RequestReceived,
+)
+from siprecord.protocol.flow import Flow
+from siprecord.protocol.lifespan import Lifespan
+from siprecord.protocol.refusal import Refusal
+from siprecord.protocol.responses import Capabilities, copied_rows, tagged, write_response
+from siprecord.protocol.routing import response_flow
+from siprecord.protocol.server_machine import ServerAction, ServerInput
+from siprecord.protocol.server_transaction import (
+    Reports,
+    ServerTransaction,
+    ServerTransactions,
+    server_key,
+)
+from siprecord.protocol.uac import Uac
+from siprecord.syntax.sip import Request, has_option, parse_seconds
+
+
+class Uas:
+    """Takes requests, answers those it can judge by itself, and hands the others to the transaction user."""
+
+    def __init__(self, core: Core, uac: Uac, lifespan: Lifespan) -> None:
+        self._core = core
+        self._uac = uac
+        self._lifespan = lifespan
+        self._capabilities = Capabilities(core.settings)
+        self._transactions = ServerTransactions(core)
+        self._transactions.on_report = self._reported
+        self._unanswered_calls = 0
+
+    def __len__(self) -> int:
+        return len(self._transactions)
+
+    def receive(self, request: Request, flow: Flow, now: float) -> None:
+        """Take a request that `validate_request` has passed."""
+        self._core.count(Counter.REQUESTS)
+        key = server_key(request)
+        transaction = self._transactions.get(key)
+        if request.method == "ACK":
+            self._acknowledge(request, transaction, flow, now)
+        elif transaction is not None:
+            self._core.count(Counter.DUPLICATES)
+            self._transactions.feed(transaction, ServerInput.REQUEST, now)
+        elif self._is_full(request):
+            self._refuse_stateless(request, key, flow)
+        elif request.method == "CANCEL":
+            self._cancel(request, key, flow, now)
+        else:
+            self._begin(request, key, flow, now)
+
+    def dialog_of(self, id: str) -> str | None:
+        """The dialog of a request, also the one its 2xx created."""
+        transaction = self._transactions.get(id)
+        return None if transaction is None else transaction.dialog
+
+    def respond(self, id: str, answer: Answer, now: float) -> None:
+        """Send the answer of the transaction user."""
+        transaction = self._transactions.get(id)
+        if transaction is None or not transaction.open or transaction.request is None:
+            self._core.count(Counter.LATE_ANSWER)
+            return
+        if answer.status >= 200:
+            self._answer_final(transaction, transaction.request, answer, now)
+        elif answer.status > 100 and _may_ring(transaction.request):
+            self._write(transaction, answer, (), now)
+
+    # Requests
+
+    def _begin(self, request: Request, key: str, flow: Flow, now: float) -> None:
+        transaction = self._transactions.open(key, request, flow, now)
+        dialog: Dialog | None = None
+        if request.to.tag is None:
+            refusal = refuse_method(self._core, request) or self._refuse_merged(transaction, request)
+        else:
+            dialog = self._core.dialogs.get(request_dialog_id(request))
+            refusal = refuse_method(self._core, request) or _refuse_unknown(dialog)
+        refusal = refusal or refuse_extension(self._core, request)
+        if refusal is None and dialog is not None:
+            refusal = self._enter(dialog, request)
+        if refusal is None and request.method in TARGET_REFRESH:
+            refusal = session_timer.refuse(request, self._core.settings.session_timer)
+        if refusal is not None:
+            self._refuse(transaction, refusal, now)
+            return
+        if dialog is None:
+            self._open_call(transaction, request, now)
+        else:
+            self._join(dialog, transaction, request, flow, now)
+        self._core.tell(RequestReceived(key, request, flow, transaction.dialog))
+
+    def _refuse_merged(self, transaction: ServerTransaction, request: Request) -> Refusal | None:
+        key = f"{request.cseq.number} {request.method} {request.from_.tag} {request.call_id}"
+        if self._transactions.is_merged(key):
+            return Refusal(482, "the same request came another way")
+        self._transactions.remember_merge_key(transaction, key)
+        return None
+
+    def _enter(self, dialog: Dialog, request: Request) -> Refusal | None:
+        refusal = refuse_in_dialog(self._core, dialog, request)
+        last = dialog.remote_sequence
+        if last is None or request.cseq.number > last:
+            dialog.remote_sequence = request.cseq.number
+        return refusal
+
+    def _open_call(self, transaction: ServerTransaction, request: Request, now: float) -> None:
+        if request.method != "INVITE":
+            return
+        transaction.new_call = True
+        self._unanswered_calls += 1
+        expires = parse_seconds(request.headers.get("Expires") or "")
+        if expires:
+            self._transactions.limit_patience(transaction, now + expires)
+
+    def _join(
+        self, dialog: Dialog, transaction: ServerTransaction, request: Request, flow: Flow, now: float
+    ) -> None:
+        transaction.dialog = dialog.id
+        dialog.flow = flow
+        if request.method == "INVITE":
+            dialog.invite_in = transaction
+        elif request.method == "UPDATE":
+            dialog.update_in = transaction
+        elif request.method == "BYE":
+            self._take_bye(dialog, request, flow, now)
+
+    def _take_bye(self, dialog: Dialog, request: Request, flow: Flow, now: float) -> None:
+        """Section 15.1.2: what is pending gets 487; nobody waits for an ACK any more."""
+        for accepted in dialog.accepted.values():
+            self._transactions.feed(accepted, ServerInput.ACK, now)
+        dialog.accepted.clear()
+        dialog.closing = dialog.closing or DialogEnd.BYE_RECEIVED
+        pending = dialog.invite_in
+        if pending is not None:
+            self._terminate(pending, now)
+            self._core.tell(CancelReceived(pending.id, request, flow))
+
+    def _is_full(self, request: Request) -> bool:
+        settings = self._core.settings
+        if request.to.tag is not None or request.method == "CANCEL":
+            return len(self._transactions) >= 2 * settings.max_transactions
+        if len(self._transactions) >= settings.max_transactions:
+            return True
+        calls = len(self._core.dialogs) + self._unanswered_calls
+        return request.method == "INVITE" and calls >= settings.max_dialogs
+
+    def _refuse_stateless(self, request: Request, key: str, flow: Flow) -> None:
+        core = self._core
+        core.count(Counter.FULL)
+        tag = None if request.to.tag else core.tag(request.call_id, request.from_.tag or "", key)
+        answer = Answer(503, headers=(("Retry-After", str(core.settings.retry_after)),))
+        to = tagged(request.headers.get("To") or "", tag)
+        data = write_response(copied_rows(request, flow), to, answer, self._capabilities.always)
+        core.send(data, response_flow(request.top_via, flow, connected=True), request.call_id)
+        core.tell(MessageRejected(flow, 503, "too many calls or transactions are open", request.call_id))
+
+    def _refuse(self, transaction: ServerTransaction, refusal: Refusal, now: float) -> None:
+        core = self._core
+        core.count(Counter.REFUSED)
+        self._write(transaction, Answer(refusal.status, headers=refusal.headers), (), now)
+        core.tell(MessageRejected(transaction.flow, refusal.status, refusal.text, transaction.call_id))
+
+    # ACK and CANCEL
+
+    def _acknowledge(
+        self, request: Request, transaction: ServerTransaction | None, flow: Flow, now: float
+    ) -> None:
+        """The ACK of a failure belongs to its transaction, that of a 2xx to the dialog (RFC 6026, 7.1)."""
+        dialog = self._core.dialogs.get(request_dialog_id(request))
+        accepted = None if dialog is None else dialog.accepted.get(request.cseq.number)
+        if dialog is not None and accepted is not None:
+            del dialog.accepted[request.cseq.number]
+            dialog.flow = flow
+            self._transactions.feed(accepted, ServerInput.ACK, now)
+            self._core.tell(AckReceived(dialog.id, request, flow))
+            self._uac.release(dialog, now)
+        elif transaction is not None:
+            self._transactions.feed(transaction, ServerInput.ACK, now)
+        elif dialog is None:
+            self._core.count(Counter.STRAY_ACK)
+
+    def _cancel(self, request: Request, key: str, flow: Flow, now: float) -> None:
+        invite = self._transactions.get(server_key(request, "INVITE"))
+        transaction = self._transactions.open(key, request, flow, now)
+        if invite is None:
+            self._refuse(transaction, Refusal(481, "CANCEL of a request that is not known"), now)
+            return
+        transaction.to_tag = invite.to_tag
+        self._write(transaction, Answer(200), (), now)
+        if invite.open:
+            self._terminate(invite, now)
+            self._core.tell(CancelReceived(invite.id, request, flow))
+
+    # Answers
+
+    def _terminate(self, transaction: ServerTransaction, now: float, status: int = 487) -> None:
+        if transaction.open and transaction.request is not None:
+            self._answer_final(transaction, transaction.request, Answer(status), now)
+
+    def _answer_final(
+        self, transaction: ServerTransaction, request: Request, answer: Answer, now: float
+    ) -> None:
+        if transaction.new_call:
+            transaction.new_call = False
+            self._unanswered_calls -= 1
+        dialog = self._core.dialogs.get(transaction.dialog or "")
+        extra: HeaderItems = ()
+        session: session_timer.Session | None = None
+        success = 200 <= answer.status < 300
+        refreshes = success and request.method in TARGET_REFRESH
+        if success and request.method == "INVITE" and transaction.dialog is None:
+            dialog = self._create_dialog(transaction, request)
+            extra = tuple(("Record-Route", value) for value in request.headers.get_all("Record-Route"))
+        if dialog is not None and refreshes:
+            agreement = session_timer.answer(request, self._core.settings.session_timer)
+            session = agreement.session
+            extra += (("Contact", dialog.contact), *agreement.headers)
+        elif success and request.method == "OPTIONS":
+            extra += (("Contact", contact(self._core, transaction.flow)),)
+        self._write(transaction, answer, extra, now)
+        if dialog is not None:
+            if refreshes:
+                self._refreshed(dialog, transaction, request, answer)
+                self._lifespan.restart(dialog, session, now)
+            self._close(dialog, transaction, success=success, now=now)
+
+    def _create_dialog(self, transaction: ServerTransaction, request: Request) -> Dialog:
+        dialog = callee_dialog(self._core, request, transaction.to_tag, transaction.flow)
+        self._core.dialogs[dialog.id] = dialog
+        transaction.dialog = dialog.id
+        return dialog
+
+    def _refreshed(
+        self, dialog: Dialog, transaction: ServerTransaction, request: Request, answer: Answer
+    ) -> None:
+        dialog.refresh_target(request)
+        if "Allow" in request.headers:
+            dialog.remote_updates = "UPDATE" in request.headers.get_list("Allow")
+        if request.method == "INVITE":
+            dialog.accepted[transaction.number] = transaction
+        if answer.content_type is not None and offers(answer.content_type, answer.body):
+            dialog.sdp = (answer.content_type, answer.body)
+
+    def _close(self, dialog: Dialog, transaction: ServerTransaction, *, success: bool, now: float) -> None:
+        """The request is answered: what waited for that may go on."""
+        if dialog.invite_in is transaction:
+            dialog.invite_in = None
+        if dialog.update_in is transaction:
+            dialog.update_in = None
+        if transaction.method != "BYE":
+            self._uac.release(dialog, now)
+        elif success:
+            self._lifespan.end(dialog, dialog.closing or DialogEnd.BYE_RECEIVED)
+        elif dialog.closing is DialogEnd.BYE_RECEIVED:
+            dialog.closing = None
+
+    def _write(self, transaction: ServerTransaction, answer: Answer, extra: HeaderItems, now: float) -> None:
+        request = transaction.request
+        if request is None:
+            return
+        own = (*extra, *self._capabilities.rows(request.method, answer.status))
+        to = tagged(request.headers.get("To") or "", None if request.to.tag else transaction.to_tag)
+        data = write_response(transaction.copied, to, answer, own)
+        self._transactions.answer(transaction, answer.status, data, now)
+
+    # Timers
+
+    def _reported(self, transaction: ServerTransaction, reports: Reports, now: float) -> None:
+        if ServerAction.REPORT_NO_ACK in reports:
+            self._not_acknowledged(transaction, now)
+        elif ServerAction.REPORT_NO_ANSWER in reports:
+            self._not_answered(transaction, now)
+
+    def _not_acknowledged(self, transaction: ServerTransaction, now: float) -> None:
+        core = self._core
+        core.count(Counter.NO_ACK)
+        dialog = core.dialogs.get(transaction.dialog or "")
+        if dialog is None or dialog.accepted.pop(transaction.number, None) is None:
+            return
+        core.tell(AckTimedOut(dialog.id, transaction.id))
+        if dialog.bye is not None:
+            self._uac.release(dialog, now)
+        else:
+            self._uac.hang_up(dialog, DialogEnd.NO_ACK, now)
+
+    def _not_answered(self, transaction: ServerTransaction, now: float) -> None:
+        status = 500
+        request = transaction.request
+        if transaction.method == "INVITE" and request is not None:
+            expires = parse_seconds(request.headers.get("Expires") or "")
+            status = 487 if expires and expires < self._core.timers.patience else 500
+            self._terminate(transaction, now, status)
+        self._core.tell(AnswerTimedOut(transaction.id, status))
+        dialog = self._core.dialogs.get(transaction.dialog or "")
+        if dialog is not None and transaction.method != "INVITE":
+            self._close(dialog, transaction, success=True, now=now)
+
+
+def _refuse_unknown(dialog: Dialog | None) -> Refusal | None:
+    return Refusal(481, "no such dialog") if dialog is None else None
+
+
+def _may_ring(request: Request) -> bool:
+    """A non-INVITE gets no provisional answer but 100 (RFC 4320), nor does a peer that wants it reliable."""
+    return request.method == "INVITE" and not has_option(request.headers, "Require", "100rel")

@@ -1,0 +1,246 @@
+"""From an SDP offer to what is done with each m-line: open, go on, close or refuse.
+
+An m-line is a slot. While it is open its capture goes on through any change of label, codec or address; a
+slot that was closed by port 0 and is used again is a new stream (CONFORMANCE RSDP-10, RSDP-11). What we
+can't or won't record is refused line by line with port 0, never the whole call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+
+from siprecord.protocol.negotiation import RECORDABLE_PROFILES, accepted_formats
+from siprecord.recording import deviations
+from siprecord.recording.deviations import Deviation
+from siprecord.recording.metadata_state import Labels
+from siprecord.syntax.sdp import Direction, MediaDescription, SessionDescription
+
+RESERVED_NAME = "sip"
+"""The interface of SIP messages in a capture log."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanSettings:
+    """Which streams may be recorded. `profiles` are the RTP profiles whose packets we can read."""
+
+    max_streams: int = 64
+    kinds: tuple[str, ...] = ("audio", "video")
+    profiles: frozenset[str] = RECORDABLE_PROFILES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamPlan:
+    """One stream to record. `name` is unique within the recording; `label` is what the SRC wrote, if
+    anything.
+
+    `formats` are those accepted, in the offer's order. `payloads` maps payload type numbers, as text, to
+    encoding, rate, channels and, where given, fmtp. `held` says that nothing may be stored for now.
+    """
+
+    mline: int
+    name: str
+    label: str | None
+    kind: str
+    direction: str
+    formats: tuple[str, ...]
+    payloads: Mapping[str, Mapping[str, object]]
+    held: bool = False
+    content: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedLine:
+    """An m-line that gets port 0. `code` is the Warning that says why (RFC 3261 section 20.43)."""
+
+    mline: int
+    why: str
+    code: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferPlan:
+    """What to do with an offer. `empty` says that the SRC itself offers no stream, which is not an error."""
+
+    open: tuple[StreamPlan, ...] = ()
+    go_on: tuple[StreamPlan, ...] = ()
+    close: tuple[int, ...] = ()
+    refused: tuple[RefusedLine, ...] = ()
+    deviations: tuple[Deviation, ...] = ()
+    labels: Labels = field(default_factory=Labels)
+    empty: bool = False
+
+    @property
+    def usable(self) -> bool:
+        """Whether the offer can be answered by something other than a refusal of everything."""
+        return self.empty or bool(self.open or self.go_on)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slots:
+    """The streams open before the offer, by m-line, and all names that were ever given in this recording."""
+
+    open: Mapping[int, StreamPlan] = field(default_factory=dict)
+    names: frozenset[str] = frozenset()
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the first offer of the session."""
+        return not self.names
+
+
+def plan_offer(offer: SessionDescription, slots: Slots, settings: PlanSettings) -> OfferPlan:
+    """Decide on every m-line of `offer`. Changes nothing and opens nothing."""
+    planner = _Planner(offer, slots, settings)
+    for mline, media in enumerate(offer.media):
+        planner.take(mline, media)
+    return planner.plan()
+
+
+def labels_of(offer: SessionDescription) -> Labels:
+    """What the labels of this SDP point to. A repeated label means its first m-line (RSDP-19)."""
+    by_label: dict[str, int] = {}
+    unlabelled = []
+    for mline, media in enumerate(offer.media):
+        if media.label is None:
+            if media.port:
+                unlabelled.append(mline)
+        else:
+            by_label.setdefault(media.label, mline)
+    content = {mline: media.content for mline, media in enumerate(offer.media) if media.content}
+    return Labels(by_label=by_label, content=content, unlabelled=tuple(unlabelled))
+
+
+class _Planner:
+    def __init__(self, offer: SessionDescription, slots: Slots, settings: PlanSettings) -> None:
+        self._offer = offer
+        self._slots = slots
+        self._settings = settings
+        self._names = {RESERVED_NAME, *slots.names}
+        self._open: list[StreamPlan] = []
+        self._go_on: list[StreamPlan] = []
+        self._close: list[int] = []
+        self._refused: list[RefusedLine] = []
+        self._deviations: list[Deviation] = []
+        self._labels: set[str] = set()
+
+    def take(self, mline: int, media: MediaDescription) -> None:
+        current = self._slots.open.get(mline)
+        refused = self._refuse(mline, media) if media.port else None
+        goes_on = media.port and not refused and current is not None and current.kind == media.kind
+        if current is not None and not goes_on:
+            self._close.append(mline)
+        if not media.port:
+            return
+        if refused is None and not goes_on and self._full():
+            refused = RefusedLine(mline, f"the limit of {self._settings.max_streams} streams is reached", 399)
+        if refused is not None:
+            self._refused.append(refused)
+            self._deviations.append(deviations.refused_line(mline, refused.why))
+            return
+        self._note_label(mline, media)
+        if goes_on and current is not None:
+            self._go_on.append(self._stream(mline, media, current.name))
+        else:
+            self._open.append(self._stream(mline, media, self._name(mline, media.label)))
+
+    def plan(self) -> OfferPlan:
+        return OfferPlan(
+            open=tuple(self._open),
+            go_on=tuple(self._go_on),
+            close=tuple(self._close),
+            refused=tuple(self._refused),
+            deviations=tuple(self._deviations),
+            labels=labels_of(self._offer),
+            empty=all(media.port == 0 for media in self._offer.media),
+        )
+
+    def _full(self) -> bool:
+        return len(self._open) + len(self._go_on) >= self._settings.max_streams
+
+    def _refuse(self, mline: int, media: MediaDescription) -> RefusedLine | None:
+        if media.kind.lower() not in self._settings.kinds:
+            return RefusedLine(mline, f"media of kind {media.kind[:20]} is not recorded", 304)
+        if media.protocol.upper() not in self._settings.profiles:
+            return RefusedLine(mline, f"the profile {media.protocol[:30]} is not supported", 302)
+        if not self._formats(media):
+            return RefusedLine(mline, "none of its formats can be recorded", 305)
+        connection = self._offer.connection_of(media)
+        if connection is not None and _is_multicast(connection.host):
+            return RefusedLine(mline, "multicast is not supported", 330)
+        return None
+
+    def _formats(self, media: MediaDescription) -> tuple[str, ...]:
+        settings = self._settings
+        return accepted_formats(media, kinds=settings.kinds, profiles=settings.profiles)
+
+    def _stream(self, mline: int, media: MediaDescription, name: str) -> StreamPlan:
+        formats = self._formats(media)
+        return StreamPlan(
+            mline=mline,
+            name=name,
+            label=media.label,
+            kind=media.kind,
+            direction=media.direction.value,
+            formats=formats,
+            payloads=_payloads(media, formats),
+            held=self._is_held(mline, media),
+            content=media.content,
+        )
+
+    def _is_held(self, mline: int, media: MediaDescription) -> bool:
+        """Nothing is to be stored: the SRC says inactive, or recvonly, or holds in the old way."""
+        if media.direction in (Direction.INACTIVE, Direction.RECVONLY):
+            return True
+        connection = self._offer.connection_of(media)
+        zero = connection is not None and connection.unspecified
+        if not zero or media.direction is not Direction.SENDRECV or self._slots.first:
+            return False
+        self._deviations.append(deviations.zero_address_hold(mline))
+        return True
+
+    def _note_label(self, mline: int, media: MediaDescription) -> None:
+        if media.label is None:
+            self._deviations.append(deviations.no_label(mline))
+        elif media.label in self._labels:
+            self._deviations.append(deviations.duplicate_label(media.label, mline))
+        else:
+            self._labels.add(media.label)
+
+    def _name(self, mline: int, label: str | None) -> str:
+        base = label or f"mline-{mline}"
+        name, number = base, 1
+        while name in self._names:
+            number += 1
+            name = f"{base}#{number}"
+        self._names.add(name)
+        return name
+
+
+def _payloads(media: MediaDescription, formats: Iterable[str]) -> dict[str, Mapping[str, object]]:
+    maps, parameters = media.rtpmap, media.fmtp
+    described: dict[str, Mapping[str, object]] = {}
+    for name in formats:
+        codec = maps[int(name)]
+        payload: dict[str, object] = {
+            "encoding": codec.encoding,
+            "rate": codec.clock_rate,
+            "channels": codec.channels,
+        }
+        if int(name) in parameters:
+            payload["fmtp"] = parameters[int(name)]
+        described[name] = payload
+    return described
+
+
+def _is_multicast(address: str) -> bool:
+    try:
+        return ip_address(address).is_multicast
+    except ValueError:
+        return False
+
+
+def names_of(plans: Iterable[StreamPlan]) -> frozenset[str]:
+    """The names that these plans use up."""
+    return frozenset(plan.name for plan in plans)

@@ -1,0 +1,136 @@
+"""Who is recorded: what counts as SIPREC, who may send it, and when there is no room."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
+
+from siprecord.errors import ParseError
+from siprecord.recording import deviations, refusal
+from siprecord.recording.deviations import Deviation
+from siprecord.recording.refusal import Refusal
+from siprecord.syntax.sip import NameAddr, Request
+
+OPTION_TAG = "siprec"
+SOURCE_TAG = "+sip.src"
+RECORDER_TAG = "+sip.srs"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicySettings:
+    """The choices of an operator.
+
+    Lenient is the default: one sign of SIPREC is enough. `strict` asks for both that RFC 7866 names and
+    refuses unknown body parts. `plain_calls` records calls without any sign; else they get `plain_status`.
+    `allowed_sources` are addresses or networks; empty allows all.
+    """
+
+    strict: bool = False
+    plain_calls: bool = False
+    plain_status: int = 403
+    allowed_sources: tuple[str, ...] = ()
+    max_calls: int = 5000
+    retry_after_s: int = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signs:
+    """The marks of a recording session that a request bears."""
+
+    required: bool
+    tagged: bool
+    nearly: str | None
+    """A feature tag in the wrong spelling or place, as written."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """How busy this server is. `problems` are sentences about what is broken: spool, disk, media."""
+
+    calls: int = 0
+    draining: bool = False
+    problems: tuple[str, ...] = ()
+
+
+def read_signs(request: Request) -> Signs:
+    """Look for `Require: siprec` and for `+sip.src` in the Contact, and near misses of the latter."""
+    required = any(tag.strip().lower() == OPTION_TAG for tag in request.headers.get_list("Require"))
+    contact = _contact(request)
+    tagged = contact is not None and _is_set(contact, SOURCE_TAG)
+    nearly = None if tagged else _near_miss(request, contact)
+    return Signs(required=required, tagged=tagged, nearly=nearly)
+
+
+def recognise(
+    signs: Signs, *, has_metadata: bool, settings: PolicySettings
+) -> tuple[Refusal | None, tuple[Deviation, ...]]:
+    """Decide whether a new INVITE opens a recording session (CONFORMANCE RS-01 to RS-08)."""
+    notes = []
+    if not signs.required:
+        notes.append(deviations.no_require())
+    if not signs.tagged:
+        notes.append(deviations.odd_source_tag(signs.nearly) if signs.nearly else deviations.no_source_tag())
+    both = signs.required and signs.tagged
+    any_sign = signs.required or signs.tagged or has_metadata
+    if both or (any_sign and not settings.strict):
+        return None, tuple(notes)
+    if settings.plain_calls:
+        return None, (deviations.not_siprec(),)
+    return refusal.not_recorded_here(settings.plain_status), ()
+
+
+def admit(load: Load, source: str, settings: PolicySettings) -> Refusal | None:
+    """Whether a new call may begin now; asked before anything is spent on it."""
+    if not _allowed(source, settings.allowed_sources):
+        return Refusal(403)
+    return busy(load, settings)
+
+
+def busy(load: Load, settings: PolicySettings) -> Refusal | None:
+    """Why there is no room for a call. OPTIONS is answered by the same rule, so that pings tell the truth."""
+    if load.draining:
+        return refusal.unavailable("Shutting down", settings.retry_after_s)
+    if load.problems:
+        return refusal.unavailable(load.problems[0], settings.retry_after_s)
+    if load.calls >= settings.max_calls:
+        return refusal.unavailable("All recording slots are taken")
+    return None
+
+
+def _contact(request: Request) -> NameAddr | None:
+    try:
+        return request.contact
+    except ParseError:
+        return None
+
+
+def _is_set(contact: NameAddr, tag: str) -> bool:
+    """A feature tag counts when it is bare or TRUE; names match in any case (RFC 3840 section 9)."""
+    for name, value in contact.params.items():
+        if name.lower() == tag:
+            return value is None or value.strip('"').upper() != "FALSE"
+    return False
+
+
+def _near_miss(request: Request, contact: NameAddr | None) -> str | None:
+    if contact is not None:
+        if _is_set(contact, "src"):
+            return ";src"
+        if f";{SOURCE_TAG}" in contact.uri.lower():
+            return "a URI parameter"
+    elif SOURCE_TAG in (request.headers.get("Contact") or "").lower():
+        return "a malformed Contact"
+    return None
+
+
+def _allowed(source: str, networks: Iterable[str]) -> bool:
+    wanted = [ip_network(network, strict=False) for network in networks]
+    if not wanted:
+        return True
+    try:
+        address = ip_address(source.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return any((mapped or address) in network for network in wanted)

@@ -1,0 +1,147 @@
+"""The recording metadata of RFC 7865 as values, one class for each element type of its schema.
+
+Ids are opaque text, in any spelling a client likes. Times are aware UTC datetimes, or None where the text
+could not be read; `raw_times` keeps each as (element name, text as received). `extensions` are whole elements
+as XML text with the namespace declarations they need.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+NAMESPACE = "urn:ietf:params:xml:ns:recording:1"
+
+RawTimes = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """A group of communication sessions (RFC 7865 section 6.2)."""
+
+    id: str
+    associate_time: datetime | None = None
+    disassociate_time: datetime | None = None
+    extensions: tuple[str, ...] = ()
+    raw_times: RawTimes = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """Why a session ended; `cause` is None where it is no number (RFC 7865 section 6.3.1)."""
+
+    cause: int | None
+    protocol: str = "SIP"
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """A communication session, the call that is recorded (RFC 7865 section 6.3)."""
+
+    id: str
+    sip_session_ids: tuple[str, ...] = ()
+    reason: tuple[Reason, ...] = ()
+    group_ref: str | None = None
+    start_time: datetime | None = None
+    stop_time: datetime | None = None
+    extensions: tuple[str, ...] = ()
+    raw_times: RawTimes = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NameId:
+    """An address of record, which need not be a URI, with the name and its language if given."""
+
+    aor: str
+    name: str | None = None
+    lang: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Participant:
+    """Somebody, or something, in a session (RFC 7865 section 6.5)."""
+
+    id: str
+    name_ids: tuple[NameId, ...] = ()
+    extensions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaStream:
+    """A media stream; `label` ties it to an m-line of the SDP in the same message (RFC 7865 section 6.7).
+
+    `content_type` is not in the XML: it comes from `a=content` of that m-line, so the parser leaves it None.
+    """
+
+    id: str
+    session_id: str | None = None
+    label: str | None = None
+    content_type: str | None = None
+    extensions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionAssociation:
+    """`sessionrecordingassoc`: a session belongs to the recording (RFC 7865 section 6.4)."""
+
+    session_id: str
+    associate_time: datetime | None = None
+    disassociate_time: datetime | None = None
+    extensions: tuple[str, ...] = ()
+    raw_times: RawTimes = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParticipantSessionAssociation:
+    """`participantsessionassoc`: somebody is in a session. `params` are (pname, pval) pairs."""
+
+    participant_id: str
+    session_id: str
+    associate_time: datetime | None = None
+    disassociate_time: datetime | None = None
+    params: tuple[tuple[str, str], ...] = ()
+    extensions: tuple[str, ...] = ()
+    raw_times: RawTimes = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParticipantStreamAssociation:
+    """`participantstreamassoc`: the stream ids a participant sends and receives (RFC 7865 section 6.8).
+
+    `send_present` and `recv_present` tell "not mentioned" from "mentioned with an empty id".
+    """
+
+    participant_id: str
+    send: tuple[str, ...] = ()
+    recv: tuple[str, ...] = ()
+    associate_time: datetime | None = None
+    disassociate_time: datetime | None = None
+    send_present: bool = False
+    recv_present: bool = False
+    extensions: tuple[str, ...] = ()
+    raw_times: RawTimes = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetadataDocument:
+    """One metadata document, and in `deviations` what it does otherwise than RFC 7865 says.
+
+    `request_snapshot` marks a `requestsnapshot` document, which only a recorder sends; `request_reason` is
+    its text. `mode_present` is False where no mode was given and RFC 7865 section 5.1.2 makes it complete.
+    """
+
+    data_mode: Literal["complete", "partial"] = "complete"
+    groups: tuple[Group, ...] = ()
+    sessions: tuple[Session, ...] = ()
+    participants: tuple[Participant, ...] = ()
+    streams: tuple[MediaStream, ...] = ()
+    session_associations: tuple[SessionAssociation, ...] = ()
+    participant_session_associations: tuple[ParticipantSessionAssociation, ...] = ()
+    participant_stream_associations: tuple[ParticipantStreamAssociation, ...] = ()
+    extensions: tuple[str, ...] = ()
+    request_snapshot: bool = False
+    request_reason: str | None = None
+    mode_present: bool = True
+    deviations: tuple[str, ...] = ()

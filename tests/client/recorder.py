@@ -1,0 +1,166 @@
+"""A recorder that answers as it is told, over real sockets; and a player that sends at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from siprecord.aio import finish, spawn
+from siprecord.client import Codec, Played, Track
+from siprecord.protocol import (
+    AckReceived,
+    Answer,
+    CancelReceived,
+    EndpointSettings,
+    Event,
+    OutgoingRequest,
+    RequestReceived,
+    Transmit,
+)
+from siprecord.protocol.negotiation import AnswerPlan, MediaAnswer, accepted_formats, answer_offer
+from siprecord.syntax.multipart import body_parts, find_metadata, find_sdp
+from siprecord.syntax.sdp import SessionDescription, parse_sdp
+from siprecord.syntax.sip import Request
+from siprecord.transport import CustomSIPServer, EndpointControl
+
+Respond = Callable[["Recorder", RequestReceived, float], None]
+
+
+@dataclass
+class Recorder:
+    """Answers INVITEs by `on_invite`; keeps what came."""
+
+    on_invite: Respond
+    hang_up_at_ack: bool = False
+    requests: list[Request] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    transports: list[str] = field(default_factory=list)
+    dialog: str | None = None
+
+    def settings(self) -> EndpointSettings:
+        return EndpointSettings()
+
+    async def start(self, control: EndpointControl) -> None:
+        self.control = control
+
+    def handle(self, event: Event, now: float) -> None:
+        self.events.append(event)
+        match event:
+            case RequestReceived(request=request):
+                self.requests.append(request)
+                self.transports.append(event.flow.transport)
+                if request.method == "INVITE":
+                    self.on_invite(self, event, now)
+                else:
+                    self.control.respond(event.transaction, Answer(200), now)
+            case AckReceived(dialog=dialog) if self.hang_up_at_ack:
+                self.control.request(dialog, OutgoingRequest("BYE"), now)
+
+    def transmitted(self, transmit: Transmit, now: float) -> None:
+        pass
+
+    def failed(self, event: Event, error: Exception, now: float) -> None:
+        raise error
+
+    async def stop(self) -> None:
+        pass
+
+    @property
+    def methods(self) -> list[str]:
+        return [request.method for request in self.requests]
+
+    @property
+    def cancelled(self) -> bool:
+        return any(isinstance(event, CancelReceived) for event in self.events)
+
+
+def offer_of(request: Request) -> SessionDescription:
+    parts, deviations = body_parts(request.headers.get("Content-Type"), request.body)
+    assert deviations == []
+    part = find_sdp(parts)
+    assert part is not None
+    return parse_sdp(part.body)
+
+
+def metadata_of(request: Request) -> bytes:
+    parts, _ = body_parts(request.headers.get("Content-Type"), request.body)
+    part = find_metadata(parts)
+    assert part is not None
+    return part.body
+
+
+def accept(ports: Sequence[int] = (40000, 40002)) -> Respond:
+    """Take the streams; a port of 0 refuses one."""
+
+    def respond(recorder: Recorder, event: RequestReceived, now: float) -> None:
+        offer = offer_of(event.request)
+        media = tuple(
+            MediaAnswer(port=port, formats=accepted_formats(each))
+            for port, each in zip(ports, offer.media, strict=True)
+        )
+        answer = answer_offer(offer, AnswerPlan(address="127.0.0.1", session_id=1, media=media))
+        recorder.control.respond(
+            event.transaction, Answer(200, content_type="application/sdp", body=answer.to_bytes()), now
+        )
+
+    return respond
+
+
+def refuse(status: int) -> Respond:
+    def respond(recorder: Recorder, event: RequestReceived, now: float) -> None:
+        recorder.control.respond(event.transaction, Answer(status), now)
+
+    return respond
+
+
+def ring(recorder: Recorder, event: RequestReceived, now: float) -> None:
+    """Never a final answer."""
+    recorder.control.respond(event.transaction, Answer(180), now)
+
+
+@asynccontextmanager
+async def listening(recorder: Recorder, transport: str = "udp") -> AsyncIterator[int]:
+    """The port where the recorder can be called."""
+    server = CustomSIPServer(recorder)
+    serve = server.listen_and_serve_udp if transport == "udp" else server.listen_and_serve_tcp
+    task = spawn(serve("127.0.0.1", 0), name="recorder")
+    async with asyncio.timeout(5):
+        (info,) = await server.wait_listening()
+    try:
+        yield info.port
+    finally:
+        await finish(task)
+
+
+class InstantPlayer:
+    """Has everything sent as soon as it is told to, unless it is `stuck`."""
+
+    def __init__(self, *, stuck: bool = False) -> None:
+        self.stuck = stuck
+        self.tracks: list[Track] = []
+        self.stopped: list[int] = []
+        self.hosts: list[str] = []
+
+    def encode(self, pcm: bytes, codec: Codec) -> bytes:
+        raise NotImplementedError
+
+    def bind(self, host: str) -> tuple[int, int]:
+        self.hosts.append(host)
+        number = len(self.hosts) - 1
+        return number, 30000 + 2 * number
+
+    def play(self, tracks: Sequence[Track]) -> list[int]:
+        first = len(self.tracks)
+        self.tracks += tracks
+        return list(range(first, len(self.tracks)))
+
+    def played(self, numbers: Sequence[int]) -> list[Played]:
+        return [
+            Played(0, False) if self.stuck else Played(-(-len(self.tracks[each].audio) // 160), True)
+            for each in numbers
+        ]
+
+    def stop(self, numbers: Sequence[int]) -> None:
+        self.stopped += numbers

@@ -1,0 +1,220 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from tests.client.recorder import (
+    InstantPlayer,
+    Recorder,
+    accept,
+    listening,
+    metadata_of,
+    offer_of,
+    refuse,
+    ring,
+)
+
+from siprecord.client import (
+    CallError,
+    CallPlan,
+    CallReport,
+    CallStatus,
+    ClientDriver,
+    DriverSettings,
+    Party,
+    SrcCall,
+)
+from siprecord.protocol import AckReceived, TimerSettings
+from siprecord.syntax.metadata import parse_metadata
+from siprecord.syntax.sdp import Direction
+
+pytestmark = pytest.mark.timeout(30)
+
+PARTIES = (
+    Party(name="Alice", aor="sip:alice@example.com", audio=b"\xff" * 1700),
+    Party(name="Bob", aor="sip:bob@example.com", audio=b"\xd5" * 1600, codec="pcma", start=0.01),
+)
+
+
+def plan(port: int, parameters: str = ";transport=udp") -> CallPlan:
+    return CallPlan(uri=f"sip:srs@127.0.0.1:{port}{parameters}", parties=PARTIES, linger=0.0)
+
+
+async def place(
+    call_plan: CallPlan,
+    player: InstantPlayer,
+    meanwhile: Callable[[SrcCall], object] = lambda call: None,
+    *,
+    force_udp: bool = True,
+) -> CallReport:
+    async with ClientDriver(DriverSettings(force_udp=force_udp)) as driver:
+        call = SrcCall(call_plan, driver, player)
+        meanwhile(call)
+        return await call.run()
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+async def test_a_call_is_placed_and_ended(transport: str) -> None:
+    recorder, player = Recorder(accept()), InstantPlayer()
+    async with listening(recorder, transport) as port:
+        report = await place(plan(port, f";transport={transport}"), player)
+    assert report.ok
+    assert (report.status, report.code, report.transport) == (CallStatus.COMPLETED, 200, transport)
+    assert report.setup_ms is not None
+    assert recorder.methods == ["INVITE", "BYE"]
+    assert any(isinstance(event, AckReceived) for event in recorder.events)
+    assert {request.call_id for request in recorder.requests} == {report.call_id}
+    assert [each.packets_sent for each in report.streams] == [11, 10]
+    assert [(each.address, each.port) for each in report.streams] == [
+        ("127.0.0.1", 40000),
+        ("127.0.0.1", 40002),
+    ]
+
+
+async def test_the_invite_is_a_recording_session() -> None:
+    recorder = Recorder(accept())
+    async with listening(recorder) as port:
+        await place(plan(port), InstantPlayer())
+    invite = recorder.requests[0]
+    assert invite.headers.get("Require") == "siprec"
+    assert invite.contact is not None
+    assert "+sip.src" in invite.contact.params
+    assert "rs-metadata-request" in (invite.headers.get("Accept") or "")
+    assert invite.to.uri == "sip:srs@127.0.0.1"
+    offer = offer_of(invite)
+    assert [media.label for media in offer.media] == ["1", "2"]
+    assert [media.formats for media in offer.media] == [("0",), ("8",)]
+    assert [media.port for media in offer.media] == [30000, 30002]
+    assert {media.direction for media in offer.media} == {Direction.SENDONLY}
+
+
+async def test_the_metadata_says_who_sends_which_stream() -> None:
+    recorder = Recorder(accept())
+    async with listening(recorder) as port:
+        await place(plan(port), InstantPlayer())
+    document = parse_metadata(metadata_of(recorder.requests[0]))
+    assert document.deviations == ()
+    assert [each.name_ids[0].name for each in document.participants] == ["Alice", "Bob"]
+    assert [each.name_ids[0].aor for each in document.participants] == [party.aor for party in PARTIES]
+    labels = {stream.id: stream.label for stream in document.streams}
+    sends = {
+        each.participant_id: [labels[stream] for stream in each.send]
+        for each in document.participant_stream_associations
+    }
+    hears = [[labels[s] for s in each.recv] for each in document.participant_stream_associations]
+    assert [sends[person.id] for person in document.participants] == [["1"], ["2"]]
+    assert hears == [["2"], ["1"]]
+    assert {each.session_id for each in document.session_associations} == {document.sessions[0].id}
+
+
+async def test_the_tracks_go_where_the_answer_says() -> None:
+    player = InstantPlayer()
+    async with listening(Recorder(accept((41000, 41002)))) as port:
+        await place(plan(port), player)
+    assert [track.destination for track in player.tracks] == [("127.0.0.1", 41000), ("127.0.0.1", 41002)]
+    assert [track.payload_type for track in player.tracks] == [0, 8]
+    assert [track.start_delay for track in player.tracks] == [0.0, 0.01]
+    assert player.hosts == ["127.0.0.1", "127.0.0.1"]
+
+
+async def test_a_refused_stream_is_named_and_the_other_one_is_sent() -> None:
+    player = InstantPlayer()
+    async with listening(Recorder(accept((0, 40002)))) as port:
+        report = await place(plan(port), player)
+    assert report.status is CallStatus.COMPLETED
+    assert not report.ok
+    assert [each.refused for each in report.streams] == ["the recorder refused it (port 0)", None]
+    assert [each.packets_sent for each in report.streams] == [0, 10]
+
+
+async def test_a_call_without_any_stream_is_hung_up() -> None:
+    recorder = Recorder(accept((0, 0)))
+    async with listening(recorder) as port:
+        report = await place(plan(port), InstantPlayer())
+    assert report.status is CallStatus.UNUSABLE
+    assert recorder.methods == ["INVITE", "BYE"]
+
+
+async def test_a_refusal_is_reported() -> None:
+    recorder = Recorder(refuse(486))
+    async with listening(recorder) as port:
+        report = await place(plan(port), InstantPlayer())
+    assert (report.status, report.code, report.ok) == (CallStatus.REFUSED, 486, False)
+    assert report.reason
+    assert recorder.methods == ["INVITE"]
+
+
+async def test_giving_up_before_the_answer_cancels() -> None:
+    recorder = Recorder(ring)
+    async with listening(recorder) as port:
+        loop = asyncio.get_running_loop()
+        report = await place(plan(port), InstantPlayer(), lambda call: loop.call_later(0.1, call.hang_up))
+    assert (report.status, report.code) == (CallStatus.CANCELLED, 487)
+    assert recorder.cancelled
+
+
+async def test_impatience_cancels_too() -> None:
+    recorder = Recorder(ring)
+    async with listening(recorder) as port:
+        report = await place(replace(plan(port), patience=0.1), InstantPlayer())
+    assert report.status is CallStatus.CANCELLED
+    assert recorder.cancelled
+
+
+async def test_giving_up_after_the_answer_says_bye() -> None:
+    recorder, player = Recorder(accept()), InstantPlayer(stuck=True)
+    async with listening(recorder) as port:
+        loop = asyncio.get_running_loop()
+        report = await place(plan(port), player, lambda call: loop.call_later(0.2, call.hang_up))
+    assert report.status is CallStatus.HUNG_UP
+    assert recorder.methods == ["INVITE", "BYE"]
+    assert player.stopped == [0, 1]
+
+
+async def test_a_recorder_may_hang_up() -> None:
+    recorder, player = Recorder(accept(), hang_up_at_ack=True), InstantPlayer(stuck=True)
+    async with listening(recorder) as port:
+        report = await place(plan(port), player)
+    assert report.status is CallStatus.ENDED_BY_PEER
+    assert recorder.methods == ["INVITE"]
+    assert player.stopped == [0, 1]
+
+
+async def test_a_dead_recorder_is_no_answer() -> None:
+    timers = TimerSettings(t1=0.002)
+    async with ClientDriver(DriverSettings(force_udp=True, timers=timers)) as driver:
+        report = await SrcCall(plan(9), driver, InstantPlayer()).run()
+    assert (report.status, report.code) == (CallStatus.NO_ANSWER, None)
+
+
+async def test_a_long_invite_goes_over_tcp_unless_udp_was_named() -> None:
+    recorder = Recorder(accept())
+    async with listening(recorder, "tcp") as port:
+        report = await place(plan(port, ""), InstantPlayer(), force_udp=False)
+    assert report.ok
+    assert set(recorder.transports) == {"tcp"}
+
+
+async def test_a_long_invite_falls_back_to_udp() -> None:
+    recorder = Recorder(accept())
+    async with listening(recorder, "udp") as port:
+        report = await place(plan(port, ""), InstantPlayer(), force_udp=False)
+    assert report.ok
+    assert set(recorder.transports) == {"udp"}
+
+
+async def test_a_refused_connection_is_one_clear_error() -> None:
+    with pytest.raises(CallError, match=r"no TCP connection to 127\.0\.0\.1:9: "):
+        await place(plan(9, ";transport=tcp"), InstantPlayer())
+
+
+async def test_many_calls_share_one_driver() -> None:
+    recorder, player = Recorder(accept()), InstantPlayer()
+    async with listening(recorder) as port, ClientDriver(DriverSettings(force_udp=True)) as driver:
+        calls = [SrcCall(plan(port), driver, player) for _ in range(20)]
+        reports = await asyncio.gather(*(call.run() for call in calls))
+    assert all(report.ok for report in reports)
+    assert len({report.call_id for report in reports}) == 20
+    assert sorted(recorder.methods) == ["BYE"] * 20 + ["INVITE"] * 20
