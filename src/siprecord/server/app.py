@@ -12,6 +12,7 @@ import structlog
 from siprecord import __version__
 from siprecord.aio import Wakeup, finish, spawn
 from siprecord.control import HttpServer, Sources
+from siprecord.errors import ConfigError
 from siprecord.media import MediaEngine
 from siprecord.server.archive import SpoolArchive
 from siprecord.server.assembly import make_parts
@@ -44,6 +45,8 @@ class Application:
     ) -> None:
         self.config = config
         self.stop = StopRequests()
+        if not (config.sip.udp or config.sip.tcp or config.tls.certificate):
+            raise ConfigError("nothing to listen on: set sip.udp, sip.tcp or tls.certificate")
         self._on_ready = on_ready
         self._tls = server_context(config.tls)
         self._finisher = make_finisher(config)

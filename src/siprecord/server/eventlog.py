@@ -35,13 +35,14 @@ LEVELS: dict[type[RecordingEvent], tuple[int, str]] = {
     CallRefused: (logging.WARNING, "call refused"),
 }
 
-_log = structlog.stdlib.get_logger("siprecord.server")
+NAME = "siprecord.server"
+_log = structlog.stdlib.get_logger(NAME)
 
 
 def log_event(event: RecordingEvent) -> None:
     """A subscriber of the publisher. Each line carries recording_id and call_id."""
     level, text = LEVELS[type(event)]
-    if _log.isEnabledFor(level):
+    if logging.getLogger(NAME).isEnabledFor(level):  # before the work of describing it
         _log.log(level, text, **asdict(event))
 
 
