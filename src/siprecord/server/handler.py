@@ -214,8 +214,8 @@ class Handler:
         self._calls.add(runner, event.transaction, first.identity.call_id)
         self._idle.clear()
         runner.receive(first, now)
-        self._calls.answered(runner, event.transaction)
-        self._settle(runner, first.identity.call_id)
+        self._calls.answered(runner)
+        self._settle(runner)
 
     def _runner(self, event: RequestReceived, recording_id: str) -> CallRunner:
         assert self._services is not None
@@ -256,7 +256,7 @@ class Handler:
         if runner is not None:
             runner.log_message(event.request.raw, event.flow, inbound=True)
             runner.receive(events.CancelReceived(), now)
-            self._calls.answered(runner, event.transaction)
+            self._calls.answered(runner)
             self._settle(runner)
 
     def _on_ack_timed_out(self, event: AckTimedOut, now: float) -> None:
@@ -291,11 +291,11 @@ class Handler:
         self._settle(runner)
         return True
 
-    def _settle(self, runner: CallRunner, call_id: str = "") -> None:
+    def _settle(self, runner: CallRunner) -> None:
         """After each event: set the timer of this call, or forget the call when it is over."""
         if runner.over:
             self._set_timer(runner, None)
-            self._calls.remove(runner, call_id or runner.call_id)
+            self._calls.remove(runner)
             if not self.active:
                 self._idle.set()
         else:

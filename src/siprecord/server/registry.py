@@ -14,6 +14,7 @@ class Registry:
         self._by_dialog: dict[str, CallRunner] = {}
         self._by_invite: dict[str, CallRunner] = {}
         self._by_call_id: dict[str, list[CallRunner]] = {}
+        self._keys: dict[str, tuple[str, str]] = {}
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -21,17 +22,21 @@ class Registry:
     def add(self, runner: CallRunner, invite: str, call_id: str) -> None:
         """A new call, whose INVITE is about to be answered."""
         self._calls.store(runner.recording_id, runner)
+        self._keys[runner.recording_id] = (invite, call_id)
         self._by_invite[invite] = runner
         self._by_call_id.setdefault(call_id, []).append(runner)
 
-    def answered(self, runner: CallRunner, invite: str) -> None:
+    def answered(self, runner: CallRunner) -> None:
         """The INVITE is answered: the call has a dialog now, if it was accepted."""
+        invite, _ = self._keys[runner.recording_id]
         self._by_invite.pop(invite, None)
         if runner.dialog is not None:
             self._by_dialog[runner.dialog] = runner
 
-    def remove(self, runner: CallRunner, call_id: str) -> None:
-        """The call is over."""
+    def remove(self, runner: CallRunner) -> None:
+        """The call is over. Saying so twice is no error."""
+        invite, call_id = self._keys.pop(runner.recording_id, ("", ""))
+        self._by_invite.pop(invite, None)
         self._calls.delete(runner.recording_id)
         if runner.dialog is not None:
             self._by_dialog.pop(runner.dialog, None)
