@@ -429,10 +429,11 @@ def test_DLG_08_the_contact_of_a_2xx_reaches_us_on_the_same_transport(
 def test_DLG_08_the_advertised_address_is_named() -> None:
     peer = Peer(EndpointSettings(advertised_host="rec.example.com", contact_user=""))
     peer.endpoint.advertise("tls", SRS[1], ("tls.example.com", 443))
-    for transport, contact in (
-        ("udp", "<sip:rec.example.com:5060>;+sip.srs"),
-        ("tls", "<sip:tls.example.com:443;transport=tls>;+sip.srs"),
-    ):
+    expected: dict[Transport, str] = {
+        "udp": "<sip:rec.example.com:5060>;+sip.srs",
+        "tls": "<sip:tls.example.com:443;transport=tls>;+sip.srs",
+    }
+    for transport, contact in expected.items():
         peer.receive(request(Call_ID=transport, branch=f"z9hG4bK{transport}"), flow_of(transport))
         peer.endpoint.respond(peer.event(RequestReceived).transaction, OK, 0.0)
         assert [sent.headers.get("Contact") for sent in peer.take()] == [contact]
