@@ -18,6 +18,9 @@ WARM_UP = 4_000
 GROWTH_KIB = 12 * 1024
 """Allocators keep some; a leak of one message of 2 kB each would be 20 MiB."""
 
+METHODS = ("INVITE", "INVITE", "OPTIONS", "BYE", "ACK", "CANCEL", "UPDATE", "INFO", "REGISTER")
+NASTY = (b"\r\n\r\n", b"\0" * 9, b"9" * 40, b"<" * 50, b'"', b"\xff\xfe", b";,:@")
+
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[RunningServer]:

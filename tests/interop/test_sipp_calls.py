@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from siprecord.media.audio import decode_alaw, decode_ulaw, encode_alaw, encode_ulaw
+from siprecord.media.audio import decode_g711, encode_g711
 from tests.support import audio, sipp
 from tests.support.pcap import PcapStream, write_pcap
 from tests.support.server import RunningServer
@@ -36,11 +36,9 @@ class Caller:
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
         first, second = (audio.voice(seed + side, seconds) for side in (0, 1))
-        ulaw, alaw = encode_ulaw(first.tobytes()), encode_alaw(second.tobytes())
-        self.expected = [
-            np.frombuffer(decode_ulaw(ulaw), np.int16),
-            np.frombuffer(decode_alaw(alaw), np.int16),
-        ]
+        ulaw, alaw = encode_g711(first.tobytes(), "pcmu"), encode_g711(second.tobytes(), "pcma")
+        heard = decode_g711(ulaw, "pcmu"), decode_g711(alaw, "pcma")
+        self.expected = [np.frombuffer(pcm, np.int16) for pcm in heard]
         streams = [PcapStream(ulaw, 0, 30000, 0x1000 + seed), PcapStream(alaw, 8, 30002, 0x2000 + seed)]
         self.capture = write_pcap(directory / "voices.pcap", streams)
         self.pause = str(int(seconds * 1000) + 300)

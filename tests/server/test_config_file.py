@@ -33,6 +33,11 @@ def test_top_level_settings_come_from_the_environment_too() -> None:
     assert load_config(None, {"SIPRECORD_DATA_DIR": "/srv/rec"}).data_dir == Path("/srv/rec")
 
 
+def test_lists_stand_in_variables_with_commas() -> None:
+    config = load_config(None, {"SIPRECORD_RECORDING__ALLOWED_SOURCES": "192.0.2.0/24, 2001:db8::1,"})
+    assert config.recording.allowed_sources == ("192.0.2.0/24", "2001:db8::1")
+
+
 def test_the_commands_own_variables_are_no_settings() -> None:
     assert load_config(None, {"SIPRECORD_CONFIG": "x", "SIPRECORD_INTERNAL_HOLDER": "3"}) == Config()
 

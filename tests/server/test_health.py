@@ -14,6 +14,7 @@ from siprecord.server.health import (
     flagged,
     full,
     not_writable,
+    stalled,
 )
 
 
@@ -93,3 +94,25 @@ def test_a_full_server_says_so(calls: int, is_full: bool) -> None:
 def test_flags() -> None:
     assert flagged("draining", "x", lambda: False)() is None
     assert flagged("draining", "x", lambda: True)() == Reason("draining", "x")
+
+
+def test_what_has_to_move_and_does_not_is_told() -> None:
+    clock, values = Clock(), [1.0]
+    dead = Reason("engine_dead", "x")
+    check = stalled(dead, lambda: values[0], 5, clock)
+    assert check() is None
+    clock.now += 4
+    assert check() is None
+    clock.now += 1
+    assert check() == dead
+    values[0] = 2.0
+    assert check() is None
+
+
+def test_what_need_not_move_may_stand_still() -> None:
+    clock = Clock()
+    check = stalled(Reason("x", "x"), lambda: None, 5, clock)
+    clock.now += 100
+    assert check() is None
+    clock.now += 100
+    assert check() is None

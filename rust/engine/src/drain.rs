@@ -1,1 +1,363 @@
+//! The engine: a few threads, each of which empties the sockets of its own recordings by the clock.
 
+use crate::error::Error;
+use crate::notice::{lock, Notices};
+use crate::ports::PortPool;
+use crate::recording::{Desk, Recording, Resources};
+use crate::stream::Yield;
+use siprecord_core::pcapng::write::Section;
+use std::any::Any;
+use std::net::IpAddr;
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// Reports are rare: their sockets are emptied on every fifth tick only.
+const RTCP_EVERY: u64 = 5;
+/// Batches of 64 datagrams that one socket gets before the others have their turn.
+const TURN: usize = 4;
+
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub bind_address: IpAddr,
+    /// Lowest and highest port.
+    pub ports: (u16, u16),
+    pub interval: Duration,
+    /// 0 stands for the number of cores, at most four.
+    pub threads: usize,
+    /// Bytes asked of the kernel for each RTP socket; 0 leaves the system's default.
+    pub receive_buffer: usize,
+    /// Bytes of unwritten blocks kept for each recording.
+    pub max_pending: usize,
+    /// Bytes kept of one datagram.
+    pub datagram_bytes: usize,
+}
+
+/// Work done by all threads since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Totals {
+    pub packets: u64,
+    pub bytes: u64,
+    pub cpu_seconds: f64,
+    pub recordings: usize,
+    /// Rounds that began late, because the one before took longer than the interval.
+    pub late_ticks: u64,
+}
+
+pub struct Engine {
+    resources: Arc<Resources>,
+    workers: Vec<Arc<Worker>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Engine {
+    pub fn start(settings: &Settings) -> Result<Self, Error> {
+        let ports = PortPool::new(
+            settings.bind_address,
+            settings.ports,
+            settings.receive_buffer,
+        );
+        let notices = Notices::new().map_err(Error::Start)?;
+        let resources = Resources::new(
+            ports,
+            notices,
+            settings.max_pending,
+            settings.datagram_bytes,
+        );
+        let mut engine = Self {
+            resources: Arc::new(resources),
+            workers: Vec::new(),
+            threads: Mutex::default(),
+        };
+        for number in 0..thread_count(settings.threads) {
+            engine
+                .add_thread(number, settings.interval)
+                .map_err(Error::Start)?;
+        }
+        Ok(engine)
+    }
+
+    fn add_thread(&mut self, number: usize, interval: Duration) -> std::io::Result<()> {
+        let worker = Arc::new(Worker::default());
+        self.workers.push(worker.clone());
+        let desk = self.resources.desk();
+        let thread = thread::Builder::new()
+            .name(format!("drain-{number}"))
+            .spawn(move || worker.run(desk, interval))?;
+        lock(&self.threads).push(thread);
+        Ok(())
+    }
+
+    /// Creates a capture log and gives it to the thread with the fewest.
+    pub fn open_log(&self, path: &Path, section: &Section<'_>) -> Result<Arc<Recording>, Error> {
+        let recording = Arc::new(Recording::create(self.resources.clone(), path, section)?);
+        let idlest = self
+            .workers
+            .iter()
+            .min_by_key(|worker| worker.recordings.load(Relaxed));
+        if let Some(worker) = idlest {
+            worker.recordings.fetch_add(1, Relaxed);
+            lock(&worker.inbox).push(recording.clone());
+        }
+        Ok(recording)
+    }
+
+    pub fn notices(&self) -> &Notices {
+        &self.resources.notices
+    }
+
+    pub fn totals(&self) -> Totals {
+        let mut totals = Totals::default();
+        for worker in &self.workers {
+            totals.packets += worker.packets.load(Relaxed);
+            totals.bytes += worker.bytes.load(Relaxed);
+            totals.cpu_seconds += worker.cpu_ns.load(Relaxed) as f64 / 1e9;
+            totals.recordings += worker.recordings.load(Relaxed);
+            totals.late_ticks += worker.late_ticks.load(Relaxed);
+        }
+        totals
+    }
+
+    /// Ends the threads after one last round. Open recordings can still be closed.
+    pub fn close(&self) {
+        for worker in &self.workers {
+            worker.stop.store(true, Relaxed);
+        }
+        for thread in lock(&self.threads).drain(..) {
+            thread.thread().unpark();
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+fn thread_count(wanted: usize) -> usize {
+    match wanted {
+        0 => thread::available_parallelism()
+            .map_or(1, usize::from)
+            .min(4),
+        wanted => wanted,
+    }
+}
+
+#[derive(Default)]
+struct Worker {
+    inbox: Mutex<Vec<Arc<Recording>>>,
+    stop: AtomicBool,
+    recordings: AtomicUsize,
+    packets: AtomicU64,
+    bytes: AtomicU64,
+    cpu_ns: AtomicU64,
+    late_ticks: AtomicU64,
+}
+
+impl Worker {
+    fn run(&self, mut desk: Desk, interval: Duration) {
+        leave_signals_to_others();
+        let mut mine = Vec::new();
+        let mut next = Instant::now();
+        for tick in 0_u64.. {
+            let stopping = self.stop.load(Relaxed);
+            next = (next + interval).max(Instant::now());
+            self.renew(&mut mine);
+            self.round(&mine, tick, next, &mut desk);
+            self.cpu_ns.store(thread_cpu_ns(), Relaxed);
+            if stopping {
+                break;
+            }
+            self.wait(next);
+        }
+    }
+
+    /// Takes new recordings in and lets closed ones go.
+    fn renew(&self, mine: &mut Vec<Arc<Recording>>) {
+        mine.append(&mut lock(&self.inbox));
+        let before = mine.len();
+        mine.retain(|recording| !recording.is_closed());
+        self.recordings.fetch_sub(before - mine.len(), Relaxed);
+    }
+
+    /// Visits every recording once, then those that had more until the next tick is due.
+    fn round(&self, mine: &[Arc<Recording>], tick: u64, due: Instant, desk: &mut Desk) {
+        let mut busy: Vec<&Arc<Recording>> = Vec::new();
+        for (index, recording) in mine.iter().enumerate() {
+            let with_rtcp = (tick + index as u64) % RTCP_EVERY == 0;
+            if self.visit(recording, with_rtcp, desk) {
+                busy.push(recording);
+            }
+        }
+        while !busy.is_empty() && Instant::now() < due {
+            busy.retain(|recording| self.visit(recording, false, desk));
+        }
+    }
+
+    /// Drains one recording; true when it has more. A defect ends the recording, not the thread.
+    fn visit(&self, recording: &Recording, with_rtcp: bool, desk: &mut Desk) -> bool {
+        let outcome = catch_unwind(AssertUnwindSafe(|| recording.drain(desk, TURN, with_rtcp)));
+        let Yield {
+            packets,
+            bytes,
+            more,
+        } = outcome.unwrap_or_else(|panic| {
+            desk.clear();
+            recording.fail(&panic_text(panic.as_ref()));
+            Yield::default()
+        });
+        self.packets.fetch_add(packets, Relaxed);
+        self.bytes.fetch_add(bytes, Relaxed);
+        more
+    }
+
+    fn wait(&self, due: Instant) {
+        let mut now = Instant::now();
+        if now >= due {
+            self.late_ticks.fetch_add(1, Relaxed);
+        }
+        while now < due && !self.stop.load(Relaxed) {
+            thread::park_timeout(due - now);
+            now = Instant::now();
+        }
+    }
+}
+
+/// The text of a caught panic.
+pub fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let owned = || panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(owned)
+        .unwrap_or("a defect without a text")
+        .to_owned()
+}
+
+/// Signals belong to the application's main thread.
+fn leave_signals_to_others() {
+    // SAFETY: the set is initialised by `sigfillset` and lives through both calls.
+    unsafe {
+        let mut set = std::mem::zeroed();
+        libc::sigfillset(&mut set);
+        libc::pthread_sigmask(libc::SIG_BLOCK, &set, std::ptr::null_mut());
+    }
+}
+
+/// CPU time that this thread has used.
+pub fn thread_cpu_ns() -> u64 {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: the structure lives through the call.
+    unsafe {
+        libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time);
+    }
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::notice::Kind;
+    use crate::stream::StreamSpec;
+    use std::net::{Ipv4Addr, UdpSocket};
+    use std::path::PathBuf;
+
+    fn engine() -> Engine {
+        let settings = Settings {
+            bind_address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            ports: (24_000, 24_999),
+            interval: Duration::from_millis(5),
+            threads: 1,
+            receive_buffer: 0,
+            max_pending: 1 << 20,
+            datagram_bytes: 2_048,
+        };
+        Engine::start(&settings).unwrap()
+    }
+
+    fn path(name: &str) -> PathBuf {
+        let path =
+            std::env::temp_dir().join(format!("siprecord-drain-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_file(&path);
+        path
+    }
+
+    fn wait_until(mut condition: impl FnMut() -> bool) {
+        let end = Instant::now() + Duration::from_secs(10);
+        while !condition() {
+            assert!(Instant::now() < end, "it did not happen in time");
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    #[test]
+    fn a_defect_ends_its_recording_and_no_other() {
+        let engine = engine();
+        let (broken_path, sound_path) = (path("broken"), path("sound"));
+        let broken = engine.open_log(&broken_path, &Section::default()).unwrap();
+        let sound = engine.open_log(&sound_path, &Section::default()).unwrap();
+        broken.open_stream(StreamSpec::default()).unwrap();
+        let (interface, port) = sound.open_stream(StreamSpec::default()).unwrap();
+        broken.plant_defect();
+        wait_until(|| broken.is_closed());
+        let notices = engine.notices().drain();
+        assert_eq!(notices[0].kind, Kind::StreamFailed);
+        assert_eq!(
+            notices[0].text,
+            "the recording has failed: a planted defect"
+        );
+        assert!(matches!(broken.append_event(b"{}"), Err(Error::Failed(_))));
+        assert!(broken.close(false).is_ok());
+        let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+        sender.send_to(&[0x80; 12], ("127.0.0.1", port)).unwrap();
+        wait_until(|| sound.stream_report(interface).unwrap().counts.packets == 1);
+        sound.close(false).unwrap();
+        std::fs::remove_file(broken_path).unwrap();
+        std::fs::remove_file(sound_path).unwrap();
+    }
+
+    #[test]
+    fn recordings_are_spread_over_the_threads() {
+        let engine = Engine::start(&Settings {
+            bind_address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            ports: (25_000, 25_001),
+            interval: Duration::from_millis(5),
+            threads: 3,
+            receive_buffer: 0,
+            max_pending: 0,
+            datagram_bytes: 0,
+        })
+        .unwrap();
+        let paths: Vec<_> = (0..6)
+            .map(|number| path(&format!("spread-{number}")))
+            .collect();
+        let logs: Vec<_> = paths
+            .iter()
+            .map(|path| engine.open_log(path, &Section::default()).unwrap())
+            .collect();
+        let counts: Vec<_> = engine
+            .workers
+            .iter()
+            .map(|worker| worker.recordings.load(Relaxed))
+            .collect();
+        assert_eq!(counts, [2, 2, 2]);
+        logs.iter().for_each(|log| log.close(false).unwrap());
+        wait_until(|| engine.totals().recordings == 0);
+        paths
+            .iter()
+            .for_each(|path| std::fs::remove_file(path).unwrap());
+    }
+
+    #[test]
+    fn texts_of_panics() {
+        assert_eq!(panic_text(&"plain"), "plain");
+        assert_eq!(panic_text(&"formatted".to_owned()), "formatted");
+        assert_eq!(panic_text(&5), "a defect without a text");
+    }
+}

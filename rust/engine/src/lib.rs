@@ -2,10 +2,14 @@
 
 // Receiving: sockets, drain threads, the capture log's writer.
 pub mod drain;
+pub mod error;
+pub mod floor;
 pub mod log;
+pub mod notice;
 pub mod ports;
 pub mod recording;
 pub mod socket;
+pub mod stream;
 
 // Reading: the capture log's reader, rendering, live following.
 pub mod follow;

@@ -1,1 +1,384 @@
+//! The open capture log: appends whole blocks, and keeps what the disk does not take.
 
+use crate::notice::{Kind, Notice, Notices};
+use siprecord_core::pcapng::block;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Whether a block may be given up when memory for unwritten blocks runs out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    IfRoom,
+    /// For interface descriptions: without one, all later interface numbers would be wrong.
+    Always,
+}
+
+/// A file that only grows, by whole blocks.
+///
+/// When a write is cut short, the rest waits in memory and is retried, so the file becomes whole again before
+/// anything else follows.
+pub struct Log {
+    file: File,
+    name: String,
+    notices: Arc<Notices>,
+    pending: Vec<u8>,
+    max_pending: usize,
+    /// Bytes in the file of a block that is not complete there, and how many of it wait in `pending`.
+    torn: (usize, usize),
+    written: u64,
+    dropped: u64,
+    /// While writing fails: the value of `dropped` when that began.
+    failing_since: Option<u64>,
+}
+
+impl Log {
+    /// Creates the file, which must not exist.
+    ///
+    /// `header` must be on the disk before anything else counts: when it can't be written, no file stays.
+    pub fn create(
+        path: &Path,
+        header: &[u8],
+        notices: Arc<Notices>,
+        max_pending: usize,
+    ) -> io::Result<Self> {
+        let mut file = OpenOptions::new()
+            .append(true)
+            .create_new(true)
+            .mode(0o640)
+            .custom_flags(libc::O_CLOEXEC)
+            .open(path)?;
+        if let Err(error) = file.write_all(header) {
+            let _ = std::fs::remove_file(path);
+            return Err(error);
+        }
+        Ok(Self {
+            file,
+            name: path.display().to_string(),
+            notices,
+            pending: Vec::new(),
+            max_pending,
+            torn: (0, 0),
+            written: header.len() as u64,
+            dropped: 0,
+            failing_since: None,
+        })
+    }
+
+    /// Appends whole blocks by one write, if nothing older waits.
+    pub fn append(&mut self, blocks: &[u8], keep: Keep) {
+        if blocks.is_empty() {
+            return;
+        }
+        let taken = if self.pending.is_empty() {
+            self.write(blocks)
+        } else {
+            0
+        };
+        if taken == blocks.len() {
+            return self.recovered();
+        }
+        if self.pending.is_empty() {
+            self.note_tear(blocks, taken);
+        }
+        self.keep(&blocks[taken..], keep);
+    }
+
+    /// Tries again to write what waits.
+    pub fn retry(&mut self) {
+        if self.pending.is_empty() {
+            return;
+        }
+        let pending = std::mem::take(&mut self.pending);
+        let taken = self.write(&pending);
+        self.note_tear(&pending, taken);
+        self.pending = pending;
+        self.pending.drain(..taken);
+        if self.pending.is_empty() {
+            self.pending = Vec::new();
+            self.recovered();
+        }
+    }
+
+    /// The last attempt. What the disk still refuses is given up, and the file is cut back to whole blocks.
+    pub fn finish(&mut self, sync: bool) -> io::Result<()> {
+        self.retry();
+        if !self.pending.is_empty() {
+            self.give_up()?;
+        }
+        if sync {
+            self.file.sync_data()
+        } else {
+            Ok(())
+        }
+    }
+
+    pub fn bytes_written(&self) -> u64 {
+        self.written
+    }
+
+    pub fn pending_bytes(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// Packets, messages and events that never reached the file.
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    pub fn is_failing(&self) -> bool {
+        self.failing_since.is_some()
+    }
+
+    /// Says something about this recording to the application.
+    pub fn tell(&self, kind: Kind, text: String, dropped: u64) {
+        let recording = self.name.clone();
+        self.notices.push(Notice {
+            recording,
+            kind,
+            text,
+            dropped,
+        });
+    }
+
+    fn write(&mut self, data: &[u8]) -> usize {
+        let mut taken = 0;
+        while taken < data.len() {
+            match self.file.write(&data[taken..]) {
+                Ok(0) => {
+                    self.failed(&io::Error::from(io::ErrorKind::WriteZero));
+                    break;
+                }
+                Ok(count) => taken += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.failed(&error);
+                    break;
+                }
+            }
+        }
+        self.written += taken as u64;
+        taken
+    }
+
+    fn failed(&mut self, error: &io::Error) {
+        if self.failing_since.is_none() {
+            self.failing_since = Some(self.dropped);
+            self.tell(
+                Kind::WriteFailed,
+                format!("writing the capture log failed: {error}"),
+                0,
+            );
+        }
+    }
+
+    fn recovered(&mut self) {
+        if let Some(before) = self.failing_since.take() {
+            let text = "the capture log is being written again".to_owned();
+            self.tell(Kind::WriteRecovered, text, self.dropped - before);
+        }
+    }
+
+    /// Finds the block that a write of the first `taken` bytes of `data` has left incomplete.
+    fn note_tear(&mut self, data: &[u8], taken: usize) {
+        let (in_file, waiting) = self.torn;
+        if taken < waiting {
+            self.torn = (in_file + taken, waiting - taken);
+            return;
+        }
+        let mut start = waiting;
+        self.torn = (0, 0);
+        while start < taken {
+            let length = block_length(&data[start..]);
+            if start + length > taken {
+                self.torn = (taken - start, start + length - taken);
+            }
+            start += length;
+        }
+    }
+
+    /// Keeps the rest of a torn block in any case, and whole blocks while there is room.
+    fn keep(&mut self, rest: &[u8], keep: Keep) {
+        let torn = if self.pending.is_empty() {
+            self.torn.1
+        } else {
+            0
+        };
+        self.pending.extend_from_slice(&rest[..torn]);
+        let mut start = torn;
+        while start < rest.len() {
+            let length = block_length(&rest[start..]);
+            if keep == Keep::Always || self.pending.len() + length <= self.max_pending {
+                self.pending.extend_from_slice(&rest[start..start + length]);
+            } else {
+                self.dropped += 1;
+            }
+            start += length;
+        }
+    }
+
+    fn give_up(&mut self) -> io::Result<()> {
+        let (in_file, waiting) = self.torn;
+        let mut lost = u64::from(in_file > 0);
+        let mut start = waiting;
+        while start < self.pending.len() {
+            start += block_length(&self.pending[start..]);
+            lost += 1;
+        }
+        self.pending = Vec::new();
+        self.dropped += lost;
+        self.written -= in_file as u64;
+        self.torn = (0, 0);
+        let dropped = self.dropped - self.failing_since.take().unwrap_or(self.dropped);
+        let text = "the capture log was closed before the disk took everything".to_owned();
+        self.tell(Kind::WriteFailed, text, dropped);
+        self.file.set_len(self.written)
+    }
+}
+
+/// Length of the block at the start of `data`, all of which we have built ourselves.
+fn block_length(data: &[u8]) -> usize {
+    block::head(data).map_or(data.len(), |(_, length)| {
+        length.clamp(12, data.len().max(12))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use siprecord_core::pcapng::write;
+
+    fn event(length: usize) -> Vec<u8> {
+        let mut out = Vec::new();
+        write::custom(&mut out, &vec![b'x'; length]);
+        out
+    }
+
+    fn log(name: &str, max_pending: usize) -> (Log, std::path::PathBuf, Arc<Notices>) {
+        let path =
+            std::env::temp_dir().join(format!("siprecord-log-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_file(&path);
+        let notices = Arc::new(Notices::new().unwrap());
+        (
+            Log::create(&path, b"", notices.clone(), max_pending).unwrap(),
+            path,
+            notices,
+        )
+    }
+
+    /// A log whose writes all fail, as it is open for reading only.
+    fn refusing(name: &str, max_pending: usize) -> (Log, std::path::PathBuf, Arc<Notices>) {
+        let (mut log, path, notices) = log(name, max_pending);
+        log.file = File::open(&path).unwrap();
+        (log, path, notices)
+    }
+
+    fn mend(log: &mut Log, path: &Path) {
+        log.file = OpenOptions::new().append(true).open(path).unwrap();
+    }
+
+    #[test]
+    fn a_file_that_exists_is_not_touched() {
+        let (_, path, notices) = log("exists", 0);
+        assert!(Log::create(&path, b"", notices, 0).is_err());
+        std::fs::remove_file(path).unwrap();
+    }
+
+    #[test]
+    fn what_is_refused_waits_and_is_written_in_order() {
+        let (mut log, path, notices) = refusing("waits", 1_000);
+        let blocks = [event(10), event(20), event(30)].concat();
+        log.append(&blocks, Keep::IfRoom);
+        log.retry();
+        assert_eq!(
+            (log.bytes_written(), log.pending_bytes()),
+            (0, blocks.len())
+        );
+        assert!(log.is_failing());
+        mend(&mut log, &path);
+        log.append(&event(40), Keep::IfRoom);
+        log.retry();
+        assert_eq!(std::fs::read(&path).unwrap(), [blocks, event(40)].concat());
+        let kinds: Vec<_> = notices
+            .drain()
+            .into_iter()
+            .map(|notice| notice.kind)
+            .collect();
+        assert_eq!(kinds, [Kind::WriteFailed, Kind::WriteRecovered]);
+        std::fs::remove_file(path).unwrap();
+    }
+
+    #[test]
+    fn beyond_the_bound_whole_blocks_are_dropped_and_counted() {
+        let (mut log, path, notices) = refusing("bound", 100);
+        for _ in 0..10 {
+            log.append(&event(24), Keep::IfRoom);
+        }
+        log.append(&event(4), Keep::Always);
+        assert_eq!((log.pending_bytes(), log.dropped()), (80 + 20, 8));
+        log.append(&event(400), Keep::Always);
+        mend(&mut log, &path);
+        log.retry();
+        let expected = [event(24), event(24), event(4), event(400)].concat();
+        assert_eq!(std::fs::read(&path).unwrap(), expected);
+        assert_eq!(notices.drain()[1].dropped, 8);
+        std::fs::remove_file(path).unwrap();
+    }
+
+    #[test]
+    fn every_tear_is_known_and_mended() {
+        let blocks = [event(10), event(20), event(30)].concat();
+        for cut in 0..=blocks.len() {
+            let (mut log, path, _) = log(&format!("tear-{cut}"), 0);
+            // As if the disk had taken `cut` bytes and then refused.
+            log.file.write_all(&blocks[..cut]).unwrap();
+            log.written = cut as u64;
+            log.note_tear(&blocks, cut);
+            log.keep(&blocks[cut..], Keep::Always);
+            let whole = log.written - log.torn.0 as u64;
+            assert!([0, 28, 64, 112].contains(&whole), "{cut}: {whole}");
+            for step in 0..log.pending.len() {
+                log.note_tear(&log.pending.clone(), step.min(1));
+                log.file.write_all(&log.pending[..step.min(1)]).unwrap();
+                log.pending.drain(..step.min(1));
+            }
+            log.retry();
+            assert_eq!(
+                (std::fs::read(&path).unwrap(), log.torn),
+                (blocks.clone(), (0, 0))
+            );
+            std::fs::remove_file(path).unwrap();
+        }
+    }
+
+    #[test]
+    fn closing_on_a_full_disk_leaves_whole_blocks() {
+        let blocks = [event(10), event(20), event(30)].concat();
+        for cut in 0..blocks.len() {
+            let (mut log, path, notices) = log(&format!("close-{cut}"), 0);
+            log.file.write_all(&blocks[..cut]).unwrap();
+            log.written = cut as u64;
+            log.failing_since = Some(0);
+            log.note_tear(&blocks, cut);
+            log.keep(&blocks[cut..], Keep::Always);
+            log.give_up().unwrap();
+            let whole = [0, 28, 64]
+                .into_iter()
+                .filter(|end| *end <= cut)
+                .max()
+                .unwrap();
+            assert_eq!(std::fs::read(&path).unwrap(), blocks[..whole]);
+            let lost = notices.drain()[0].dropped;
+            assert_eq!(
+                lost,
+                [0, 28, 64]
+                    .into_iter()
+                    .filter(|start| *start >= whole)
+                    .count() as u64
+            );
+            std::fs::remove_file(path).unwrap();
+        }
+    }
+}

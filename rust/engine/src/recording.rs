@@ -1,1 +1,429 @@
+//! A recording: one capture log and the streams that feed it, behind one mutex.
 
+use crate::error::Error;
+use crate::log::{Keep, Log};
+use crate::notice::{lock, Kind, Notices};
+use crate::ports::PortPool;
+use crate::socket::{wall_clock, Receiver, WHOLE_DATAGRAM};
+use crate::stream::{Counts, Port, Stream, StreamSpec, Visit, Yield};
+use siprecord_core::pcapng::block::{LINK_EXPORTED, LINK_RAW_IP};
+use siprecord_core::pcapng::write::{self, Section, SipMessage};
+use siprecord_core::stats::Reception;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// Blocks gathered before they are written although the tick is not over.
+const GATHER: usize = 256 * 1024;
+/// Batches of 64 datagrams that the caller's thread takes from one socket at the most: far more than a socket
+/// buffer holds, and an end in sight when a sender is faster than we are.
+const FINAL_BATCHES: usize = 4_096;
+const INTERFACE_SIP: u32 = 0;
+
+/// What all recordings of an engine share.
+pub struct Resources {
+    pub ports: PortPool,
+    pub notices: Arc<Notices>,
+    pub max_pending: usize,
+    pub datagram_bytes: usize,
+    desks: Mutex<Vec<Desk>>,
+}
+
+impl Resources {
+    pub fn new(
+        ports: PortPool,
+        notices: Notices,
+        max_pending: usize,
+        datagram_bytes: usize,
+    ) -> Self {
+        let datagram_bytes = datagram_bytes.clamp(2_048, WHOLE_DATAGRAM);
+        Self {
+            ports,
+            notices: Arc::new(notices),
+            max_pending,
+            datagram_bytes,
+            desks: Mutex::default(),
+        }
+    }
+
+    pub fn desk(&self) -> Desk {
+        Desk {
+            receiver: Receiver::new(self.datagram_bytes),
+            blocks: Vec::new(),
+        }
+    }
+
+    /// Lends a desk to a caller's thread.
+    fn borrow<T>(&self, work: impl FnOnce(&mut Desk) -> T) -> T {
+        let mut desk = lock(&self.desks).pop().unwrap_or_else(|| self.desk());
+        let outcome = work(&mut desk);
+        lock(&self.desks).push(desk);
+        outcome
+    }
+}
+
+/// The buffers that a thread works with.
+pub struct Desk {
+    receiver: Receiver,
+    blocks: Vec<u8>,
+}
+
+impl Desk {
+    /// Forgets what was gathered for a recording that has failed.
+    pub fn clear(&mut self) {
+        self.blocks.clear();
+    }
+}
+
+/// A stream as seen from outside.
+#[derive(Clone, Debug)]
+pub struct StreamReport {
+    pub counts: Counts,
+    pub reception: Reception,
+    pub paused: bool,
+}
+
+/// The log as seen from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogStatus {
+    pub bytes_written: u64,
+    pub pending_bytes: usize,
+    pub dropped_packets: u64,
+    pub failing: bool,
+}
+
+pub struct Recording {
+    resources: Arc<Resources>,
+    path: String,
+    closed: AtomicBool,
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    log: Log,
+    streams: Vec<Stream>,
+    ended: Vec<(u32, StreamReport)>,
+    interfaces: u32,
+    state: State,
+    /// Lets a test see what a defect does.
+    #[cfg(test)]
+    defect: bool,
+}
+
+enum State {
+    Open,
+    Closed,
+    Failed(String),
+}
+
+impl Recording {
+    /// Creates the capture log, with its section header and the interface for SIP.
+    pub fn create(
+        resources: Arc<Resources>,
+        path: &Path,
+        section: &Section<'_>,
+    ) -> Result<Self, Error> {
+        let mut header = Vec::new();
+        write::section_header(&mut header, section);
+        write::interface(&mut header, LINK_EXPORTED, "sip", "");
+        let notices = resources.notices.clone();
+        let log = Log::create(path, &header, notices, resources.max_pending).map_err(|error| {
+            Error::Open {
+                path: path.display().to_string(),
+                error,
+            }
+        })?;
+        let inner = Inner {
+            log,
+            streams: Vec::new(),
+            ended: Vec::new(),
+            interfaces: INTERFACE_SIP + 1,
+            state: State::Open,
+            #[cfg(test)]
+            defect: false,
+        };
+        let path = path.display().to_string();
+        Ok(Self {
+            resources,
+            path,
+            closed: AtomicBool::new(false),
+            inner: Mutex::new(inner),
+        })
+    }
+
+    /// Whether no drain thread needs to come back.
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    pub fn append_sip(&self, message: &SipMessage<'_>, time_ns: u64) -> Result<(), Error> {
+        let time_ns = if time_ns == 0 { wall_clock() } else { time_ns };
+        let mut block = Vec::new();
+        write::sip(&mut block, INTERFACE_SIP, time_ns, message);
+        self.append(&block)
+    }
+
+    pub fn append_event(&self, json: &[u8]) -> Result<(), Error> {
+        let mut block = Vec::new();
+        write::custom(&mut block, json);
+        self.append(&block)
+    }
+
+    fn append(&self, block: &[u8]) -> Result<(), Error> {
+        let mut inner = lock(&self.inner);
+        inner.open()?;
+        inner.log.append(block, Keep::IfRoom);
+        Ok(())
+    }
+
+    /// Binds the ports, describes the interface in the log and begins to capture: interface and RTP port.
+    pub fn open_stream(&self, spec: StreamSpec) -> Result<(u32, u16), Error> {
+        let pair = self.resources.ports.open().map_err(Error::Ports)?;
+        let rtp_port = pair.rtp_port;
+        let mut inner = lock(&self.inner);
+        if let Err(error) = inner.open() {
+            drop(pair);
+            self.resources.ports.release(rtp_port);
+            return Err(error);
+        }
+        let interface = inner.interfaces;
+        inner.interfaces += 1;
+        let mut block = Vec::new();
+        write::interface(&mut block, LINK_RAW_IP, &spec.name, &spec.description);
+        inner.log.append(&block, Keep::Always);
+        let address = self.resources.ports.address();
+        inner
+            .streams
+            .push(Stream::new(interface, pair, address, spec.clock_rates));
+        Ok((interface, rtp_port))
+    }
+
+    /// Stops or starts storing. What came before this call is treated as before.
+    pub fn set_paused(&self, interface: u32, paused: bool) -> Result<(), Error> {
+        self.with_desk(|inner, desk| {
+            let index = inner.find(interface)?;
+            if inner.streams[index].is_paused() != paused {
+                let now = wall_clock();
+                inner.streams[index].switch(paused, now);
+                inner.drain_finally(index, now, desk);
+                inner.streams[index].switched();
+                inner.put_down(desk);
+            }
+            Ok(())
+        })
+    }
+
+    /// Takes what the kernel still holds, then closes the sockets. Closing twice is no error.
+    pub fn close_stream(&self, interface: u32) -> Result<(), Error> {
+        closed_is_fine(self.with_desk(|inner, desk| {
+            if let Ok(index) = inner.find(interface) {
+                inner.drain_finally(index, wall_clock(), desk);
+                inner.put_down(desk);
+                self.end_stream(inner, index);
+            }
+            Ok(())
+        }))
+    }
+
+    fn end_stream(&self, inner: &mut Inner, index: usize) {
+        let stream = inner.streams.swap_remove(index);
+        inner.ended.push((stream.interface, report(&stream)));
+        let port = stream.pair.rtp_port;
+        drop(stream);
+        self.resources.ports.release(port);
+    }
+
+    /// Counters of a stream, open or closed.
+    pub fn stream_report(&self, interface: u32) -> Result<StreamReport, Error> {
+        let inner = lock(&self.inner);
+        let open = inner
+            .streams
+            .iter()
+            .find(|stream| stream.interface == interface)
+            .map(report);
+        let ended = || {
+            inner
+                .ended
+                .iter()
+                .find(|ended| ended.0 == interface)
+                .map(|ended| ended.1.clone())
+        };
+        open.or_else(ended).ok_or(Error::NoStream(interface))
+    }
+
+    pub fn status(&self) -> LogStatus {
+        let inner = lock(&self.inner);
+        LogStatus {
+            bytes_written: inner.log.bytes_written(),
+            pending_bytes: inner.log.pending_bytes(),
+            dropped_packets: inner.log.dropped(),
+            failing: inner.log.is_failing(),
+        }
+    }
+
+    /// Drains every socket now and writes what can be written.
+    pub fn flush(&self) -> Result<(), Error> {
+        self.with_desk(|inner, desk| {
+            inner.log.retry();
+            inner.drain_all_finally(desk);
+            Ok(())
+        })
+    }
+
+    /// Takes what the kernel still holds, closes the sockets and the log. Closing twice is no error.
+    pub fn close(&self, sync: bool) -> Result<(), Error> {
+        let outcome = self.with_desk(|inner, desk| {
+            inner.drain_all_finally(desk);
+            while !inner.streams.is_empty() {
+                self.end_stream(inner, 0);
+            }
+            inner.state = State::Closed;
+            let path = self.path.clone();
+            inner
+                .log
+                .finish(sync)
+                .map_err(|error| Error::Close { path, error })
+        });
+        self.closed.store(true, Ordering::Release);
+        closed_is_fine(outcome)
+    }
+
+    fn with_desk<T>(
+        &self,
+        work: impl FnOnce(&mut Inner, &mut Desk) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.resources.borrow(|desk| {
+            let mut inner = lock(&self.inner);
+            inner.open()?;
+            work(&mut inner, desk)
+        })
+    }
+
+    /// One round of a drain thread: at most `batches` from each socket, reports only when asked for.
+    pub fn drain(&self, desk: &mut Desk, batches: usize, with_rtcp: bool) -> Yield {
+        let mut inner = lock(&self.inner);
+        if inner.open().is_err() {
+            return Yield::default();
+        }
+        #[cfg(test)]
+        assert!(!inner.defect, "a planted defect");
+        inner.log.retry();
+        let visit = Visit {
+            batches,
+            until: u64::MAX,
+        };
+        let mut total = Yield::default();
+        for index in 0..inner.streams.len() {
+            total.add(inner.visit(index, Port::Rtp, visit, desk));
+            if with_rtcp {
+                total.add(inner.visit(index, Port::Rtcp, visit, desk));
+            }
+        }
+        inner.put_down(desk);
+        total
+    }
+
+    /// Ends the recording after a defect in our own code; the log stays as it is.
+    pub fn fail(&self, text: &str) {
+        let mut inner = lock(&self.inner);
+        inner.state = State::Failed(text.to_owned());
+        while !inner.streams.is_empty() {
+            self.end_stream(&mut inner, 0);
+        }
+        inner.log.tell(
+            Kind::StreamFailed,
+            format!("the recording has failed: {text}"),
+            0,
+        );
+        self.closed.store(true, Ordering::Release);
+    }
+}
+
+fn closed_is_fine(outcome: Result<(), Error>) -> Result<(), Error> {
+    match outcome {
+        Err(Error::Closed | Error::Failed(_)) => Ok(()),
+        outcome => outcome,
+    }
+}
+
+fn report(stream: &Stream) -> StreamReport {
+    StreamReport {
+        counts: stream.counts.clone(),
+        reception: stream.reception.clone(),
+        paused: stream.is_paused(),
+    }
+}
+
+impl Inner {
+    fn open(&self) -> Result<(), Error> {
+        match &self.state {
+            State::Open => Ok(()),
+            State::Closed => Err(Error::Closed),
+            State::Failed(text) => Err(Error::Failed(text.clone())),
+        }
+    }
+
+    fn find(&self, interface: u32) -> Result<usize, Error> {
+        let position = self
+            .streams
+            .iter()
+            .position(|stream| stream.interface == interface);
+        position.ok_or(Error::NoStream(interface))
+    }
+
+    fn visit(&mut self, index: usize, port: Port, visit: Visit, desk: &mut Desk) -> Yield {
+        let stream = &mut self.streams[index];
+        let outcome = stream.drain(port, visit, &mut desk.receiver, &mut desk.blocks);
+        if desk.blocks.len() >= GATHER {
+            self.put_down(desk);
+        }
+        outcome.unwrap_or_else(|error| {
+            self.socket_failed(index, &error);
+            Yield::default()
+        })
+    }
+
+    fn socket_failed(&mut self, index: usize, error: &std::io::Error) {
+        let stream = &mut self.streams[index];
+        if stream.counts.socket_errors == 0 {
+            let interface = stream.interface;
+            let text = format!("the sockets of interface {interface} can't be read: {error}");
+            self.log.tell(Kind::StreamFailed, text, 0);
+        }
+        stream.counts.socket_errors += 1;
+    }
+
+    fn drain_finally(&mut self, index: usize, until: u64, desk: &mut Desk) {
+        let visit = Visit { batches: 1, until };
+        for port in [Port::Rtp, Port::Rtcp] {
+            for _ in 0..FINAL_BATCHES {
+                if !self.visit(index, port, visit, desk).more {
+                    break;
+                }
+            }
+        }
+    }
+
+    fn drain_all_finally(&mut self, desk: &mut Desk) {
+        let now = wall_clock();
+        for index in 0..self.streams.len() {
+            self.drain_finally(index, now, desk);
+        }
+        self.put_down(desk);
+    }
+
+    /// Writes the gathered blocks.
+    fn put_down(&mut self, desk: &mut Desk) {
+        self.log.append(&desk.blocks, Keep::IfRoom);
+        desk.blocks.clear();
+        desk.blocks.shrink_to(4 * GATHER);
+    }
+}
+
+#[cfg(test)]
+impl Recording {
+    /// Makes the next round of the drain thread panic while it holds the mutex.
+    pub fn plant_defect(&self) {
+        lock(&self.inner).defect = true;
+    }
+}

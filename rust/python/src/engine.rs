@@ -1,5 +1,275 @@
-use pyo3::prelude::*;
+//! The engine for Python: conversions and calls.
 
-pub fn register(_module: &Bound<'_, PyModule>) -> PyResult<()> {
-    Ok(())
+use crate::error::{detached, MediaError};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use siprecord_core::pcapng::write::{Section, SipMessage, Transport};
+use siprecord_engine::drain::{self, Settings};
+use siprecord_engine::floor::{self, Plan};
+use siprecord_engine::recording::Recording;
+use siprecord_engine::stream::StreamSpec;
+use std::convert::Infallible;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::os::fd::{AsFd, AsRawFd};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<Engine>()?;
+    module.add_class::<Log>()?;
+    module.add_class::<Stream>()?;
+    module.add_function(wrap_pyfunction!(floor_loop, module)?)
+}
+
+/// The attributes of `siprecord.media.types.MediaSettings`.
+#[derive(FromPyObject)]
+struct MediaSettings {
+    bind_address: String,
+    port_min: u16,
+    port_max: u16,
+    drain_interval_ms: u64,
+    threads: usize,
+    receive_buffer: usize,
+    max_pending_bytes: usize,
+    datagram_bytes: usize,
+}
+
+impl MediaSettings {
+    fn read(self) -> PyResult<Settings> {
+        let bind_address = self.bind_address.parse().map_err(|_| {
+            MediaError::new_err(format!(
+                "bind_address {:?} is not an IP address",
+                self.bind_address
+            ))
+        })?;
+        Ok(Settings {
+            bind_address,
+            ports: (self.port_min, self.port_max),
+            interval: Duration::from_millis(self.drain_interval_ms.max(1)),
+            threads: self.threads,
+            receive_buffer: self.receive_buffer,
+            max_pending: self.max_pending_bytes,
+            datagram_bytes: self.datagram_bytes,
+        })
+    }
+}
+
+#[pyclass(frozen, module = "siprecord.media._core")]
+struct Engine {
+    engine: drain::Engine,
+}
+
+#[pymethods]
+impl Engine {
+    #[new]
+    fn new(py: Python<'_>, settings: MediaSettings) -> PyResult<Self> {
+        let settings = settings.read()?;
+        detached(py, || {
+            drain::Engine::start(&settings).map(|engine| Self { engine })
+        })
+    }
+
+    /// `section`: hardware, operating system, application, comment.
+    fn open_log(
+        &self,
+        py: Python<'_>,
+        path: PathBuf,
+        section: (String, String, String, String),
+    ) -> PyResult<Log> {
+        let (hardware, os, application, comment) = &section;
+        detached(py, || {
+            let section = Section {
+                hardware,
+                os,
+                application,
+                comment,
+            };
+            self.engine
+                .open_log(&path, &section)
+                .map(|recording| Log { recording })
+        })
+    }
+
+    fn fileno(&self) -> i32 {
+        self.engine.notices().as_fd().as_raw_fd()
+    }
+
+    /// Recording, kind, text, dropped.
+    fn drain_notices(&self) -> Vec<(String, &'static str, String, u64)> {
+        let notices = self.engine.notices().drain().into_iter();
+        notices
+            .map(|notice| {
+                (
+                    notice.recording,
+                    notice.kind.as_str(),
+                    notice.text,
+                    notice.dropped,
+                )
+            })
+            .collect()
+    }
+
+    fn totals<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let totals = self.engine.totals();
+        let dict = PyDict::new(py);
+        dict.set_item("packets", totals.packets)?;
+        dict.set_item("bytes", totals.bytes)?;
+        dict.set_item("cpu_seconds", totals.cpu_seconds)?;
+        dict.set_item("recordings", totals.recordings)?;
+        dict.set_item("late_ticks", totals.late_ticks)?;
+        Ok(dict)
+    }
+
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        detached(py, || {
+            self.engine.close();
+            Ok::<_, Infallible>(())
+        })
+    }
+}
+
+/// How a SIP message travelled: source, destination, over a stream (TCP, TLS), inbound.
+type Way = ((String, u16), (String, u16), bool, bool);
+
+#[pyclass(frozen, module = "siprecord.media._core")]
+struct Log {
+    recording: Arc<Recording>,
+}
+
+#[pymethods]
+impl Log {
+    fn append_sip(&self, py: Python<'_>, data: &[u8], way: Way, time_ns: u64) -> PyResult<()> {
+        let (source, destination, over_stream, inbound) = way;
+        let message = SipMessage {
+            data,
+            source: address(&source),
+            destination: address(&destination),
+            transport: if over_stream {
+                Transport::Tcp
+            } else {
+                Transport::Udp
+            },
+            inbound,
+        };
+        detached(py, || self.recording.append_sip(&message, time_ns))
+    }
+
+    fn append_event(&self, py: Python<'_>, json: &[u8]) -> PyResult<()> {
+        detached(py, || self.recording.append_event(json))
+    }
+
+    fn open_stream(
+        &self,
+        py: Python<'_>,
+        name: String,
+        description: String,
+        clock_rates: Vec<(u8, u32)>,
+    ) -> PyResult<Stream> {
+        let spec = StreamSpec {
+            name,
+            description,
+            clock_rates,
+        };
+        let (interface, rtp_port) = detached(py, || self.recording.open_stream(spec))?;
+        Ok(Stream {
+            recording: self.recording.clone(),
+            interface,
+            rtp_port,
+        })
+    }
+
+    /// Bytes written, bytes pending, packets dropped, whether writing fails at present.
+    fn status(&self, py: Python<'_>) -> (u64, usize, u64, bool) {
+        let status = py.detach(|| self.recording.status());
+        (
+            status.bytes_written,
+            status.pending_bytes,
+            status.dropped_packets,
+            status.failing,
+        )
+    }
+
+    fn flush(&self, py: Python<'_>) -> PyResult<()> {
+        detached(py, || self.recording.flush())
+    }
+
+    fn close(&self, py: Python<'_>, sync: bool) -> PyResult<()> {
+        detached(py, || self.recording.close(sync))
+    }
+}
+
+/// Never refuses: the evidence counts for more than its address. A scope ("%eth0") is left out.
+fn address((host, port): &(String, u16)) -> SocketAddr {
+    let host = host
+        .trim_matches(['[', ']'])
+        .split('%')
+        .next()
+        .unwrap_or_default();
+    let address = host.parse::<IpAddr>().map(|address| address.to_canonical());
+    SocketAddr::new(address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)), *port)
+}
+
+#[pyclass(frozen, module = "siprecord.media._core")]
+struct Stream {
+    recording: Arc<Recording>,
+    #[pyo3(get)]
+    interface: u32,
+    #[pyo3(get)]
+    rtp_port: u16,
+}
+
+#[pymethods]
+impl Stream {
+    fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let report = detached(py, || self.recording.stream_report(self.interface))?;
+        let (counts, reception) = (&report.counts, &report.reception);
+        let dict = PyDict::new(py);
+        dict.set_item("packets", counts.packets)?;
+        dict.set_item("bytes", counts.bytes)?;
+        dict.set_item("lost", reception.lost())?;
+        dict.set_item("rtcp_packets", counts.rtcp_packets)?;
+        dict.set_item("dropped_paused", counts.dropped_paused)?;
+        dict.set_item("last_arrival_ns", counts.last_arrival_ns)?;
+        dict.set_item("first_arrival_ns", counts.first_arrival_ns)?;
+        dict.set_item("ssrc", reception.ssrc())?;
+        dict.set_item("expected", reception.expected())?;
+        dict.set_item("received", reception.received())?;
+        dict.set_item("jitter", reception.jitter())?;
+        dict.set_item("sources", reception.sources_seen())?;
+        dict.set_item("other_packets", counts.other_packets)?;
+        dict.set_item("truncated", counts.truncated)?;
+        dict.set_item("dropped_kernel", counts.dropped_kernel)?;
+        dict.set_item("socket_errors", counts.socket_errors)?;
+        dict.set_item("paused", report.paused)?;
+        Ok(dict)
+    }
+
+    fn set_paused(&self, py: Python<'_>, paused: bool) -> PyResult<()> {
+        detached(py, || self.recording.set_paused(self.interface, paused))
+    }
+
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        detached(py, || self.recording.close_stream(self.interface))
+    }
+}
+
+/// The yardstick: `plan` is sockets for each file, tick in ms, seconds, whether to store as much as the engine.
+/// Answers packets, bytes, CPU seconds.
+#[pyfunction]
+fn floor_loop(
+    py: Python<'_>,
+    sockets: Vec<i32>,
+    folder: PathBuf,
+    plan: (usize, u64, f64, bool),
+) -> PyResult<(u64, u64, f64)> {
+    let (sockets_per_file, interval_ms, seconds, same_stores) = plan;
+    let plan = Plan {
+        sockets_per_file,
+        interval: Duration::from_millis(interval_ms.max(1)),
+        duration: Duration::from_secs_f64(seconds.clamp(0.0, 86_400.0)),
+        same_stores,
+    };
+    let outcome = detached(py, || floor::run(&sockets, &folder, &plan))?;
+    Ok((outcome.packets, outcome.bytes, outcome.cpu_ns as f64 / 1e9))
 }

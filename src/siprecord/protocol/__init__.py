@@ -23,6 +23,7 @@ from siprecord.protocol.events import (
 )
 from siprecord.protocol.flow import Address, Flow, Transmit, Transport
 from siprecord.protocol.settings import SRS_METHODS, EndpointSettings, SessionTimerSettings
+from siprecord.protocol.snapshot import DialogSnapshot
 from siprecord.protocol.timers import TimerSettings
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "Counter",
     "DialogEnd",
     "DialogEnded",
+    "DialogSnapshot",
     "Endpoint",
     "EndpointSettings",
     "Event",

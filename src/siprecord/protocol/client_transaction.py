@@ -241,7 +241,8 @@ class ClientTransactions:
 
 def _same_connection(ours: Flow, lost: Flow) -> bool:
     if not ours.reliable:
-        return False
+        # A datagram has no connection; the driver says this of a host name it can't resolve.
+        return ours == lost
     if lost.connection and ours.connection:
         return ours.connection == lost.connection
     return ours.transport == lost.transport and ours.remote == lost.remote and not ours.connection

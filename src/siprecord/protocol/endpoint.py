@@ -19,6 +19,7 @@ from siprecord.protocol.lifespan import Lifespan
 from siprecord.protocol.responses import write_malformed
 from siprecord.protocol.routing import response_flow
 from siprecord.protocol.settings import EndpointSettings
+from siprecord.protocol.snapshot import DialogSnapshot, restore_snapshot, take_snapshot
 from siprecord.protocol.uac import Uac
 from siprecord.protocol.uas import Uas
 from siprecord.syntax.sip import MessageError, Request, is_keepalive, parse_message, validate_request
@@ -45,7 +46,8 @@ class Endpoint:
 
     def receive(self, data: bytes, flow: Flow, now: float) -> None:
         """Take one whole message: a datagram, or what a `StreamFramer` cut out."""
-        if is_keepalive(data):
+        if is_keepalive(data) or data.lstrip(b"\r\n")[:1] < b" ":
+            # Line ends, zeros, STUN: dropped in silence, however many come.
             self._core.count(Counter.NOT_SIP)
             return
         try:
@@ -64,6 +66,18 @@ class Endpoint:
             self._uas.receive(message, flow, now)
         except ParseError as error:
             self._reject(message, error, flow)
+
+    def snapshot(self, dialog: str) -> DialogSnapshot | None:
+        """What it takes to go on with a dialog elsewhere, or after a restart; None when there is none.
+
+        Take one after each event of the dialog: an older one works too, but for a changed remote target.
+        """
+        found = self._core.dialogs.get(dialog)
+        return None if found is None else take_snapshot(found)
+
+    def restore(self, snapshot: DialogSnapshot, now: float) -> str:
+        """Go on with a dialog; returns its id, which is the one it had. Its session timer starts anew."""
+        return restore_snapshot(self._core, self._lifespan, snapshot, now)
 
     def connection_lost(self, flow: Flow, now: float) -> None:
         """The stream connection of `flow` is gone, or could not be made."""

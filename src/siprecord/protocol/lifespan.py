@@ -62,8 +62,14 @@ class Lifespan:
             self._expire_after(dialog, session.give_up_after, now)
         self._core.tell(SessionRefreshed(dialog.id, session.interval))
 
+    def resume(self, dialog: Dialog, session: Session | None, now: float) -> None:
+        """Go on with the timer of a restored dialog: refresh at once, or wait for a whole interval."""
+        self.restart(dialog, session, now)
+        if session is not None and session.ours:
+            self._refresh_after(dialog, 0.0, now)
+
     def postpone(self, dialog: Dialog, now: float) -> None:
-        """Our refresh was refused or had to wait. The peer lives, so try again after half an interval."""
+        """Our refresh was refused or had to wait. The peer lives: try again after half an interval."""
         if dialog.session is not None and dialog.session.ours:
             self._refresh_after(dialog, dialog.session.refresh_after, now)
 

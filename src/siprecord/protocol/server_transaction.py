@@ -155,6 +155,9 @@ class ServerTransactions:
         else:
             given = ServerInput.SUCCESS if status < 300 else ServerInput.FAILURE
         transaction.response = response
+        if given is ServerInput.FAILURE:
+            # A peer that tries again after a failure, with credentials say, is not merged with itself.
+            self._forget_merge_key(transaction)
         self.feed(transaction, given, now)
 
     def feed(self, transaction: ServerTransaction, given: ServerInput, now: float) -> Reports:
@@ -228,8 +231,12 @@ class ServerTransactions:
     def _forget(self, transaction: ServerTransaction, now: float) -> None:
         self._cancel(transaction)
         self._by_id.pop(transaction.id, None)
+        self._forget_merge_key(transaction)
+
+    def _forget_merge_key(self, transaction: ServerTransaction) -> None:
         if transaction.merge_key is not None:
             self._merge_keys.pop(transaction.merge_key, None)
+            transaction.merge_key = None
 
     def _arm_repeat(self, transaction: ServerTransaction, at: float) -> None:
         deadlines = self._core.deadlines

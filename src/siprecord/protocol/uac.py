@@ -8,7 +8,7 @@ from siprecord.protocol.client_machine import ClientAction, ClientInput, ClientS
 from siprecord.protocol.client_transaction import ClientTransaction, ClientTransactions, Reports
 from siprecord.protocol.core import Core
 from siprecord.protocol.counters import Counter
-from siprecord.protocol.dialog import Dialog, Waiting, caller_dialog, offers
+from siprecord.protocol.dialog import Dialog, Waiting, caller_dialog, dialog_id, offers
 from siprecord.protocol.events import DialogEnd, RequestTimedOut, ResponseReceived
 from siprecord.protocol.flow import Flow
 from siprecord.protocol.lifespan import Lifespan
@@ -43,14 +43,13 @@ class Uac:
     def request(self, dialog_id: str, outgoing: OutgoingRequest, now: float) -> str:
         """Send a request in a dialog, or keep it until it may be sent; "" when the dialog is gone."""
         dialog = self._core.dialogs.get(dialog_id)
-        if dialog is None:
+        if dialog is None or dialog.closing is DialogEnd.BYE_RECEIVED:
             return ""
-        if outgoing.method == "BYE":
-            if dialog.bye is not None:
-                return dialog.bye
-            self._lifespan.drop_waiting(dialog)
+        if outgoing.method == "BYE" and dialog.bye is not None:
+            return dialog.bye
         id = self._core.token()
         if outgoing.method == "BYE":
+            self._lifespan.drop_waiting(dialog)
             dialog.bye = id
         if dialog.closing is not None and outgoing.method != "BYE":
             self._core.tell(RequestTimedOut(id, dialog_id))
@@ -91,6 +90,9 @@ class Uac:
         if transaction is None:
             self._core.count(Counter.STRAY_RESPONSE)
             return
+        if self._is_fork(transaction, response):
+            self._refuse_fork(transaction, response, flow, now)
+            return
         if response.status < 200:
             given = ClientInput.PROVISIONAL
         else:
@@ -126,7 +128,10 @@ class Uac:
             flow = dialog_flow(self._core, dialog)
         except ParseError:
             # A target or route set that can't be read leads nowhere, like a peer that does not answer.
-            self._core.tell(RequestTimedOut(id, dialog.id))
+            if not internal:
+                self._core.tell(RequestTimedOut(id, dialog.id))
+            if outgoing.method == "BYE":
+                self._lifespan.end(dialog, DialogEnd.BYE_SENT)
             return
         transaction = ClientTransaction(id, request, dialog.id)
         transaction.outgoing = outgoing
@@ -194,6 +199,23 @@ class Uac:
         dialog.invite_out = transaction.id
         self._tell(transaction, response, flow)
         self._succeeded(dialog, transaction, response, now)
+
+    def _is_fork(self, transaction: ClientTransaction, response: Response) -> bool:
+        if transaction.method != "INVITE" or transaction.state is not ClientState.ACCEPTED:
+            return False
+        if transaction.outgoing is not None or not 200 <= response.status < 300:
+            return False
+        tag = transaction.request.from_.tag or ""
+        return dialog_id(response.call_id, tag, response.to.tag) != transaction.dialog
+
+    def _refuse_fork(
+        self, transaction: ClientTransaction, response: Response, flow: Flow, now: float
+    ) -> None:
+        """A second callee answered the same INVITE: it is acknowledged and hung up (section 13.2.2.4)."""
+        dialog = caller_dialog(transaction.request, response, flow)
+        sequence = transaction.request.cseq.number
+        self._core.send(*success_ack(self._core, dialog, sequence, OutgoingRequest("ACK")), dialog.call_id)
+        self.hang_up(dialog, DialogEnd.BYE_SENT, now)
 
     def _follow(self, dialog: Dialog, transaction: ClientTransaction, response: Response, now: float) -> None:
         if transaction.method == "BYE":

@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
@@ -68,7 +68,7 @@ def load_with_origins(path: Path | str | None, environ: Mapping[str, str]) -> Lo
     for name, value in sorted(environ.items()):
         if name.startswith(ENV_PREFIX) and name not in RESERVED_ENV and not name.startswith(INTERNAL_PREFIX):
             key = tuple(name.removeprefix(ENV_PREFIX).lower().split("__"))
-            _merge(merged, origins, _nested(key, value), name)
+            _merge(merged, origins, _nested(key, _split(key, value)), name)
     try:
         return LoadedConfig(Config.model_validate(merged), origins)
     except ValidationError as error:
@@ -98,6 +98,20 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: can't be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: is not TOML: {error}") from None
+
+
+def _split(key: Key, value: str) -> str | list[str]:
+    """A list stands in a variable with commas between its items."""
+    model: type[BaseModel] = Config
+    for name in key[:-1]:
+        below = model.model_fields[name].annotation if name in model.model_fields else None
+        if not (isinstance(below, type) and issubclass(below, Section)):
+            return value
+        model = below
+    info = model.model_fields.get(key[-1])
+    if info is None or get_origin(info.annotation) is not tuple:
+        return value
+    return [item.strip() for item in value.split(",") if item.strip()]
 
 
 def _nested(key: Key, value: Any) -> dict[str, Any]:

@@ -120,3 +120,18 @@ def flagged(code: str, text: str, flag: Callable[[], bool]) -> Check:
         return Reason(code, text) if flag() else None
 
     return check
+
+
+def stalled(
+    reason: Reason, progress: Callable[[], float | None], patience: float, clock: Callable[[], float]
+) -> Check:
+    """A figure that has to move has stood still for `patience` seconds. None: it need not move at present."""
+    seen: list[tuple[float | None, float]] = [(None, clock())]
+
+    def check() -> Reason | None:
+        now, value = clock(), progress()
+        if value is None or value != seen[0][0]:
+            seen[0] = (value, now)
+        return reason if now - seen[0][1] >= patience else None
+
+    return check

@@ -169,7 +169,13 @@ class _Reader:
         if guess is not None and guess.essence == SDP_TYPE:
             self._note("Content-Type says multipart, but the body is plain SDP")
             return [Part(headers=part.headers, content_type=guess, body=part.body)]
-        parts = self.split(part.body, media_type.params.get("boundary") or "", depth + 1)
+        try:
+            parts = self.split(part.body, media_type.params.get("boundary") or "", depth + 1)
+        except ParseError as error:
+            if depth == 0:
+                raise
+            self._note(f"an inner part can't be read: {error}")
+            return [part]
         return _best_alternative(parts) if media_type.subtype == "alternative" else parts
 
     def split(self, body: bytes, boundary: str, depth: int) -> list[Part]:

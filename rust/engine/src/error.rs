@@ -1,0 +1,54 @@
+//! Why the engine can't do what was asked. The texts are for people.
+
+use crate::ports::NoPair;
+use std::fmt;
+use std::io;
+
+#[derive(Debug)]
+pub enum Error {
+    /// The capture log can't be created.
+    Open { path: String, error: io::Error },
+    /// The last step of closing the capture log failed.
+    Close { path: String, error: io::Error },
+    /// No pair of ports.
+    Ports(NoPair),
+    /// The engine itself can't start.
+    Start(io::Error),
+    /// The capture log is closed.
+    Closed,
+    /// An earlier defect has ended this recording.
+    Failed(String),
+    /// There is no such interface, or it is closed.
+    NoStream(u32),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Open { path, error } => {
+                write!(formatter, "can't create the capture log {path}: {error}")
+            }
+            Self::Close { path, error } => {
+                write!(formatter, "can't close the capture log {path}: {error}")
+            }
+            Self::Ports(NoPair::Exhausted { first, last }) => {
+                write!(formatter, "no free port pair between {first} and {last}")
+            }
+            Self::Ports(NoPair::Refused { port, error }) => {
+                write!(
+                    formatter,
+                    "can't open the media ports {port} and {}: {error}",
+                    u32::from(*port) + 1
+                )
+            }
+            Self::Start(error) => write!(formatter, "the media engine can't start: {error}"),
+            Self::Closed => write!(formatter, "the capture log is closed"),
+            Self::Failed(text) => write!(formatter, "the recording has failed: {text}"),
+            Self::NoStream(interface) => {
+                write!(formatter, "no open stream has interface {interface}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Error {}

@@ -1,0 +1,223 @@
+//! One media stream: its two sockets, and what becomes of each datagram.
+
+use crate::ports::Pair;
+use crate::socket::{self, Received, Receiver, BATCH};
+use siprecord_core::ip::Datagram;
+use siprecord_core::pcapng::write;
+use siprecord_core::rtp::{default_clock_rate, Packet};
+use siprecord_core::stats::Reception;
+use siprecord_core::{rtcp, rtp};
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsRawFd;
+
+/// What the application says of a stream.
+#[derive(Clone, Debug, Default)]
+pub struct StreamSpec {
+    /// Name of the interface in the capture log.
+    pub name: String,
+    /// JSON text for the interface's description.
+    pub description: String,
+    /// Clock rates of the payload types that have no static one; only the jitter needs them.
+    pub clock_rates: Vec<(u8, u32)>,
+}
+
+/// What has come on a stream.
+#[derive(Clone, Debug, Default)]
+pub struct Counts {
+    /// RTP packets handed to the log, and the bytes of their datagrams.
+    pub packets: u64,
+    pub bytes: u64,
+    /// RTCP datagrams handed to the log, from either port.
+    pub rtcp_packets: u64,
+    /// Datagrams that are neither, handed to the log as well.
+    pub other_packets: u64,
+    /// Datagrams of which only a part is kept.
+    pub truncated: u64,
+    /// Datagrams of any kind that came during a pause.
+    pub dropped_paused: u64,
+    /// Datagrams that the kernel dropped because nobody emptied the RTP socket in time.
+    pub dropped_kernel: u32,
+    /// Times that a socket could not be read.
+    pub socket_errors: u64,
+    /// Arrival of the first and the last RTP packet, nanoseconds since 1970; 0 when there is none.
+    pub first_arrival_ns: u64,
+    pub last_arrival_ns: u64,
+}
+
+/// Which of the two sockets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Port {
+    Rtp,
+    Rtcp,
+}
+
+/// How far one visit to a socket goes.
+#[derive(Clone, Copy, Debug)]
+pub struct Visit {
+    /// Batches taken before other sockets get their turn.
+    pub batches: usize,
+    /// Stop once a datagram is younger than this.
+    pub until: u64,
+}
+
+/// What one visit brought.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Yield {
+    pub packets: u64,
+    pub bytes: u64,
+    /// The socket may have more.
+    pub more: bool,
+}
+
+impl Yield {
+    pub fn add(&mut self, other: Self) {
+        self.packets += other.packets;
+        self.bytes += other.bytes;
+        self.more |= other.more;
+    }
+}
+
+pub struct Stream {
+    pub interface: u32,
+    pub pair: Pair,
+    address: IpAddr,
+    clock_rates: Vec<(u8, u32)>,
+    paused: bool,
+    /// During a change of `paused`: what came until then is still treated as before.
+    switched_at: u64,
+    pub counts: Counts,
+    pub reception: Reception,
+}
+
+impl Stream {
+    pub fn new(interface: u32, pair: Pair, address: IpAddr, clock_rates: Vec<(u8, u32)>) -> Self {
+        Self {
+            interface,
+            pair,
+            address,
+            clock_rates,
+            paused: false,
+            switched_at: 0,
+            counts: Counts::default(),
+            reception: Reception::default(),
+        }
+    }
+
+    pub fn is_paused(&self) -> bool {
+        self.paused
+    }
+
+    /// Begins a change: datagrams that came until `now` are treated as before. Drain, then call `switched`.
+    pub fn switch(&mut self, paused: bool, now: u64) {
+        self.paused = paused;
+        self.switched_at = now;
+    }
+
+    pub fn switched(&mut self) {
+        self.switched_at = 0;
+    }
+
+    /// Moves datagrams from a socket to the end of `out`.
+    pub fn drain(
+        &mut self,
+        port: Port,
+        visit: Visit,
+        receiver: &mut Receiver,
+        out: &mut Vec<u8>,
+    ) -> io::Result<Yield> {
+        let (socket, number) = match port {
+            Port::Rtp => (self.pair.rtp.as_raw_fd(), self.pair.rtp_port),
+            Port::Rtcp => (self.pair.rtcp.as_raw_fd(), self.pair.rtp_port + 1),
+        };
+        let local = SocketAddr::new(self.address, number);
+        let mut total = Yield::default();
+        for _ in 0..visit.batches {
+            let count = receiver.receive(socket)?;
+            let mut youngest = 0;
+            for index in 0..count {
+                let received = receiver.datagram(index);
+                youngest = self.take(port, local, &received, out);
+                total.bytes += received.data.len() as u64;
+            }
+            total.packets += count as u64;
+            if count < BATCH || youngest > visit.until {
+                return Ok(total);
+            }
+        }
+        total.more = true;
+        Ok(total)
+    }
+
+    fn take(
+        &mut self,
+        port: Port,
+        local: SocketAddr,
+        received: &Received<'_>,
+        out: &mut Vec<u8>,
+    ) -> u64 {
+        let time_ns = received.control.time_ns.unwrap_or_else(socket::wall_clock);
+        let stored = (time_ns > self.switched_at) != self.paused;
+        self.count(port, received, time_ns, stored);
+        if stored {
+            let datagram = Datagram {
+                source: received.source,
+                destination: received
+                    .control
+                    .local
+                    .map_or(local, |address| SocketAddr::new(address, local.port())),
+                payload: received.data,
+                original: received.original,
+            };
+            write::datagram(out, self.interface, time_ns, &datagram);
+        }
+        time_ns
+    }
+
+    fn count(&mut self, port: Port, received: &Received<'_>, time_ns: u64, stored: bool) {
+        let counts = &mut self.counts;
+        let data = received.data;
+        counts.dropped_paused += u64::from(!stored);
+        counts.truncated += u64::from(stored && data.len() < received.original);
+        if let (Port::Rtp, Some(dropped)) = (port, received.control.kernel_dropped) {
+            counts.dropped_kernel = dropped;
+        }
+        let packet = match port {
+            Port::Rtp if !rtcp::looks_like_rtcp(data) => rtp::Packet::parse(data).ok(),
+            _ => None,
+        };
+        match packet {
+            Some(packet) => self.count_rtp(&packet, received, time_ns, stored),
+            None if rtcp::looks_like_rtcp(data) => counts.rtcp_packets += u64::from(stored),
+            None => counts.other_packets += u64::from(stored),
+        }
+    }
+
+    /// The sequence numbers of a pause are followed too, so that it does not look like loss.
+    fn count_rtp(
+        &mut self,
+        packet: &Packet<'_>,
+        received: &Received<'_>,
+        time_ns: u64,
+        stored: bool,
+    ) {
+        let rate = self
+            .clock_rates
+            .iter()
+            .find(|(payload_type, _)| *payload_type == packet.payload_type)
+            .map_or_else(
+                || default_clock_rate(packet.payload_type),
+                |(_, rate)| *rate,
+            );
+        self.reception.take(packet, time_ns, rate);
+        if stored {
+            let counts = &mut self.counts;
+            counts.packets += 1;
+            counts.bytes += received.original as u64;
+            counts.last_arrival_ns = time_ns;
+            if counts.first_arrival_ns == 0 {
+                counts.first_arrival_ns = time_ns;
+            }
+        }
+    }
+}

@@ -1,0 +1,197 @@
+"""The media engine: media ports, and the capture logs that receive what comes on them.
+
+Every call works without the GIL. All write at once, into the kernel's page cache, and return within about a
+millisecond; but `CaptureLog.close` waits for the disk when it syncs, so call it in an executor.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import time
+from collections.abc import Mapping
+from os import PathLike, fspath
+from typing import cast
+
+from siprecord.media import _core
+from siprecord.media.types import (
+    EngineTotals,
+    LogStatus,
+    MediaSettings,
+    Notice,
+    NoticeKind,
+    StreamSpec,
+    StreamStats,
+)
+
+_SECTION_KEYS = ("hardware", "os", "application", "comment")
+SocketAddress = tuple[str, int]
+
+
+class MediaEngine:
+    """Owns the drain threads and the port range. Raises MediaError when it can't start."""
+
+    def __init__(self, settings: MediaSettings | None = None) -> None:
+        self.settings = settings or MediaSettings()
+        self._core = _core.Engine(self.settings)
+
+    def open_log(self, path: str | PathLike[str], header: Mapping[str, object] | None = None) -> CaptureLog:
+        """Create a capture log; the file must not exist. Raises MediaError with the reason.
+
+        `header` may name `hardware`, `os`, `application` and `comment`; all other keys are stored as a JSON
+        object in the section's comment.
+        """
+        return CaptureLog(self._core.open_log(fspath(path), _section(header or {})))
+
+    def fileno(self) -> int:
+        """A descriptor that is readable while there are notices."""
+        return self._core.fileno()
+
+    def drain_notices(self) -> list[Notice]:
+        """Take all notices out; at most the last 4,096 are kept."""
+        return [
+            Notice(recording, cast(NoticeKind, kind), text, dropped)
+            for recording, kind, text, dropped in self._core.drain_notices()
+        ]
+
+    def totals(self) -> EngineTotals:
+        """Work done by all drain threads, brought up to date once a tick."""
+        return EngineTotals(**self._core.totals())
+
+    def cpu_seconds(self) -> float:
+        """CPU time of all drain threads."""
+        return self.totals().cpu_seconds
+
+    def close(self) -> None:
+        """End the threads after one last round. Logs that are still open can be closed afterwards."""
+        self._core.close()
+
+
+class CaptureLog:
+    """One recording's file. All methods may be called from any thread."""
+
+    def __init__(self, core: _core.Log) -> None:
+        self._core = core
+        self._names: set[str] = {"sip"}
+
+    def append_sip(  # noqa: PLR0913, PLR0917 - the flow and the message are one record
+        self,
+        data: bytes,
+        flow_local: SocketAddress,
+        flow_remote: SocketAddress,
+        transport: str,
+        inbound: bool,
+        time_ns: int = 0,
+    ) -> None:
+        """Append a SIP message whose keys are blanked already; `time_ns` 0 stands for now."""
+        ends = (flow_local[:2], flow_remote[:2])
+        source, destination = ends[::-1] if inbound else ends
+        self._core.append_sip(data, (source, destination, transport.lower() != "udp", inbound), time_ns)
+
+    def append_event(self, event: Mapping[str, object]) -> None:
+        """Append one of our own events as a JSON object; `time_ns` is added when it is absent."""
+        stamped = event if "time_ns" in event else {**event, "time_ns": time.time_ns()}
+        self._core.append_event(_json(stamped).encode())
+
+    def open_stream(self, spec: StreamSpec) -> MediaStream:
+        """Bind a pair of ports and capture what comes. Raises MediaError when there is no free pair."""
+        description = {"label": spec.label, "mline": spec.mline, "kind": spec.kind, **spec.description}
+        name = self._unique(spec.label or f"mline-{spec.mline}")
+        stream = self._core.open_stream(name, _json(description), _clock_rates(spec.description))
+        self._names.add(name)
+        return MediaStream(stream)
+
+    def flush(self) -> None:
+        """Take what the kernel holds for all streams and write it, without waiting for the disk."""
+        self._core.flush()
+
+    def close(self, *, sync: bool = True) -> None:
+        """Take what the kernel still holds, close all streams, and wait for the disk if `sync`.
+
+        A disk that is still full costs what waits in memory: a notice and `status.dropped_packets` tell how
+        much, and the file is left with whole blocks. Closing twice is no error.
+        """
+        self._core.close(sync)
+
+    @property
+    def status(self) -> LogStatus:
+        """How far the file is written; also after its end."""
+        written, pending, dropped, failing = self._core.status()
+        return LogStatus(
+            bytes_written=written, pending_bytes=pending, dropped_packets=dropped, failing=failing
+        )
+
+    def _unique(self, name: str) -> str:
+        if name not in self._names:
+            return name
+        number = 2
+        while f"{name}#{number}" in self._names:
+            number += 1
+        return f"{name}#{number}"
+
+
+class MediaStream:
+    """One captured stream: RTP on an even port, RTCP on the odd one above it."""
+
+    def __init__(self, core: _core.Stream) -> None:
+        self._core = core
+
+    @property
+    def interface(self) -> int:
+        """Number of its interface in the capture log."""
+        return self._core.interface
+
+    @property
+    def rtp_port(self) -> int:
+        """The even port, for the SDP answer."""
+        return self._core.rtp_port
+
+    @property
+    def rtcp_port(self) -> int:
+        """The odd port above it."""
+        return self._core.rtp_port + 1
+
+    def stats(self) -> StreamStats:
+        """What has come so far, up to the last tick; also after the stream's end."""
+        return StreamStats(**self._core.stats())
+
+    def pause(self) -> None:
+        """Store what came until now and drop what comes from now on. Raises MediaError when it is closed."""
+        self._core.set_paused(True)
+
+    def resume(self) -> None:
+        """Drop what came until now and store what comes from now on. Raises MediaError when it is closed."""
+        self._core.set_paused(False)
+
+    def close(self) -> None:
+        """Take what the kernel still holds and give the ports back. Closing twice is no error."""
+        self._core.close()
+
+
+def _section(header: Mapping[str, object]) -> tuple[str, str, str, str]:
+    known = {key: str(header[key]) for key in _SECTION_KEYS if key in header}
+    rest = {key: value for key, value in header.items() if key not in _SECTION_KEYS}
+    comment = "\n".join(text for text in (known.get("comment", ""), _json(rest) if rest else "") if text)
+    return (
+        known.get("hardware", platform.machine()),
+        known.get("os", f"{platform.system()} {platform.release()}"),
+        known.get("application", f"siprecord {_core.__version__}"),
+        comment,
+    )
+
+
+def _json(value: Mapping[str, object]) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+
+
+def _clock_rates(description: Mapping[str, object]) -> list[tuple[int, int]]:
+    """Read the clock rates leniently: they only serve the jitter, so nothing here may refuse a stream."""
+    payloads = description.get("payloads")
+    if not isinstance(payloads, Mapping):
+        return []
+    rates = []
+    for number, payload in payloads.items():
+        rate = payload.get("rate") if isinstance(payload, Mapping) else None
+        if str(number).isdecimal() and int(number) < 128 and isinstance(rate, int) and 0 < rate < 2**32:
+            rates.append((int(number), rate))
+    return rates

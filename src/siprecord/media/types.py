@@ -1,0 +1,125 @@
+"""Settings, specifications and reports of the media plane. Values only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+NoticeKind = Literal["write_failed", "write_recovered", "stream_failed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaSettings:
+    """How the engine receives and stores. Times are in milliseconds, sizes in bytes."""
+
+    bind_address: str = "0.0.0.0"
+    """IPv4 or IPv6 address of the media ports."""
+    port_min: int = 20_000
+    """Lowest media port."""
+    port_max: int = 39_999
+    """Highest media port; each stream takes an even one and the odd one above it."""
+    drain_interval_ms: int = 100
+    """How often each socket is emptied. The kernel's buffer must hold that much."""
+    threads: int = 0
+    """Drain threads; 0 stands for the number of cores, at most four."""
+    receive_buffer: int = 1024 * 1024
+    """Kernel buffer of each RTP socket; 0 leaves the system's default. `net.core.rmem_max` may cut it."""
+    max_pending_bytes: int = 1024 * 1024
+    """What each recording may keep in memory while its log can't be written."""
+    datagram_bytes: int = 65_536
+    """What is kept of one datagram (2,048 to 65,536); the default keeps everything."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamSpec:
+    """One media stream of the offer, as the capture log describes it."""
+
+    label: str
+    """SDP label; empty when there is none."""
+    mline: int
+    """Place of its m-line, from 0."""
+    kind: str = "audio"
+    """Media type of the m-line."""
+    description: Mapping[str, object] = field(default_factory=dict)
+    """Stored as JSON. `payloads` ({"0": {"rate": 8000, ...}}) also gives the clock rates for the jitter."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamStats:
+    """What has come on a stream. Counters never go back; they stay readable after the stream's end."""
+
+    packets: int
+    """RTP packets handed to the log."""
+    bytes: int
+    """Bytes of these packets, RTP headers included."""
+    lost: int
+    """Packets that the sequence numbers promised and that never came (RFC 3550 appendix A.3, not below 0)."""
+    rtcp_packets: int
+    """RTCP datagrams handed to the log."""
+    dropped_paused: int
+    """Datagrams that came during pauses."""
+    last_arrival_ns: int
+    """When the last stored RTP packet came, nanoseconds since 1970; 0 when there is none."""
+    first_arrival_ns: int
+    """When the first stored RTP packet came."""
+    ssrc: int | None
+    """The synchronisation source heard last."""
+    expected: int
+    """Packets that the sequence numbers promised."""
+    received: int
+    """RTP packets that came, those of pauses and duplicates included."""
+    jitter: int
+    """Interarrival jitter in clock ticks (RFC 3550 appendix A.8)."""
+    sources: int
+    """How often a new synchronisation source appeared."""
+    other_packets: int
+    """Datagrams that are neither RTP nor RTCP, stored as evidence."""
+    truncated: int
+    """Datagrams larger than `datagram_bytes`, stored in part."""
+    dropped_kernel: int
+    """Datagrams that the kernel dropped because its buffer was full."""
+    socket_errors: int
+    """Times that a socket could not be read."""
+    paused: bool
+    """Whether packets are dropped at present."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogStatus:
+    """The state of a capture log's file."""
+
+    bytes_written: int
+    pending_bytes: int
+    """Bytes that wait for the disk."""
+    dropped_packets: int
+    """Packets, messages and events that the disk has not taken and memory could not keep."""
+    failing: bool
+    """Whether the last write failed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineTotals:
+    """Work of all drain threads since the start."""
+
+    packets: int
+    bytes: int
+    """Bytes of all datagrams."""
+    cpu_seconds: float
+    recordings: int
+    """Logs that are open, plus those closed within the last tick."""
+    late_ticks: int
+    """Rounds that took longer than the drain interval: a sign of too little CPU or a slow disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that happened on the engine's own threads."""
+
+    recording: str
+    """Path of the capture log."""
+    kind: NoticeKind
+    text: str
+    """One plain sentence."""
+    dropped: int
+    """Packets and messages that did not reach the log for this reason."""

@@ -1,0 +1,72 @@
+"""A dialog as a value that survives the process: after a restart, or on another node, the call goes on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from siprecord.protocol.core import Core
+from siprecord.protocol.dialog import Dialog
+from siprecord.protocol.flow import Flow
+from siprecord.protocol.lifespan import Lifespan
+from siprecord.protocol.session_timer import Session
+
+SEQUENCE_GAP = 1000
+"""Added to our CSeq: requests may have been sent after the snapshot, and gaps are allowed (RFC 3261, 12.2.2)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DialogSnapshot:
+    """All that is kept of a dialog, in types that msgspec writes and reads. Open transactions are not in it."""
+
+    id: str
+    call_id: str
+    caller: bool
+    local: str
+    remote: str
+    contact: str
+    target: str
+    route_set: tuple[str, ...]
+    local_sequence: int
+    remote_sequence: int | None
+    remote_updates: bool
+    flow: Flow
+    session: Session | None
+    sdp: tuple[str, bytes] | None
+
+
+def take_snapshot(dialog: Dialog) -> DialogSnapshot:
+    """The dialog as it is now."""
+    return DialogSnapshot(
+        id=dialog.id,
+        call_id=dialog.call_id,
+        caller=dialog.caller,
+        local=dialog.local,
+        remote=dialog.remote,
+        contact=dialog.contact,
+        target=dialog.target,
+        route_set=dialog.route_set,
+        local_sequence=dialog.local_sequence,
+        remote_sequence=dialog.remote_sequence,
+        remote_updates=dialog.remote_updates,
+        flow=dialog.flow,
+        session=dialog.session,
+        sdp=dialog.sdp,
+    )
+
+
+def restore_snapshot(core: Core, lifespan: Lifespan, snapshot: DialogSnapshot, now: float) -> str:
+    """Put the dialog back. The time that has passed is not known, so a refresh of ours is due at once."""
+    dialog = Dialog(snapshot.id, snapshot.call_id, snapshot.flow)
+    dialog.caller = snapshot.caller
+    dialog.local = snapshot.local
+    dialog.remote = snapshot.remote
+    dialog.contact = snapshot.contact
+    dialog.target = snapshot.target
+    dialog.route_set = snapshot.route_set
+    dialog.local_sequence = snapshot.local_sequence + SEQUENCE_GAP
+    dialog.remote_sequence = snapshot.remote_sequence
+    dialog.remote_updates = snapshot.remote_updates
+    dialog.sdp = snapshot.sdp
+    core.dialogs[dialog.id] = dialog
+    lifespan.resume(dialog, snapshot.session, now)
+    return dialog.id

@@ -1,0 +1,174 @@
+"""Figures for Prometheus, read when they are asked for. No label ever names a call or a peer."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from siprecord.server.publisher import (
+    CallRefused,
+    DeviationNoted,
+    RecordingEvent,
+    RecordingFinished,
+    RecordingStarted,
+    StreamClosed,
+    StreamOpened,
+    TroubleNoted,
+)
+from siprecord.transport import TransportCounters
+
+
+class Statistics:
+    """What has become of the calls since the start; subscribes to the publisher."""
+
+    def __init__(self) -> None:
+        self.started = 0
+        self.ended: Counter[str] = Counter()
+        self.refused: Counter[int] = Counter()
+        self.deviations = 0
+        self.troubles = 0
+        self.lost = 0
+        self._streams: Counter[str] = Counter()
+
+    @property
+    def streams(self) -> int:
+        """Streams that are open now."""
+        return self._streams.total()
+
+    def take(self, event: RecordingEvent) -> None:
+        """Count one event."""
+        if isinstance(event, RecordingStarted):
+            self.started += 1
+        elif isinstance(event, StreamOpened):
+            self._streams[event.recording_id] += 1
+        elif isinstance(event, StreamClosed):
+            self._streams[event.recording_id] -= 1
+        elif isinstance(event, RecordingFinished):
+            self.ended[event.outcome] += 1
+            self.lost += event.lost
+            del self._streams[event.recording_id]
+        elif isinstance(event, CallRefused):
+            self.refused[event.status] += 1
+        elif isinstance(event, DeviationNoted):
+            self.deviations += 1
+        elif isinstance(event, TroubleNoted):
+            self.troubles += 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaFigures:
+    """What the media engine has done since the start."""
+
+    packets: int = 0
+    bytes: int = 0
+    dropped: int = 0
+    late_ticks: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """All figures at one moment."""
+
+    statistics: Statistics
+    calls: int = 0
+    media: MediaFigures = field(default_factory=MediaFigures)
+    transport: TransportCounters = field(default_factory=TransportCounters)
+    endpoint: Mapping[str, int] = field(default_factory=dict)
+    messages: Mapping[tuple[str, ...], int] = field(default_factory=dict)
+    """By direction (received, sent), kind (request, response) and method or status."""
+    connections: int = 0
+    render_queue: int = 0
+    render_failed: int = 0
+    disk_free: int | None = None
+    log_lines_dropped: int = 0
+    ready: bool = True
+    uptime: float = 0.0
+
+
+class SnapshotCollector(Collector):
+    """Turns a snapshot into metrics when Prometheus asks."""
+
+    def __init__(self, take: Callable[[], Snapshot]) -> None:
+        self._take = take
+
+    def collect(self) -> Iterator[Metric]:
+        """All metrics of this moment."""
+        now = self._take()
+        yield from _calls(now)
+        yield from _media(now)
+        yield from _signalling(now)
+        yield from _process(now)
+
+
+def metrics_page(take: Callable[[], Snapshot]) -> Callable[[], bytes]:
+    """A function that writes the page."""
+    registry = CollectorRegistry()
+    registry.register(SnapshotCollector(take))
+    return lambda: generate_latest(registry)
+
+
+def _calls(now: Snapshot) -> Iterator[Metric]:
+    stats = now.statistics
+    yield _gauge("calls", "Calls being recorded.", now.calls)
+    yield _counter("recordings_started", "Recordings begun.", stats.started)
+    yield _counters("recordings", "Recordings ended, by how they ended.", ("outcome",), _keys(stats.ended))
+    yield _counters("calls_refused", "Calls refused, by status.", ("status",), _keys(stats.refused))
+    yield _counter("deviations", "Departures of clients from the RFCs.", stats.deviations)
+    yield _counter("media_troubles", "Failures of disk or media plane that a call survived.", stats.troubles)
+
+
+def _media(now: Snapshot) -> Iterator[Metric]:
+    media = now.media
+    yield _gauge("streams", "Streams being captured.", now.statistics.streams)
+    yield _counter("media_packets", "RTP and RTCP packets taken from the sockets.", media.packets)
+    yield _counter("media_bytes", "Bytes of these packets.", media.bytes)
+    yield _counter(
+        "rtp_packets_lost", "RTP packets that never came, of ended recordings.", now.statistics.lost
+    )
+    yield _counter("media_packets_dropped", "Packets that came but could not be stored.", media.dropped)
+    yield _counter(
+        "media_late_ticks", "Rounds of the engine that took longer than they may.", media.late_ticks
+    )
+
+
+def _signalling(now: Snapshot) -> Iterator[Metric]:
+    labels = ("direction", "kind", "name")
+    yield _counters("sip_messages", "SIP messages, repeated ones included.", labels, now.messages)
+    yield _counters("sip_endpoint", "What the SIP endpoint counted.", ("event",), _keys(now.endpoint))
+    transport = asdict(now.transport)
+    yield _counters("transport", "What happened on the SIP sockets.", ("event",), _keys(transport))
+    yield _gauge("connections", "TCP and TLS connections open.", now.connections)
+
+
+def _process(now: Snapshot) -> Iterator[Metric]:
+    yield _gauge("render_queue", "Recordings waiting for their audio file.", now.render_queue)
+    yield _counter("render_failed", "Recordings whose audio file could not be made.", now.render_failed)
+    if now.disk_free is not None:
+        yield _gauge("disk_free_bytes", "Free space where recordings are kept.", now.disk_free)
+    yield _counter("log_lines_dropped", "Log lines nobody took in time.", now.log_lines_dropped)
+    yield _gauge("ready", "1 while new calls are taken.", int(now.ready))
+    yield _gauge("uptime_seconds", "Since the start.", now.uptime)
+
+
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"siprecord_{name}", text, value=value)
+
+
+def _counter(name: str, text: str, value: float) -> Metric:
+    return CounterMetricFamily(f"siprecord_{name}", text, value=value)
+
+
+def _counters(name: str, text: str, labels: tuple[str, ...], values: Mapping[tuple[str, ...], int]) -> Metric:
+    family = CounterMetricFamily(f"siprecord_{name}", text, labels=labels)
+    for key, value in sorted(values.items()):
+        family.add_metric(key, value)
+    return family
+
+
+def _keys(values: Mapping[str, int] | Mapping[int, int]) -> dict[tuple[str, ...], int]:
+    return {(str(name),): value for name, value in values.items()}

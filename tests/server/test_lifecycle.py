@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from siprecord.errors import ConfigError
+from siprecord.server.lifecycle import LOCK_NAME, DataDirLock, StopRequests, loop_factory, run
+
+
+def test_a_data_directory_has_one_server(tmp_path: Path) -> None:
+    data = tmp_path / "new" / "data"
+    with DataDirLock(data):
+        assert (data / LOCK_NAME).read_text() == f"{os.getpid()}\n"
+        with pytest.raises(ConfigError, match=rf"in use by another siprecord \(process {os.getpid()}\)"):
+            DataDirLock(data).__enter__()
+    with DataDirLock(data):
+        assert (data / LOCK_NAME).exists()
+
+
+def test_what_an_earlier_process_left_in_the_lock_file_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / LOCK_NAME).write_text("1234567890123\n")
+    with DataDirLock(tmp_path):
+        assert (tmp_path / LOCK_NAME).read_text() == f"{os.getpid()}\n"
+
+
+def test_a_directory_that_cannot_be_made_is_told_in_words(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match=r"can't be used: .*; set data_dir"):
+        DataDirLock(tmp_path / "file" / "data").__enter__()
+
+
+async def test_the_first_signal_drains_and_the_second_ends() -> None:
+    requests = StopRequests()
+    with requests.listening():
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.wait_for(requests.drain.wait(), 5)
+        assert not requests.now.is_set()
+        os.kill(os.getpid(), signal.SIGINT)
+        await asyncio.wait_for(requests.now.wait(), 5)
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_the_loop_is_uvloop_on_linux() -> None:
+    async def which() -> str:
+        return type(asyncio.get_running_loop()).__module__
+
+    assert run(which()) == "uvloop"
+
+
+def test_the_loop_is_asyncio_without_uvloop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "uvloop", None)
+    assert loop_factory() is asyncio.new_event_loop
