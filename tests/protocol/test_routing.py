@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import pytest
+from tests.support.sip_peers import SRS, flow_of
 
-from siprecord.protocol.flow import Flow
+from siprecord.protocol.flow import Flow, Transport
 from siprecord.protocol.routing import request_flow, response_flow, route_request, stamp
 from siprecord.syntax.sip import Via
-from tests.support.sip_peers import SRS, flow_of
 
 NAT = ("198.51.100.7", 40001)
 
@@ -25,8 +25,8 @@ def test_TP_09_a_received_the_peer_wrote_itself_is_replaced() -> None:
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])
-def test_TP_10_rport_is_filled_and_received_always_added(transport: str) -> None:
-    flow = flow_of(transport, remote=NAT)  # type: ignore[arg-type]
+def test_TP_10_rport_is_filled_and_received_always_added(transport: Transport) -> None:
+    flow = flow_of(transport, remote=NAT)
     stamped = stamp(via("198.51.100.7:5060;rport"), flow)
     assert (stamped.received, stamped.rport) == NAT
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from tests.support.sip_peers import ANSWER, OFFER, Peer, flow_of, request
 
 from siprecord.protocol import (
     AckReceived,
@@ -13,14 +16,14 @@ from siprecord.protocol import (
     DialogEnded,
     Flow,
     RequestReceived,
+    Transport,
 )
 from siprecord.syntax.sip import Request, Response
-from tests.support.sip_peers import ANSWER, OFFER, Peer, flow_of, request
 
 OK = Answer(200, content_type="application/sdp", body=ANSWER)
 
 
-def invite(peer: Peer, flow: Flow | None = None, **fields: object) -> str:
+def invite(peer: Peer, flow: Flow | None = None, **fields: Any) -> str:
     peer.receive(request(body=OFFER, Content_Type="application/sdp", **fields), flow)
     return peer.event(RequestReceived).transaction
 
@@ -50,7 +53,7 @@ def test_TXN_01_the_same_branch_from_another_sent_by_is_another_transaction() ->
 
 def test_TXN_02_a_request_without_cookie_is_matched_by_its_fields() -> None:
     peer = Peer()
-    old = {"Via": "SIP/2.0/UDP 192.0.2.10:5060", "From": "<sip:src@192.0.2.10>"}
+    old: dict[str, Any] = {"Via": "SIP/2.0/UDP 192.0.2.10:5060", "From": "<sip:src@192.0.2.10>"}
     sent = answer(peer, invite(peer, **old))
     assert peer.receive(request(body=OFFER, **old)) == []
     assert peer.no_event(RequestReceived)
@@ -94,9 +97,9 @@ def test_TXN_05_a_repeated_invite_gets_the_latest_provisional_and_is_no_new_call
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
-def test_TXN_06_after_a_2xx_the_invite_is_absorbed_for_timer_l(transport: str) -> None:
+def test_TXN_06_after_a_2xx_the_invite_is_absorbed_for_timer_l(transport: Transport) -> None:
     peer = Peer()
-    flow = flow_of(transport)  # type: ignore[arg-type]
+    flow = flow_of(transport)
     peer.receive(ack(answer(peer, invite(peer, flow))))
     peer.take_events()
     peer.advance(31.9)
@@ -105,9 +108,9 @@ def test_TXN_06_after_a_2xx_the_invite_is_absorbed_for_timer_l(transport: str) -
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])
-def test_TXN_07_the_2xx_repeats_until_the_ack_on_every_transport(transport: str) -> None:
+def test_TXN_07_the_2xx_repeats_until_the_ack_on_every_transport(transport: Transport) -> None:
     peer = Peer()
-    sent = answer(peer, invite(peer, flow_of(transport)))  # type: ignore[arg-type]
+    sent = answer(peer, invite(peer, flow_of(transport)))
     log = statuses(peer.advance(12))
     assert log == [(at, 200) for at in (0.5, 1.5, 3.5, 7.5, 11.5)]
     peer.receive(ack(sent))
@@ -149,9 +152,9 @@ def test_TXN_10_the_ack_of_a_failure_is_absorbed_and_so_are_its_duplicates() -> 
 
 
 @pytest.mark.parametrize(("transport", "after", "again"), [("udp", 2.0, True), ("tcp", 0.0, False)])
-def test_TXN_11_a_repeated_bye_gets_the_same_answer(transport: str, after: float, again: bool) -> None:
+def test_TXN_11_a_repeated_bye_gets_the_same_answer(transport: Transport, after: float, again: bool) -> None:
     peer = Peer()
-    flow = flow_of(transport)  # type: ignore[arg-type]
+    flow = flow_of(transport)
     peer.receive(request("OPTIONS"), flow)
     first = answer(peer, peer.event(RequestReceived).transaction)
     peer.advance(after)

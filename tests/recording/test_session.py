@@ -55,13 +55,11 @@ def test_a_call_from_invite_to_end() -> None:
         "session.model",
         "Answer",
     ]
-    assert play.session.state is State.ANSWERED
     assert play.ack() == []
     play.hear(0, 1)
     assert kinds(play.bye()) == ["Answer"]
     assert play.session.state is State.ENDING
     assert kinds(play.wait(1.0)) == ["CheckMedia", "session.model", "FinishRecording"]
-    assert play.session.state is State.ENDED
     assert only(play.transcript, do.FinishRecording).ending.outcome is Outcome.COMPLETE
 
 
@@ -137,7 +135,7 @@ def test_RSDP_11_a_reused_slot_is_a_new_stream() -> None:
     play.call()
     play.reinvite(sdp(Line(port=0), TWO[1]))
     commands = play.reinvite(sdp(*TWO))
-    assert only(commands, do.OpenStreams).plans[0].name == "1-2"
+    assert only(commands, do.OpenStreams).plans[0].name == "1#2"
     assert answer_of(commands).media[0].port == 20004
 
 

@@ -120,7 +120,9 @@ def contents(offer: bytes | None = None, metadata: bytes | None = None) -> Conte
 
 @dataclass
 class Playbook:
-    """Plays events into a session. Streams open at once, on ports from 20000, unless `no_ports` or `no_log`."""
+    """Plays events into a session. Streams open at once, on ports from 20000, unless `no_ports` or
+    `no_log`.
+    """
 
     settings: SessionSettings = field(default_factory=SessionSettings)
     no_ports: bool = False

@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import count
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from siprecord.protocol import (
     Address,
@@ -45,7 +45,7 @@ def flow_of(transport: Transport = "udp", *, remote: Address = SRC, connection: 
     return Flow(transport, SRS, remote, connection)
 
 
-def request(method: str = "INVITE", *, body: bytes = b"", **fields: object) -> bytes:
+def request(method: str = "INVITE", *, body: bytes = b"", **fields: Any) -> bytes:
     """A request as a peer writes it. `fields` replace or add headers; `_` stands for `-`, None takes one out.
 
     `uri`, `branch` and `seq` are short for the Request-URI, the branch of the Via and the number of the CSeq;
@@ -70,7 +70,7 @@ def request(method: str = "INVITE", *, body: bytes = b"", **fields: object) -> b
     return "\r\n".join(lines).encode() + body
 
 
-def response(to: bytes, status: int, *, tag: str = "peer", body: bytes = b"", **fields: object) -> bytes:
+def response(to: bytes, status: int, *, tag: str = "peer", body: bytes = b"", **fields: Any) -> bytes:
     """The peer's response to a request of ours; `fields` as in `request`."""
     asked = parse_message(to)
     assert isinstance(asked, Request)

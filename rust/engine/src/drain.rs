@@ -4,10 +4,11 @@ use crate::error::Error;
 use crate::notice::{lock, Notices};
 use crate::ports::PortPool;
 use crate::recording::{Desk, Recording, Resources};
+use crate::socket;
 use crate::stream::Yield;
 use siprecord_core::pcapng::write::Section;
 use std::any::Any;
-use std::net::IpAddr;
+use std::net::{IpAddr, UdpSocket};
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
@@ -51,6 +52,7 @@ pub struct Engine {
     resources: Arc<Resources>,
     workers: Vec<Arc<Worker>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    _stamping: UdpSocket,
 }
 
 impl Engine {
@@ -71,6 +73,7 @@ impl Engine {
             resources: Arc::new(resources),
             workers: Vec::new(),
             threads: Mutex::default(),
+            _stamping: socket::keep_stamping().map_err(Error::Start)?,
         };
         for number in 0..thread_count(settings.threads) {
             engine
@@ -265,7 +268,7 @@ mod tests {
     use super::*;
     use crate::notice::Kind;
     use crate::stream::StreamSpec;
-    use std::net::{Ipv4Addr, UdpSocket};
+    use std::net::Ipv4Addr;
     use std::path::PathBuf;
 
     fn engine() -> Engine {

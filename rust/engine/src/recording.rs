@@ -15,9 +15,9 @@ use std::sync::{Arc, Mutex};
 
 /// Blocks gathered before they are written although the tick is not over.
 const GATHER: usize = 256 * 1024;
-/// Batches of 64 datagrams that the caller's thread takes from one socket at the most: far more than a socket
-/// buffer holds, and an end in sight when a sender is faster than we are.
-const FINAL_BATCHES: usize = 4_096;
+/// A final drain ends at the latest when it meets a datagram this much younger than its own beginning: a sender
+/// that is faster than we are can't hold it up.
+const FINAL_GRACE_NS: u64 = 100_000_000;
 const INTERFACE_SIP: u32 = 0;
 
 /// What all recordings of an engine share.
@@ -393,14 +393,13 @@ impl Inner {
         stream.counts.socket_errors += 1;
     }
 
-    fn drain_finally(&mut self, index: usize, until: u64, desk: &mut Desk) {
-        let visit = Visit { batches: 1, until };
+    fn drain_finally(&mut self, index: usize, now: u64, desk: &mut Desk) {
+        let visit = Visit {
+            batches: 1,
+            until: now + FINAL_GRACE_NS,
+        };
         for port in [Port::Rtp, Port::Rtcp] {
-            for _ in 0..FINAL_BATCHES {
-                if !self.visit(index, port, visit, desk).more {
-                    break;
-                }
-            }
+            while self.visit(index, port, visit, desk).more {}
         }
     }
 

@@ -5,6 +5,7 @@ use std::mem;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::{AsRawFd, RawFd};
 use std::ptr;
+use std::time::Duration;
 
 /// Datagrams taken by one system call.
 pub const BATCH: usize = 64;
@@ -49,6 +50,28 @@ fn set(socket: &UdpSocket, level: i32, name: i32, value: libc::c_int) -> io::Res
     } else {
         Err(io::Error::last_os_error())
     }
+}
+
+/// Opens a socket that makes the kernel stamp every packet on arrival for as long as it stays open.
+///
+/// The kernel begins to stamp some time after the first socket asks for it, and a packet that came before is
+/// stamped when it is read. A pause must know what came before it, so this waits until stamping has begun.
+pub fn keep_stamping() -> io::Result<UdpSocket> {
+    let socket = bind(IpAddr::V4(Ipv4Addr::LOCALHOST), 0, 0)?;
+    let address = socket.local_addr()?;
+    let mut receiver = Receiver::new(64);
+    for _ in 0..100 {
+        if socket.send_to(b"", address).is_err() {
+            break; // no loopback interface, so nothing to learn
+        }
+        std::thread::sleep(Duration::from_millis(1));
+        let read_at = wall_clock();
+        let count = receiver.receive(socket.as_raw_fd())?;
+        if count > 0 && receiver.datagram(0).control.time_ns < Some(read_at) {
+            break;
+        }
+    }
+    Ok(socket)
 }
 
 /// Nanoseconds since 1970 by the same clock that stamps the packets.
@@ -255,7 +278,7 @@ mod tests {
 
     fn receive_one(receiver: &mut Receiver, socket: &UdpSocket) -> usize {
         socket
-            .set_read_timeout(Some(std::time::Duration::from_secs(5)))
+            .set_read_timeout(Some(Duration::from_secs(5)))
             .unwrap();
         socket.peek_from(&mut [0; 16]).unwrap();
         receiver.receive(socket.as_raw_fd()).unwrap()
@@ -279,6 +302,20 @@ mod tests {
             let time = datagram.control.time_ns.unwrap();
             assert!(before <= time && time <= wall_clock());
         }
+    }
+
+    #[test]
+    fn packets_are_stamped_on_arrival_and_not_when_read() {
+        let _keeper = keep_stamping().unwrap();
+        let socket = bind("127.0.0.1".parse().unwrap(), 0, 0).unwrap();
+        UdpSocket::bind("127.0.0.1:0")
+            .unwrap()
+            .send_to(b"x", socket.local_addr().unwrap())
+            .unwrap();
+        let sent = wall_clock();
+        let mut receiver = Receiver::new(2_048);
+        assert_eq!(receiver.receive(socket.as_raw_fd()).unwrap(), 1);
+        assert!(receiver.datagram(0).control.time_ns.unwrap() <= sent);
     }
 
     #[test]

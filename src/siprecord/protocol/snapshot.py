@@ -11,12 +11,12 @@ from siprecord.protocol.lifespan import Lifespan
 from siprecord.protocol.session_timer import Session
 
 SEQUENCE_GAP = 1000
-"""Added to our CSeq: requests may have been sent after the snapshot, and gaps are allowed (RFC 3261, 12.2.2)."""
+"""Added to our CSeq: requests may have been sent after the snapshot, and gaps are allowed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DialogSnapshot:
-    """All that is kept of a dialog, in types that msgspec writes and reads. Open transactions are not in it."""
+    """All that is kept of a dialog, in types that msgspec writes and reads. Without open transactions."""
 
     id: str
     call_id: str

@@ -62,12 +62,9 @@ class Uac:
     def cancel(self, id: str, now: float) -> None:
         """Cancel an INVITE of ours; the CANCEL waits until something came back (section 9.1)."""
         transaction = self._transactions.get(id)
-        if transaction is None or transaction.method != "INVITE" or transaction.cancelled:
-            return
-        if transaction.pending:
+        if transaction is not None and transaction.method == "INVITE":
             transaction.cancelled = True
-            if transaction.state is ClientState.PROCEEDING:
-                self._send_cancel(transaction, now)
+            self._reported(transaction, self._transactions.feed(transaction, ClientInput.CANCEL, now), now)
 
     def acknowledge(self, id: str, answer: OutgoingRequest, now: float) -> None:
         """Send the ACK of the 2xx to an INVITE whose `acknowledge` was False."""
@@ -110,7 +107,7 @@ class Uac:
 
     def release(self, dialog: Dialog, now: float) -> None:
         """Send what waited, as far as it may be sent now."""
-        while dialog.waiting and dialog.may_send(dialog.waiting[0].outgoing):
+        while dialog.waiting and dialog.closing is None and dialog.may_send(dialog.waiting[0].outgoing):
             waiting = dialog.waiting.popleft()
             self._start(dialog, waiting.transaction, waiting.outgoing, now)
 
@@ -183,8 +180,8 @@ class Uac:
     def _provisional(
         self, transaction: ClientTransaction, response: Response, flow: Flow, now: float
     ) -> None:
-        if transaction.cancelled and transaction.method == "INVITE":
-            self._send_cancel(transaction, now)
+        if transaction.cancelled:
+            self._reported(transaction, self._transactions.feed(transaction, ClientInput.CANCEL, now), now)
         if response.status > 100:
             self._tell(transaction, response, flow)
 
@@ -258,13 +255,13 @@ class Uac:
             self._lifespan.end(dialog, DialogEnd.GONE)
 
     def _reported(self, transaction: ClientTransaction, reports: Reports, now: float) -> None:
+        if ClientAction.CANCEL in reports:
+            self._send_cancel(transaction, now)
         if ClientAction.REPORT_TIMEOUT not in reports:
             return
         self._core.count(Counter.TIMED_OUT)
         if transaction.method == "CANCEL" or (transaction.internal and transaction.method == "BYE"):
             return
-        if transaction.method == "INVITE" and transaction.ack is None and transaction.limit is None:
-            self._give_up_ringing(transaction, now)
         dialog = self._core.dialogs.get(transaction.dialog or "")
         if not transaction.internal:
             self._core.tell(RequestTimedOut(transaction.id, transaction.dialog))
@@ -275,13 +272,7 @@ class Uac:
             else:
                 self._lose(dialog, transaction, now)
 
-    def _give_up_ringing(self, transaction: ClientTransaction, now: float) -> None:
-        """The peer may still answer a call nobody waits for any more, so it is told."""
-        if not transaction.cancelled:
-            self._send_cancel(transaction, now)
-
     def _send_cancel(self, transaction: ClientTransaction, now: float) -> None:
-        transaction.cancelled = True
         request = cancel(transaction.request)
         branch = transaction.request.top_via.branch or ""
         sent = ClientTransaction(self._core.token(), request, None)

@@ -152,11 +152,11 @@ class Uas:
         for accepted in dialog.accepted.values():
             self._transactions.feed(accepted, ServerInput.ACK, now)
         dialog.accepted.clear()
+        dialog.closing = dialog.closing or DialogEnd.BYE_RECEIVED
         pending = dialog.invite_in
         if pending is not None:
             self._terminate(pending, now)
             self._core.tell(CancelReceived(pending.id, request, flow))
-        dialog.closing = dialog.closing or DialogEnd.BYE_RECEIVED
 
     def _is_full(self, request: Request) -> bool:
         settings = self._core.settings
@@ -242,10 +242,10 @@ class Uas:
             extra += (("Contact", contact(self._core, transaction.flow)),)
         self._write(transaction, answer, extra, now)
         if dialog is not None:
-            self._close(dialog, transaction, success=success, now=now)
             if refreshes:
-                self._refreshed(dialog, transaction, request, answer, now)
+                self._refreshed(dialog, transaction, request, answer)
                 self._lifespan.restart(dialog, session, now)
+            self._close(dialog, transaction, success=success, now=now)
 
     def _create_dialog(self, transaction: ServerTransaction, request: Request) -> Dialog:
         dialog = callee_dialog(self._core, request, transaction.to_tag, transaction.flow)
@@ -254,12 +254,7 @@ class Uas:
         return dialog
 
     def _refreshed(
-        self,
-        dialog: Dialog,
-        transaction: ServerTransaction,
-        request: Request,
-        answer: Answer,
-        now: float,
+        self, dialog: Dialog, transaction: ServerTransaction, request: Request, answer: Answer
     ) -> None:
         dialog.refresh_target(request)
         if "Allow" in request.headers:

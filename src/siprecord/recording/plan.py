@@ -17,6 +17,9 @@ from siprecord.recording.deviations import Deviation
 from siprecord.recording.metadata_state import Labels
 from siprecord.syntax.sdp import Direction, MediaDescription, SessionDescription
 
+RESERVED_NAME = "sip"
+"""The interface of SIP messages in a capture log."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanSettings:
@@ -114,7 +117,7 @@ class _Planner:
         self._offer = offer
         self._slots = slots
         self._settings = settings
-        self._names = set(slots.names)
+        self._names = {RESERVED_NAME, *slots.names}
         self._open: list[StreamPlan] = []
         self._go_on: list[StreamPlan] = []
         self._close: list[int] = []
@@ -210,7 +213,7 @@ class _Planner:
         name, number = base, 1
         while name in self._names:
             number += 1
-            name = f"{base}-{number}"
+            name = f"{base}#{number}"
         self._names.add(name)
         return name
 

@@ -83,7 +83,9 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionSettings:
-    """How sessions behave. `media_timeout_s` 0: silence is never looked for. `linger_s` is waited at the end."""
+    """How sessions behave. `media_timeout_s` 0: silence is never looked for. `linger_s` is waited at the
+    end.
+    """
 
     policy: PolicySettings = field(default_factory=PolicySettings)
     plan: PlanSettings = field(default_factory=PlanSettings)

@@ -6,7 +6,7 @@ wherever it is embedded. `config_file.load_config` is what the command uses.
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -167,9 +167,31 @@ class RecordingConfig(Section):
         le=512,
         description="Streams recorded in one call; further m-lines are refused one by one.",
     )
+    strict: bool = Field(
+        default=False,
+        description="Take a call as SIPREC only with both Require: siprec and +sip.src, and refuse unknown "
+        "body parts with 415. For conformance tests; the default takes any one sign.",
+    )
     non_siprec: Literal["accept", "refuse"] = Field(
-        default="accept",
-        description="What becomes of a plain call without SIPREC metadata: recorded too, or refused.",
+        default="refuse",
+        description="What becomes of a call without any sign of SIPREC: recorded too, or refused.",
+    )
+    non_siprec_status: Literal[403, 404, 421, 480, 488] = Field(
+        default=403, description="The status code that refuses such a call."
+    )
+    allowed_sources: tuple[str, ...] = Field(
+        default=(),
+        description="Addresses or networks whose calls are taken, such as 192.0.2.0/24; empty takes all.",
+    )
+    linger_ms: int = Field(
+        default=200,
+        ge=0,
+        le=5000,
+        description="How long media is still taken after the end of a call: it may be on its way.",
+    )
+    request_snapshots: bool = Field(
+        default=True,
+        description="Ask the client for complete metadata when it began with a partial document.",
     )
     media_timeout_s: Seconds = Field(
         default=60, description="A call whose streams all stay silent this long is reported; 0 never."
@@ -192,6 +214,16 @@ class RecordingConfig(Section):
         description="Below this much free disk new calls are refused; running ones go on.",
     )
     keep_capture: bool = Field(default=True, description="Keep capture.pcapng beside the audio.")
+
+    @field_validator("allowed_sources")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for network in value:
+            try:
+                ip_network(network, strict=False)
+            except ValueError:
+                raise ValueError(f"{network!r} is not an address or a network") from None
+        return value
 
 
 class HttpConfig(Section):

@@ -30,6 +30,7 @@ METADATA_TYPES = frozenset(
 _XML_TYPES = frozenset({"application/xml", "text/xml", "application/recording-metadata+xml"})
 _HEADER = re.compile(rb"([!-9;-~]+)[ \t]*:[ \t]*(.*)")
 _LINE = re.compile(rb"([^\n]*)(?:\n|\Z)")
+_DELIMITER_TAIL = re.compile(rb"(--)?[ \t]*(?:\r?\n|\Z)")
 _MAX_BOUNDARY = 256  # RFC 2046 allows 70; some clients are more generous
 
 
@@ -149,6 +150,15 @@ def _guess_type(body: bytes) -> MediaType | None:
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class _Delimiter:
+    """A delimiter line, from the line break before it to the one after it."""
+
+    start: int
+    end: int
+    closing: bool
+
+
 class _Reader:
     """Reads one body; counts the parts of all levels together."""
 
@@ -192,18 +202,17 @@ class _Reader:
     def _chunks(self, body: bytes, boundary: str) -> list[bytes]:
         matches = self._delimiters(body, boundary)
         chunks: list[bytes] = []
-        for index, match in enumerate(matches):
-            if match[1]:
+        for index, delimiter in enumerate(matches):
+            if delimiter.closing:
                 return chunks
-            end = matches[index + 1].start() if index + 1 < len(matches) else len(body)
-            # The match ends before the line feed, so that two delimiter lines may touch.
-            chunk = body[match.end() + 1 : end]
+            end = matches[index + 1].start if index + 1 < len(matches) else len(body)
+            chunk = body[delimiter.end : end]
             if chunk.strip():
                 chunks.append(chunk)
         self._note("the closing boundary is missing (RFC 2046 section 5.1.1)")
         return chunks
 
-    def _delimiters(self, body: bytes, boundary: str) -> list[re.Match[bytes]]:
+    def _delimiters(self, body: bytes, boundary: str) -> list[_Delimiter]:
         matches = _delimiter_lines(body, boundary, self._limits.max_parts) if boundary.strip() else []
         if matches:
             return matches
@@ -280,17 +289,28 @@ class _Reader:
             self._deviations.append(text)
 
 
-def _delimiter_lines(body: bytes, boundary: str, max_parts: int) -> list[re.Match[bytes]]:
-    name = boundary.strip().encode("utf-8", "replace")
+def _delimiter_lines(body: bytes, boundary: str, max_parts: int) -> list[_Delimiter]:
+    # Boundaries differ from message to message: compiling a pattern for each would cost more than this.
+    name = b"--" + boundary.strip().encode("utf-8", "replace")
     if len(name) > _MAX_BOUNDARY:
         return []
-    line = re.compile(rb"(?:\A|\r?\n)--" + re.escape(name) + rb"(--)?[ \t]*(?:\r?(?=\n)|\Z)")
-    matches: list[re.Match[bytes]] = []
-    for match in line.finditer(body):
-        matches.append(match)
-        if match[1] or len(matches) > max_parts + 1:
-            break
-    return matches
+    found: list[_Delimiter] = []
+    position = body.find(name)
+    while position >= 0 and len(found) <= max_parts + 1:
+        tail = _DELIMITER_TAIL.match(body, position + len(name))
+        if tail is not None and (position == 0 or body[position - 1 : position] == b"\n"):
+            found.append(_Delimiter(_before_break(body, position), tail.end(), tail[1] is not None))
+            if tail[1]:
+                break
+        position = body.find(name, position + 1)
+    return found
+
+
+def _before_break(body: bytes, position: int) -> int:
+    """Where the line before `position` ends, which is where its line break begins."""
+    if body[max(0, position - 2) : position] == b"\r\n":
+        return position - 2
+    return max(0, position - 1)
 
 
 def _best_alternative(parts: list[Part]) -> list[Part]:
