@@ -14,16 +14,18 @@ from siprecord.aio import Wakeup, finish, spawn
 from siprecord.control import HttpServer, Sources
 from siprecord.errors import ConfigError
 from siprecord.media import MediaEngine
+from siprecord.render.pool import RenderPool, RenderPoolSettings
 from siprecord.server.archive import SpoolArchive
 from siprecord.server.assembly import make_parts
 from siprecord.server.config import Config, SipConfig
 from siprecord.server.eventlog import log_event, log_notice
-from siprecord.server.finishing import Finisher, KeepLogs
+from siprecord.server.finishing import Finisher
 from siprecord.server.handler import Handler
 from siprecord.server.lifecycle import DataDirLock, StopRequests
 from siprecord.server.metrics import metrics_page
 from siprecord.server.reports import Reports
 from siprecord.server.tls import client_context, server_context
+from siprecord.store import LocalStore
 from siprecord.transport import CustomSIPServer, ListenerInfo, TransportSettings
 
 _log = structlog.stdlib.get_logger("siprecord.server")
@@ -66,7 +68,7 @@ class Application:
             stack.callback(self._engine.close)
             stack.enter_context(self.stop.listening())
             await self._finisher.start()
-            stack.push_async_callback(self._finisher.close)
+            stack.push_async_callback(self._finisher.close, self.config.recording.shutdown_grace_s)
             stack.enter_context(Wakeup(self._engine.fileno(), self._take_notices))
             if self.config.http.enabled:
                 await self.http.start()
@@ -149,7 +151,8 @@ async def serve(config: Config) -> None:
 
 def make_finisher(config: Config) -> Finisher:
     """What turns closed logs into recordings."""
-    return KeepLogs()
+    pool = RenderPool(RenderPoolSettings(workers=config.render.workers)) if config.render.enabled else None
+    return Finisher(LocalStore(config.data_dir), pool, keep_capture=config.recording.keep_capture)
 
 
 def transport_settings(sip: SipConfig) -> TransportSettings:
