@@ -304,6 +304,14 @@ def test_a_bye_of_the_peer_before_its_ack_stops_the_200() -> None:
     assert call.event(DialogEnded).cause is DialogEnd.BYE_RECEIVED
 
 
+def test_our_bye_goes_out_after_the_peers_was_refused() -> None:
+    call = Call(ack=False)
+    call.endpoint.request(call.dialog, OutgoingRequest("BYE"), call.now)
+    call.receive(call.inside("BYE"))
+    call.endpoint.respond(call.event(RequestReceived).transaction, Answer(401), call.now)
+    assert [sent.cseq.method for sent in call.take()] == ["BYE", "BYE"]
+
+
 def test_INV_10_cancel_gets_200_and_the_invite_487_with_the_same_tag() -> None:
     peer = Peer()
     peer.receive(request())
