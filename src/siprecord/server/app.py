@@ -21,12 +21,15 @@ from siprecord.server.config import Config, SipConfig
 from siprecord.server.eventlog import log_event, log_notice
 from siprecord.server.finishing import Finisher
 from siprecord.server.handler import Handler
-from siprecord.server.lifecycle import DataDirLock, StopRequests
+from siprecord.server.lifecycle import DataDirLock, StopRequests, raise_file_limit
 from siprecord.server.metrics import metrics_page
 from siprecord.server.reports import Reports
 from siprecord.server.tls import client_context, server_context
 from siprecord.store import LocalStore
 from siprecord.transport import CustomSIPServer, ListenerInfo, TransportSettings
+
+FILES_PER_CALL = 5
+"""Two streams of two sockets each, and the capture log."""
 
 _log = structlog.stdlib.get_logger("siprecord.server")
 
@@ -146,6 +149,13 @@ class Application:
 async def serve(config: Config) -> None:
     """`siprecord serve`: one server to a data directory, until SIGTERM or SIGINT. Raises SiprecordError."""
     with DataDirLock(config.data_dir):
+        files = raise_file_limit()
+        if files < FILES_PER_CALL * config.max_concurrent_calls:
+            _log.warning(
+                "few files may be open; raise the limit (ulimit -n)",
+                files=files,
+                wanted=FILES_PER_CALL * config.max_concurrent_calls,
+            )
         await Application(config).run()
 
 
