@@ -72,6 +72,30 @@ def refused(peer: Peer, data: bytes) -> Response:
 # General processing
 
 
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        ({"method": "REGISTER", "Require": "x-secret", "To": "<sip:a@b>;tag=none"}, 405),
+        ({"To": "<sip:a@b>;tag=none", "Require": "x-secret"}, 481),
+        ({"branch": "z9hG4bK-other", "Require": "x-secret"}, 482),
+        ({"seq": 2, "Require": "x-secret", "Session_Expires": "1", "Supported": "timer"}, 420),
+    ],
+)
+def test_UAS_01_the_first_fault_in_the_order_of_section_8_2_is_answered(
+    fields: dict[str, Any], status: int
+) -> None:
+    peer = Peer()
+    peer.receive(request())
+    peer.take_events()
+    assert refused(peer, request(**({"branch": "z9hG4bK-2"} | fields))).status == status
+
+
+def test_UAS_15_max_breadth_is_ignored() -> None:
+    peer = Peer()
+    assert peer.receive(request(Max_Breadth="1")) == []
+    assert peer.event(RequestReceived).dialog is None
+
+
 def test_UAS_03_responses_copy_via_from_call_id_cseq_and_tag_the_to() -> None:
     peer = Peer()
     vias: list[str] = [
