@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections.abc import Callable, Sequence
 
 from benchmarks.result import Result
 from siprecord.syntax.sip import parse_message, validate_request
-
 from tests.support import messages
 
 PARSE_TARGET_US = 60
@@ -21,7 +19,11 @@ def run() -> Sequence[Result]:
     """Best of several rounds, as CPU time of this process."""
     invite = messages.request("INVITE", "bench", body=messages.multipart(messages.sdp(), padded_metadata()))
     parse = best_us(lambda: [validate_request(parse_message(invite)) for _ in range(PARSES)], PARSES)  # type: ignore[arg-type]
-    return [Result("sip_parse_us", parse, "µs", PARSE_TARGET_US, note=f"{len(invite)} bytes, parsed and validated")]
+    return [
+        Result(
+            "sip_parse_us", parse, "µs", PARSE_TARGET_US, note=f"{len(invite)} bytes, parsed and validated"
+        )
+    ]
 
 
 def padded_metadata() -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from siprecord.media.audio import decode_g711, encode_g711
 from tests.support import audio, sipp
 from tests.support.pcap import PcapStream, write_pcap

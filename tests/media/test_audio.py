@@ -10,6 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+
+from siprecord.errors import MediaError
+from siprecord.media.audio import AudioRenderer, Gap, StreamPlan, decode_g711, encode_g711
 from tests.support.capture_builder import (
     MILLISECOND,
     PACKET,
@@ -22,9 +25,6 @@ from tests.support.capture_builder import (
     codes,
     mu_samples,
 )
-
-from siprecord.errors import MediaError
-from siprecord.media.audio import AudioRenderer, Gap, StreamPlan, decode_g711, encode_g711
 
 
 def render(

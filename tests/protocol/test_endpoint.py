@@ -7,8 +7,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.protocol.test_uas import OK, Call
-from tests.support.sip_peers import OFFER, Peer, flow_of, request
 
 from siprecord.protocol import (
     AckReceived,
@@ -20,6 +18,8 @@ from siprecord.protocol import (
     RequestReceived,
 )
 from siprecord.syntax.sip import Request, Response, parse_message
+from tests.protocol.test_uas import OK, Call
+from tests.support.sip_peers import OFFER, Peer, flow_of, request
 
 
 def answered(peer: Peer, data: bytes) -> int | None:

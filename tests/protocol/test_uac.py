@@ -6,8 +6,6 @@ from collections import Counter as Tally
 from typing import Any
 
 import pytest
-from tests.protocol.test_uas import OK, Call
-from tests.support.sip_peers import ANSWER, OFFER, SRC, SRS, Link, Peer, response
 
 from siprecord.protocol import (
     AckReceived,
@@ -25,6 +23,8 @@ from siprecord.protocol import (
     Transport,
 )
 from siprecord.syntax.sip import Request
+from tests.protocol.test_uas import OK, Call
+from tests.support.sip_peers import ANSWER, OFFER, SRC, SRS, Link, Peer, response
 
 OUT = Flow("udp", SRC, SRS)
 STREAM = Flow("tcp", SRC, SRS, 4)

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from tests.support.audio import read_channels
-from tests.support.capture_builder import CaptureBuilder, Sender, codes, mu_samples
 
 from siprecord.errors import RenderError
 from siprecord.render import render_recording, sound
+from tests.support.audio import read_channels
+from tests.support.capture_builder import CaptureBuilder, Sender, codes, mu_samples
 
 COMPLETE = b'<?xml version="1.0"?>\n<recording><datamode>complete</datamode></recording>\n'
 PARTIAL = b"<recording>\r\n<dataMode>partial</dataMode></recording>"

@@ -11,13 +11,13 @@ from typing import Any
 
 import httpx2
 import pytest
-from tests.support.messages import multipart, request, sdp
 
 from siprecord.errors import ConfigError
 from siprecord.server.app import Application, serve
 from siprecord.server.config import Config
 from siprecord.server.lifecycle import DataDirLock
 from siprecord.transport import ListenerInfo
+from tests.support.messages import multipart, request, sdp
 
 Listeners = tuple[ListenerInfo, ...]
 

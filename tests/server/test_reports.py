@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from tests.transport.fakes import FakeApplication
 
 from siprecord.media import EngineTotals, Notice
 from siprecord.server.config import Config
 from siprecord.server.handler import Handler
 from siprecord.server.reports import HOLDER_VARIABLE, Reports
 from siprecord.transport import CustomSIPServer
+from tests.transport.fakes import FakeApplication
 
 
 class FakeEngine:
