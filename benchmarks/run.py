@@ -31,9 +31,7 @@ def main() -> int:
     show(results)
     keep(results)
     missed = [result.name for result in results if result.meets is False]
-    print(
-        f"{len(results)} figures, {len(missed)} short of their target{': ' if missed else ''}{', '.join(missed)}"
-    )
+    print(f"{len(results)} figures, {len(missed)} short of their target: {', '.join(missed) or 'none'}")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""What a SIPREC call costs in signalling: parsing, answering, and the whole call, without sockets and media."""
+"""What a SIPREC call costs in signalling, without sockets and media."""
 
 from __future__ import annotations
 
