@@ -49,6 +49,7 @@ $(DEPS): requirements.lock
 
 $(CORE): $(DEPS) $(RUST) pyproject.toml
 	@echo "== building the Rust core (a minute or two the first time)"
-	@env -u CONDA_PREFIX VIRTUAL_ENV="$(CURDIR)/$(VENV)" PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/maturin develop --release --quiet \
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pip install --quiet --disable-pip-version-check \
+	    --no-deps --no-build-isolation --editable . \
 	    || { echo "the Rust core did not build; the reason stands above" >&2; exit 1; }
 	@touch $@
