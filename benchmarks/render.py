@@ -9,7 +9,6 @@ from pathlib import Path
 
 from benchmarks.result import Result
 from siprecord.render import render_recording
-
 from tests.support.capture_builder import CaptureBuilder, Sender, codes
 
 SECONDS = 1800

@@ -1,4 +1,4 @@
-"""The main job, once: serve, place a two-party SIPREC call with speech, check that the audio came back intact."""
+"""The main job, once: serve, place a two-party SIPREC call, check that the speech came back intact."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import soundfile
+
 from siprecord.client import load_pcm
 from siprecord.media.audio import decode_g711, encode_g711
 
@@ -80,7 +81,10 @@ def server(sip_port: int, http_port: int) -> Iterator[None]:
     log = DATA / "server.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "siprecord", "serve"], env={**os.environ, **settings}, stdout=output, stderr=output
+            [sys.executable, "-m", "siprecord", "serve"],
+            env={**os.environ, **settings},
+            stdout=output,
+            stderr=output,
         )
     try:
         wait_until_ready(process, f"http://127.0.0.1:{http_port}/health/ready", log)
@@ -104,7 +108,16 @@ def wait_until_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> N
 
 def place_call(sip_port: int, voices: list[Path]) -> None:
     audio = [word for path in voices for word in ("--audio", str(path))]
-    command = [sys.executable, "-m", "siprecord", "call", f"sip:srs@127.0.0.1:{sip_port}", *audio, "--codec", CODEC]
+    command = [
+        sys.executable,
+        "-m",
+        "siprecord",
+        "call",
+        f"sip:srs@127.0.0.1:{sip_port}",
+        *audio,
+        "--codec",
+        CODEC,
+    ]
     if subprocess.run(command, check=False).returncode:
         sys.exit(f"the call failed; the server's log is {DATA / 'server.log'}")
 
@@ -138,7 +151,8 @@ def check(number: int, voice: Path, channel: npt.NDArray[np.int16]) -> bool:
     if at is None:
         print(f"channel {number}      DIFFERS from {voice.name}")
         return False
-    print(f"channel {number}      equals {voice.name}, sample for sample: {len(sent):,} samples from {at / 8000:.3f} s")
+    place = f"{len(sent):,} samples from {at / 8000:.3f} s"
+    print(f"channel {number}      equals {voice.name}, sample for sample: {place}")
     return True
 
 

@@ -9,16 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.client.recorder import (
-    InstantPlayer,
-    Recorder,
-    accept,
-    listening,
-    metadata_of,
-    offer_of,
-    refuse,
-    ring,
-)
 
 from siprecord.client import (
     CallError,
@@ -33,6 +23,16 @@ from siprecord.client import (
 from siprecord.protocol import AckReceived, TimerSettings
 from siprecord.syntax.metadata import parse_metadata
 from siprecord.syntax.sdp import Direction
+from tests.client.recorder import (
+    InstantPlayer,
+    Recorder,
+    accept,
+    listening,
+    metadata_of,
+    offer_of,
+    refuse,
+    ring,
+)
 
 pytestmark = pytest.mark.timeout(30)
 

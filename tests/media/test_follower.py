@@ -4,6 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from siprecord.errors import MediaError
+from siprecord.media.follower import LiveAudio, LogFollower
+from siprecord.media.reader import Interface, LogEvent, SipMessage
 from tests.support.capture_builder import (
     G711,
     PACKET,
@@ -14,10 +18,6 @@ from tests.support.capture_builder import (
     codes,
     mu_samples,
 )
-
-from siprecord.errors import MediaError
-from siprecord.media.follower import LiveAudio, LogFollower
-from siprecord.media.reader import Interface, LogEvent, SipMessage
 
 BASE = START_NS // 1_000_000_000 * 8000
 

@@ -5,9 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.protocol.test_uac import Caller
-from tests.protocol.test_uas import OK, Call, refused
-from tests.support.sip_peers import ANSWER, Peer, request, response
 
 from siprecord.protocol import (
     Answer,
@@ -23,6 +20,9 @@ from siprecord.protocol import (
 )
 from siprecord.protocol.session_timer import Session, agreed, answer, refuse, request_headers
 from siprecord.syntax.sip import Request, Response, parse_message
+from tests.protocol.test_uac import Caller
+from tests.protocol.test_uas import OK, Call, refused
+from tests.support.sip_peers import ANSWER, Peer, request, response
 
 DEFAULT = SessionTimerSettings()
 CAPABLE: dict[str, Any] = {"Supported": "timer"}

@@ -6,8 +6,6 @@ from collections import Counter as Tally
 from typing import Any
 
 import pytest
-from tests.protocol.test_uas import OK, Call
-from tests.support.sip_peers import ANSWER, OFFER, SRC, SRS, Link, Peer, response
 
 from siprecord.protocol import (
     AckReceived,
@@ -25,6 +23,8 @@ from siprecord.protocol import (
     Transport,
 )
 from siprecord.syntax.sip import Request
+from tests.protocol.test_uas import OK, Call
+from tests.support.sip_peers import ANSWER, OFFER, SRC, SRS, Link, Peer, response
 
 OUT = Flow("udp", SRC, SRS)
 STREAM = Flow("tcp", SRC, SRS, 4)
@@ -283,6 +283,22 @@ def test_our_headers_give_way_to_those_of_the_user() -> None:
     assert caller.invite.headers.get_all("Allow") == ["INVITE"]
     assert caller.invite.headers.get("Require") == "siprec"
     assert caller.invite.headers.get("Contact") == "<sip:me@192.0.2.10>;x"
+
+
+def test_a_retry_with_credentials_is_the_same_call_with_a_higher_cseq() -> None:
+    caller = Caller(call_id="c1", from_tag="mine", sequence=7)
+    assert caller.invite.from_.tag == "mine"
+    assert caller.invite.call_id == "c1"
+    assert caller.invite.cseq.number == 7
+    caller.hears(200, Contact="<sip:rec@203.0.113.5>")
+    caller.endpoint.request(str(caller.event(ResponseReceived).dialog), OutgoingRequest("BYE"), 0.0)
+    assert [sent.cseq.number for sent in caller.take()] == [8]
+
+
+def test_a_2xx_that_leads_nowhere_is_not_acknowledged_and_harms_nobody() -> None:
+    caller = Caller()
+    assert caller.hears(200, Record_Route="<garbage>") == []
+    assert caller.event(ResponseReceived).dialog is not None
 
 
 # Both sides against each other

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from tests.support.recorder import Line, metadata_part, multipart, part, request, sdp, xml
 
 from siprecord.recording.contents import Contents, read_contents
+from tests.support.recorder import Line, metadata_part, multipart, part, request, sdp, xml
 
 OFFER = sdp(Line())
 DOCUMENT = xml()

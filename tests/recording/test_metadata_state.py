@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.recorder import uid, xml
 
 from siprecord.recording.metadata_state import Labels, apply_document, close_all
 from siprecord.recording.model import RecordingModel
 from siprecord.syntax.metadata import parse_metadata
+from tests.support.recorder import uid, xml
 
 EXAMPLES = Path(__file__).parents[1] / "syntax" / "metadata" / "data" / "rfc"
 AT = datetime(2026, 11, 21, 3, 15, tzinfo=UTC)

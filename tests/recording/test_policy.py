@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from tests.support.recorder import request
 
 from siprecord.recording.policy import Load, PolicySettings, admit, busy, read_signs, recognise
 from siprecord.syntax.sip import Request
+from tests.support.recorder import request
 
 BOTH, NONE = ("siprec",), ()
 PLAIN = "<sip:src@198.51.100.7>"

@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from tests.render.test_worker import capture
 
 from siprecord.errors import RenderError
 from siprecord.render.pool import RenderPool, RenderPoolSettings
+from tests.render.test_worker import capture
 
 DIES_ONCE = """
 import os, pathlib, sys

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.capture_builder import CaptureBuilder, Sender, codes
 
 from siprecord.render import worker
+from tests.support.capture_builder import CaptureBuilder, Sender, codes
 
 
 def capture(path: Path) -> Path:

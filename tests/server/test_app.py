@@ -11,13 +11,13 @@ from typing import Any
 
 import httpx2
 import pytest
-from tests.support.messages import multipart, request, sdp
 
 from siprecord.errors import ConfigError
 from siprecord.server.app import Application, serve
 from siprecord.server.config import Config
 from siprecord.server.lifecycle import DataDirLock
 from siprecord.transport import ListenerInfo
+from tests.support.messages import multipart, request, sdp
 
 Listeners = tuple[ListenerInfo, ...]
 
@@ -97,7 +97,7 @@ async def test_a_call_is_recorded_into_a_capture_log(tmp_path: Path) -> None:
         assert [call["call_id"] for call in application.reports.calls()] == ["c1"]
         assert (await caller.bye("c1")).startswith(b"SIP/2.0 200")
         caller.sock.close()
-    (log,) = settings.spool_dir.glob("*.pcapng")
+    (log,) = settings.recordings_dir.rglob("capture.pcapng")
     assert b"recording.ended" in log.read_bytes()
 
 
@@ -137,7 +137,7 @@ async def test_a_second_request_ends_at_once_but_finishes_the_recording(tmp_path
         application.stop.request()
         application.stop.request()
         caller.sock.close()
-    (log,) = settings.spool_dir.glob("*.pcapng")
+    (log,) = settings.recordings_dir.rglob("capture.pcapng")
     written = log.read_bytes()
     assert b"BYE sip:src@127.0.0.1" in written
     assert b"recording.ended" in written

@@ -6,8 +6,6 @@ import asyncio
 import socket
 from pathlib import Path
 
-from tests.support.messages import multipart, request, sdp
-
 from siprecord.aio.tasks import finish, spawn
 from siprecord.server.assembly import make_parts
 from siprecord.server.config import Config, MediaConfig, RecordingConfig
@@ -15,6 +13,7 @@ from siprecord.server.handler import Handler
 from siprecord.syntax.sdp import parse_sdp
 from siprecord.syntax.sip import Response, parse_message
 from siprecord.transport import CustomSIPServer
+from tests.support.messages import multipart, request, sdp
 
 RTP = b"\x80\x00\x00\x01\x00\x00\x00\xa0\x00\x00\x00\x07" + b"\xd5" * 160
 
@@ -47,7 +46,8 @@ class Phone:
 
 async def test_a_real_call_leaves_a_real_log(tmp_path: Path) -> None:
     closed: asyncio.Future[tuple[str, Path]] = asyncio.get_running_loop().create_future()
-    handler = Handler(settings(tmp_path), on_finished=lambda name, path: closed.set_result((name, path)))
+    parts = make_parts(settings(tmp_path), lambda name, path: closed.set_result((name, path)))
+    handler = Handler(settings(tmp_path), parts=parts)
     server = CustomSIPServer(handler)
     serving = spawn(server.listen_and_serve_udp("127.0.0.1", 0), name="udp")
     (listener,) = await server.wait_listening()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from tests.support.fakes import LOCAL, Client, VirtualServer, requests_in, sdp_in
-from tests.support.recorder import TWO, Line, body, sdp, uid, xml
 
 from siprecord.protocol import Flow, SessionExpired
 from siprecord.server.config import Config, RecordingConfig
 from siprecord.server.publisher import CallRefused, RecordingEvent, RecordingFinished
 from siprecord.syntax.sip import Response
+from tests.support.fakes import LOCAL, Client, VirtualServer, requests_in, sdp_in
+from tests.support.recorder import TWO, Line, body, sdp, uid, xml
 
 CALL = body(sdp(*TWO))
 SNAPSHOT = xml(

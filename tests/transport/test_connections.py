@@ -1,10 +1,9 @@
 from __future__ import annotations
 
-from tests.transport.hub import FakeHub
-
 from siprecord.protocol import Flow
 from siprecord.transport import TransportCounters, TransportSettings
 from siprecord.transport.connections import Connections
+from tests.transport.hub import FakeHub
 
 
 async def test_of_two_connections_to_one_peer_the_newer_is_used() -> None:

@@ -55,6 +55,16 @@ async def test_a_start_that_fails_fails_for_all() -> None:
     assert shared.log == ["start"]
 
 
+async def test_whoever_is_cancelled_while_it_starts_stops_it() -> None:
+    shared = Shared()
+    task = asyncio.get_running_loop().create_task(shared.lifetime.join())
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled()
+    assert shared.log == ["start", "stop"]
+
+
 async def test_it_has_one_life() -> None:
     shared = Shared()
     await shared.lifetime.join()

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import pytest
-from tests.transport.fakes import options
 
 from siprecord.syntax.limits import DEFAULT_LIMITS
 from siprecord.syntax.sip import FramingError, Response, StreamFramer, parse_message
 from siprecord.transport.refusal import refusal
+from tests.transport.fakes import options
 
 
 def framing_error(data: bytes) -> FramingError:

@@ -3,13 +3,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.transport.fakes import options
-from tests.transport.hub import FakeHub
 
 from siprecord.protocol import Address, Flow
 from siprecord.transport.sockets import bind
 from siprecord.transport.stream import Hub
 from siprecord.transport.udp import SHORTEST_MESSAGE, UdpListener
+from tests.transport.fakes import options
+from tests.transport.hub import FakeHub
 
 
 class Heard(FakeHub):

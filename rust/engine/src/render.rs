@@ -247,6 +247,7 @@ fn plan(spec: &StreamSpec) -> StreamPlan {
     StreamPlan {
         roles: spec.codecs.map(Codec::role),
         rate: RATE,
+        silences: spec.known.iter().map(|&(from, to, _)| (from, to)).collect(),
     }
 }
 

@@ -71,6 +71,8 @@ class StreamReport:
     unique: int
     duplicated: int
     lost: int
+    withheld: int
+    """Missing because the stream was paused or on hold just then: not lost."""
     reordered: int
     hidden: int
     """Audio packets that are not heard, as later ones lie in the same place."""

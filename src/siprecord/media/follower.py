@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from siprecord.errors import MediaError
-from siprecord.media import _core  # noqa: TID251 - this package is the module's home
+from siprecord.media import _core
 from siprecord.media.audio import SAMPLE_RATE, codec_of, payload_map
 from siprecord.media.reader import Interface, LogEvent, PacketSummary, SipMessage, as_item, check_magic
 

@@ -242,8 +242,10 @@ class Uac:
         try:
             transaction.ack = success_ack(self._core, dialog, sequence, answer)
         except ParseError:
-            return
-        self._core.send(*transaction.ack, dialog.call_id)
+            # The peer sent a Contact or route that leads nowhere: it will give the call up by itself.
+            transaction.ack = None
+        if transaction.ack is not None:
+            self._core.send(*transaction.ack, dialog.call_id)
         self._mark_closed(dialog, transaction)
         self.release(dialog, now)
 

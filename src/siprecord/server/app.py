@@ -13,18 +13,19 @@ from siprecord import __version__
 from siprecord.aio import Wakeup, finish, spawn
 from siprecord.control import HttpServer, Sources
 from siprecord.errors import ConfigError
-from siprecord.media import MediaEngine
-from siprecord.server.archive import SpoolArchive
-from siprecord.server.assembly import make_parts
+from siprecord.server.assembly import Assembly
 from siprecord.server.config import Config, SipConfig
 from siprecord.server.eventlog import log_event, log_notice
-from siprecord.server.finishing import Finisher, KeepLogs
 from siprecord.server.handler import Handler
-from siprecord.server.lifecycle import DataDirLock, StopRequests
+from siprecord.server.lifecycle import DataDirLock, StopRequests, raise_file_limit
 from siprecord.server.metrics import metrics_page
 from siprecord.server.reports import Reports
 from siprecord.server.tls import client_context, server_context
+from siprecord.transcribe import AudioCallback
 from siprecord.transport import CustomSIPServer, ListenerInfo, TransportSettings
+
+FILES_PER_CALL = 5
+"""Two streams of two sockets each, and the capture log."""
 
 _log = structlog.stdlib.get_logger("siprecord.server")
 
@@ -40,7 +41,7 @@ class Application:
         self,
         config: Config,
         *,
-        stt_callback: Callable[..., object] | None = None,
+        stt_callback: AudioCallback | None = None,
         on_ready: Callable[[tuple[ListenerInfo, ...]], object] = lambda listeners: None,
     ) -> None:
         self.config = config
@@ -49,10 +50,9 @@ class Application:
             raise ConfigError("nothing to listen on: set sip.udp, sip.tcp or tls.certificate")
         self._on_ready = on_ready
         self._tls = server_context(config.tls)
-        self._finisher = make_finisher(config)
-        parts = make_parts(config, self._finisher.submit)
-        self._engine = _engine_of(parts.archive)
-        self.handler = Handler(config, stt_callback, parts=parts)
+        self._assembly = Assembly(config, stt_callback)
+        self._engine, self._finisher = self._assembly.engine, self._assembly.finisher
+        self.handler = Handler(config, parts=self._assembly.parts)
         self.handler.subscribe(log_event)
         self.server = CustomSIPServer(
             self.handler, settings=transport_settings(config.sip), client_tls=client_context(config.tls)
@@ -65,8 +65,8 @@ class Application:
         async with AsyncExitStack() as stack:
             stack.callback(self._engine.close)
             stack.enter_context(self.stop.listening())
-            await self._finisher.start()
-            stack.push_async_callback(self._finisher.close)
+            await self._assembly.start(self.handler.subscribe)
+            stack.push_async_callback(self._assembly.stop)
             stack.enter_context(Wakeup(self._engine.fileno(), self._take_notices))
             if self.config.http.enabled:
                 await self.http.start()
@@ -144,12 +144,14 @@ class Application:
 async def serve(config: Config) -> None:
     """`siprecord serve`: one server to a data directory, until SIGTERM or SIGINT. Raises SiprecordError."""
     with DataDirLock(config.data_dir):
+        files = raise_file_limit()
+        if files < FILES_PER_CALL * config.max_concurrent_calls:
+            _log.warning(
+                "few files may be open; raise the limit (ulimit -n)",
+                files=files,
+                wanted=FILES_PER_CALL * config.max_concurrent_calls,
+            )
         await Application(config).run()
-
-
-def make_finisher(config: Config) -> Finisher:
-    """What turns closed logs into recordings."""
-    return KeepLogs()
 
 
 def transport_settings(sip: SipConfig) -> TransportSettings:
@@ -160,11 +162,6 @@ def transport_settings(sip: SipConfig) -> TransportSettings:
         idle_timeout=sip.idle_timeout_s,
         message_timeout=sip.message_timeout_s,
     )
-
-
-def _engine_of(archive: object) -> MediaEngine:
-    assert isinstance(archive, SpoolArchive), "the real parts have the real archive"
-    return archive.engine
 
 
 def _raised_below(name: str, error: BaseException) -> None:

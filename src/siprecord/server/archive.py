@@ -69,4 +69,9 @@ class SpoolArchive:
         self._on_finished(recording_id, self._path(recording_id))
 
     def _path(self, recording_id: str) -> Path:
-        return self._spool / (recording_id + SUFFIX)
+        return log_path(self._spool, recording_id)
+
+
+def log_path(spool: Path, recording_id: str) -> Path:
+    """Where the capture log of a running recording is."""
+    return spool / (recording_id + SUFFIX)

@@ -1,4 +1,7 @@
-"""Makes the real parts of a handler. Loaded when it is started, since it needs the compiled core."""
+"""Makes the real parts of a handler, and what follows its recordings: live audio and rendering.
+
+Loaded when a handler is started, since it needs the compiled core.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,58 @@ from pathlib import Path
 
 from siprecord.errors import MediaError
 from siprecord.media import MediaEngine, MediaSettings, ShardedMap
-from siprecord.server.archive import SpoolArchive
+from siprecord.media.follower import LogFollower
+from siprecord.render.pool import RenderPool, RenderPoolSettings
+from siprecord.server.archive import SpoolArchive, log_path
 from siprecord.server.config import Config
+from siprecord.server.finishing import Finisher
 from siprecord.server.health import Health, disk_low, not_writable
 from siprecord.server.parts import Parts, recording_token, wall_clock
+from siprecord.server.publisher import RecordingEvent, RecordingStarted, Subscriber
 from siprecord.server.runner import CallRunner
+from siprecord.store import LocalStore
+from siprecord.transcribe import AudioCallback, LiveAudioFeed
+
+
+class Assembly:
+    """The real parts, and the readers of their capture logs.
+
+    Raises MediaError when the spool folder or the media engine can't be had.
+    """
+
+    def __init__(self, config: Config, stt_callback: AudioCallback | None = None) -> None:
+        self._config = config
+        self.finisher = make_finisher(config)
+        self.live = LiveAudioFeed(stt_callback, LogFollower) if stt_callback is not None else None
+        self.engine = MediaEngine(media_settings(config))
+        self.parts = make_parts(config, self._closed, engine=self.engine)
+
+    async def start(self, subscribe: Callable[[Subscriber], object]) -> None:
+        """Take up what an earlier life left behind, and listen for recordings."""
+        await self.finisher.start()
+        if self.live is not None:
+            subscribe(self._hear)
+
+    async def stop(self) -> None:
+        """Hand over the rest of live audio, and give rendering its grace time. All logs are closed by now."""
+        if self.live is not None:
+            await self.live.close()
+        await self.finisher.close(self._config.recording.shutdown_grace_s)
+
+    def _hear(self, event: RecordingEvent) -> None:
+        if self.live is not None and isinstance(event, RecordingStarted):
+            self.live.follow(event.recording_id, log_path(self._config.spool_dir, event.recording_id))
+
+    def _closed(self, recording_id: str, path: Path) -> None:
+        if self.live is not None:
+            self.live.finish(recording_id)
+        self.finisher.submit(recording_id, path)
+
+
+def make_finisher(config: Config) -> Finisher:
+    """What turns closed logs into recordings."""
+    pool = RenderPool(RenderPoolSettings(workers=config.render.workers)) if config.render.enabled else None
+    return Finisher(LocalStore(config.data_dir), pool, keep_capture=config.recording.keep_capture)
 
 
 def make_parts(

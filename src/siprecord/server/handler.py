@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from siprecord import __version__
 from siprecord.protocol import (
@@ -40,34 +39,38 @@ from siprecord.server.parts import Parts
 from siprecord.server.publisher import CallRefused, Publisher, Subscriber
 from siprecord.server.registry import Registry
 from siprecord.server.runner import CallRunner, Services, explain, refusing
+from siprecord.transcribe import AudioCallback
 from siprecord.transport import Deadline, EndpointControl
+
+if TYPE_CHECKING:
+    from siprecord.server.assembly import Assembly
 
 OPTIONS_HEADERS = (("Accept", ACCEPT), ("Accept-Encoding", "identity"), ("Accept-Language", "en"))
 
 
 class Handler:
-    """Records SIPREC calls. `stt_callback` is kept for live transcription.
+    """Records SIPREC calls.
 
-    Without `parts` it makes the real ones when it is started: the media engine, the spool folder, the map of
-    calls. `on_finished` takes the id and the path of each closed capture log, for rendering.
+    `stt_callback` is called with the `LiveAudio` of each stream while a call is recorded; a coroutine
+    function is awaited. Without `parts` the real ones are made when it is started: the media engine, the
+    spool folder, the map of calls, rendering. With `parts` whoever made them reads their logs.
     """
 
     def __init__(
         self,
         config: Config,
-        stt_callback: Callable[..., object] | None = None,
+        stt_callback: AudioCallback | None = None,
         *,
         parts: Parts | None = None,
-        on_finished: Callable[[str, Path], object] | None = None,
     ) -> None:
         self.config = config
         self.stt_callback = stt_callback
-        self.on_finished = on_finished or (lambda recording_id, path: None)
         self.draining = False
         self._publisher = Publisher()
         self._policy = translation.policy_settings(config)
         self._session_settings = translation.session_settings(config)
         self._parts = parts
+        self._assembly: Assembly | None = None
         self._registry: Registry | None = None
         self._control: EndpointControl | None = None
         self._services: Services | None = None
@@ -84,9 +87,11 @@ class Handler:
     async def start(self, control: EndpointControl) -> None:
         """Make what calls need. Raises when that can't be had, for then no call could be recorded."""
         if self._parts is None:
-            from siprecord.server.assembly import make_parts
+            from siprecord.server.assembly import Assembly
 
-            self._parts = make_parts(self.config, self._finished)
+            self._assembly = Assembly(self.config, self.stt_callback)
+            self._parts = self._assembly.parts
+            await self._assembly.start(self.subscribe)
         self._control = control
         self._registry = Registry(self._parts.calls)
         self._services = Services(
@@ -104,6 +109,8 @@ class Handler:
             return
         await self.drain(0)
         await self._parts.archive.close()
+        if self._assembly is not None:
+            await self._assembly.stop()
 
     def handle(self, event: Event, now: float) -> None:
         """Take one event of the endpoint."""
@@ -321,9 +328,6 @@ class Handler:
         transaction = getattr(event, "transaction", None)
         found = self._calls.of_invite(transaction) if transaction is not None else None
         return found or self._calls.of_dialog(getattr(event, "dialog", None))
-
-    def _finished(self, recording_id: str, path: Path) -> None:
-        self.on_finished(recording_id, path)
 
     def _load(self) -> Load:
         problems = tuple(self._parts_now.problems()) if self._parts is not None else ("Not started",)

@@ -367,8 +367,9 @@ def refusing(refusal: Refusal) -> protocol.Answer:
 
 
 def explain(refusal: Refusal) -> str:
-    """Why, in the words of the refusal itself."""
-    return refusal.reason or dict(refusal.headers).get("Warning", "")
+    """Why, in the words of the refusal itself: its reason phrase, or the text of its Warning."""
+    warning = dict(refusal.headers).get("Warning", "")
+    return refusal.reason or warning.partition('"')[2].rstrip('"')
 
 
 def _description(plan: StreamPlan) -> dict[str, object]:

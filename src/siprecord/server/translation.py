@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from siprecord.protocol import EndpointSettings, Flow, SessionTimerSettings, TimerSettings
@@ -25,7 +26,7 @@ def endpoint_settings(config: Config, version: str) -> EndpointSettings:
     return EndpointSettings(
         timers=TimerSettings(t1=sip.t1_ms / 1000, t2=sip.t2_ms / 1000, t4=sip.t4_ms / 1000),
         session_timer=SessionTimerSettings(interval=sip.session_expires_s, minimum=sip.min_session_expires_s),
-        limits=DEFAULT_LIMITS,
+        limits=replace(DEFAULT_LIMITS, max_message=sip.max_message_bytes),
         product=sip.user_agent or f"siprecord/{version}",
         advertised_host=sip.advertised_host or "",
         max_transactions=sip.max_transactions,
