@@ -4,9 +4,9 @@ import subprocess
 import sys
 
 import pytest
-from tests.cli.conftest import Run
 
 import siprecord
+from tests.cli.conftest import Run
 
 COMMANDS = (
     ("serve",),

@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from siprecord.syntax.sip import Request
 from tests.cli.conftest import Run
 from tests.client.recorder import Recorder, accept, listening, offer_of, refuse, ring
 from tests.support import audio
-
-from siprecord.syntax.sip import Request
 
 pytestmark = pytest.mark.timeout(60)
 

@@ -7,6 +7,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
+
 from tests.cli.conftest import Run
 
 ANSWER: dict[str, Any] = {
