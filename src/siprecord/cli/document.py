@@ -52,6 +52,12 @@ def seconds(value: object) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+def sentence(deviation: Row) -> str:
+    """A deviation with the rule it rests on, unless the text names one itself."""
+    text, reference = str(deviation.get("text")), deviation.get("reference")
+    return text if not reference or "RFC" in text else f"{text} ({reference})"
+
+
 def people(document: Row) -> list[str]:
     """The participants by the best name there is."""
     return [participant_name(each) for each in document.get("participants") or []]
@@ -116,13 +122,10 @@ def _packets(stream: Row, name: str) -> object:
 
 
 def _files(document: Row) -> list[str]:
-    audio = document.get("audio") or {}
-    capture = document.get("capture") or {}
-    return [name for name in (audio.get("file"), document.get("metadata"), capture.get("file")) if name]
+    parts = [document.get("audio"), *(document.get("metadata") or []), document.get("capture")]
+    names = [part.get("file") for part in parts if isinstance(part, Mapping)]
+    return list(dict.fromkeys(str(name) for name in names if name))
 
 
 def _sentence(deviation: object) -> str:
-    if not isinstance(deviation, Mapping):
-        return str(deviation)
-    reference = deviation.get("reference")
-    return f"{deviation.get('text')} ({reference})" if reference else str(deviation.get("text"))
+    return sentence(deviation) if isinstance(deviation, Mapping) else str(deviation)

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from siprecord.media._core import RtpClip, RtpSender, SendProgress
+from siprecord.media._core import (
+    RtpClip,
+    RtpSender,
+    SendProgress,
+)
 
 __all__ = ["NO_IMPAIRMENTS", "Impairments", "RtpClip", "RtpSender", "SendProgress", "SendSpec"]
 
