@@ -22,6 +22,8 @@ from siprecord.protocol.events import (
     SessionRefreshed,
 )
 from siprecord.protocol.flow import Address, Flow, Transmit, Transport
+from siprecord.protocol.gate import Admitted, Gate, OpenGate, Verdict
+from siprecord.protocol.refusal import Refusal
 from siprecord.protocol.settings import SRS_METHODS, EndpointSettings, SessionTimerSettings
 from siprecord.protocol.snapshot import DialogSnapshot
 from siprecord.protocol.timers import TimerSettings
@@ -31,6 +33,7 @@ __all__ = [
     "AckReceived",
     "AckTimedOut",
     "Address",
+    "Admitted",
     "Answer",
     "AnswerTimedOut",
     "CancelReceived",
@@ -42,11 +45,14 @@ __all__ = [
     "EndpointSettings",
     "Event",
     "Flow",
+    "Gate",
     "HeaderItems",
     "InviteSpec",
     "MessageRejected",
+    "OpenGate",
     "OutOfDialogRequest",
     "OutgoingRequest",
+    "Refusal",
     "RequestReceived",
     "RequestTimedOut",
     "ResponseReceived",
@@ -56,4 +62,5 @@ __all__ = [
     "TimerSettings",
     "Transmit",
     "Transport",
+    "Verdict",
 ]

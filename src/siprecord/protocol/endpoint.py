@@ -15,6 +15,7 @@ from siprecord.protocol.core import Core
 from siprecord.protocol.counters import Counter
 from siprecord.protocol.events import Event, MessageRejected
 from siprecord.protocol.flow import Address, Flow, Transmit
+from siprecord.protocol.gate import is_sheddable
 from siprecord.protocol.lifespan import Lifespan
 from siprecord.protocol.responses import write_malformed
 from siprecord.protocol.routing import response_flow, stamp
@@ -50,22 +51,25 @@ class Endpoint:
             # Line ends, zeros, STUN: dropped in silence, however many come.
             self._core.count(Counter.NOT_SIP)
             return
+        if self._core.settings.gate.flooded(flow, now) and is_sheddable(data):
+            self._core.count(Counter.SHED)
+            return
         try:
             message = parse_message(data, self._core.settings.limits)
         except MessageError as error:
-            self._reject(error.partial, error, flow)
+            self._reject(error.partial, error, flow, now)
             return
         if not isinstance(message, Request):
             try:
                 self._uac.receive(message, flow, now)
             except ParseError as error:
-                self._reject(None, error, flow)
+                self._reject(None, error, flow, now)
             return
         try:
             validate_request(message)
             self._uas.receive(message, flow, now)
         except ParseError as error:
-            self._reject(message, error, flow)
+            self._reject(message, error, flow, now)
 
     def snapshot(self, dialog: str) -> DialogSnapshot | None:
         """What it takes to go on with a dialog elsewhere, or after a restart; None when there is none.
@@ -145,10 +149,13 @@ class Endpoint:
         output = self._core.output
         return output.popleft() if output else None
 
-    def _reject(self, partial: Request | None, error: ParseError, flow: Flow) -> None:
+    def _reject(self, partial: Request | None, error: ParseError, flow: Flow, now: float) -> None:
         """Answer what can't be read, where an answer is possible; never an ACK (section 8.2)."""
         core = self._core
         core.count(Counter.MALFORMED)
+        if not core.settings.gate.answers(flow, now):
+            core.count(Counter.SHED)
+            return
         status: int | None = None
         call_id: str | None = None
         if partial is not None:
