@@ -64,7 +64,9 @@ def keep(results: Sequence[Result]) -> None:
 
 def machine() -> dict[str, object]:
     lines = Path("/proc/cpuinfo").read_text().splitlines()
-    model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "unknown")
+    model = next(
+        (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "unknown"
+    )
     return {
         "cores": os.cpu_count(),
         "cpu": model,

@@ -31,7 +31,9 @@ def main() -> int:
     show(results)
     keep(results)
     missed = [result.name for result in results if result.meets is False]
-    print(f"{len(results)} figures, {len(missed)} short of their target{': ' if missed else ''}{', '.join(missed)}")
+    print(
+        f"{len(results)} figures, {len(missed)} short of their target{': ' if missed else ''}{', '.join(missed)}"
+    )
     return 0
 
 

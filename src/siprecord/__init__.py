@@ -12,16 +12,18 @@ if TYPE_CHECKING:
     from siprecord.media import ShardedMap
     from siprecord.server.config import Config, MediaConfig
     from siprecord.server.handler import Handler
+    from siprecord.transcribe import LiveAudio
     from siprecord.transport import CustomSIPServer
 
 __version__: str
 
-__all__ = ["Config", "CustomSIPServer", "Handler", "MediaConfig", "ShardedMap", "__version__"]
+__all__ = ["Config", "CustomSIPServer", "Handler", "LiveAudio", "MediaConfig", "ShardedMap", "__version__"]
 
 _HOMES = {
     "Config": "siprecord.server.config",
     "CustomSIPServer": "siprecord.transport",
     "Handler": "siprecord.server.handler",
+    "LiveAudio": "siprecord.transcribe",
     "MediaConfig": "siprecord.server.config",
     "ShardedMap": "siprecord.media",
 }

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from tests.support import audio
 
 from siprecord.client.audio import load_pcm
 from siprecord.client.report import CallError
+from tests.support import audio
 
 
 def test_telephone_audio_stays_as_it_is(tmp_path: Path) -> None:

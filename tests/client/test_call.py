@@ -5,16 +5,6 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from tests.client.recorder import (
-    InstantPlayer,
-    Recorder,
-    accept,
-    listening,
-    metadata_of,
-    offer_of,
-    refuse,
-    ring,
-)
 
 from siprecord.client import (
     CallError,
@@ -29,6 +19,16 @@ from siprecord.client import (
 from siprecord.protocol import AckReceived, TimerSettings
 from siprecord.syntax.metadata import parse_metadata
 from siprecord.syntax.sdp import Direction
+from tests.client.recorder import (
+    InstantPlayer,
+    Recorder,
+    accept,
+    listening,
+    metadata_of,
+    offer_of,
+    refuse,
+    ring,
+)
 
 pytestmark = pytest.mark.timeout(30)
 

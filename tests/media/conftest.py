@@ -4,9 +4,9 @@ import socket
 from collections.abc import Callable, Iterator
 
 import pytest
-from tests.media.capture import Sender
 
 from siprecord.media import MediaEngine, MediaSettings
+from tests.media.capture import Sender
 
 
 @pytest.fixture

@@ -10,6 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+
+from siprecord.errors import MediaError
+from siprecord.media.audio import AudioRenderer, Gap, StreamPlan, decode_g711, encode_g711
 from tests.support.capture_builder import (
     MILLISECOND,
     PACKET,
@@ -22,9 +25,6 @@ from tests.support.capture_builder import (
     codes,
     mu_samples,
 )
-
-from siprecord.errors import MediaError
-from siprecord.media.audio import AudioRenderer, Gap, StreamPlan, decode_g711, encode_g711
 
 
 def render(
@@ -155,6 +155,21 @@ def test_RSDP_12_a_hold_keeps_its_true_length(tmp_path: Path, running: bool) -> 
     assert (renderer.reports[0].lost, renderer.reports[0].segments) == (0, 1 if running else 2)
     unexplained, _ = one_stream(tmp_path, packets)
     assert unexplained.reports[0].gaps == (Gap(16_000, 56_000, "silence"),)
+
+
+def test_what_a_pause_withholds_is_not_lost(tmp_path: Path) -> None:
+    sent = codes(24, 500)
+    packets = Sender().send(sent)
+    kept = [*packets[:100], *packets[350:400], *packets[405:]]
+    pause = ((START_NS + 1990 * MILLISECOND, START_NS + 6995 * MILLISECOND, "pause"),)
+    renderer, heard = one_stream(tmp_path, kept, silences=pause)
+    expected = mu_samples(sent).copy()
+    expected[100 * PACKET : 350 * PACKET] = 0
+    expected[400 * PACKET : 405 * PACKET] = 0
+    np.testing.assert_array_equal(heard, expected)
+    report = renderer.reports[0]
+    assert (report.withheld, report.lost, report.unique) == (250, 5, 245)
+    assert report.gaps == (Gap(16_000, 56_000, "pause"), Gap(64_000, 64_800, "network"))
 
 
 def test_three_streams_with_different_packet_lengths(tmp_path: Path) -> None:

@@ -11,12 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.media import capture
-from tests.media.capture import SENDER_REPORT, Sender, rtp, wait_until
 
 from siprecord.errors import MediaError
 from siprecord.media import CaptureLog, MediaEngine, MediaSettings, StreamSpec
 from siprecord.media.engine import _clock_rates
+from tests.media import capture
+from tests.media.capture import SENDER_REPORT, Sender, rtp, wait_until
 
 SPEC = StreamSpec(label="1", mline=0, description={"payloads": {"0": {"encoding": "PCMU", "rate": 8000}}})
 LOCAL, REMOTE = ("192.0.2.1", 5060), ("198.51.100.7", 5062)

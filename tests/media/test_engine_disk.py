@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.media import capture
-from tests.media.capture import Sender, rtp, wait_until
 
 from siprecord.errors import MediaError
 from siprecord.media import MediaEngine, MediaSettings, StreamSpec
+from tests.media import capture
+from tests.media.capture import Sender, rtp, wait_until
 
 SPEC = StreamSpec(label="1", mline=0)
 BIG = b"\xd5" * 1_000

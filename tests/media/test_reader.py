@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support.capture_builder import START_NS, CaptureBuilder, Sender, codes
 
 from siprecord.errors import MediaError
 from siprecord.media.reader import CaptureReader, Interface, Item, LogEvent, PacketSummary, SipMessage
+from tests.support.capture_builder import START_NS, CaptureBuilder, Sender, codes
 
 INVITE = b"INVITE sip:srs@example.com SIP/2.0\r\n\r\n"
 

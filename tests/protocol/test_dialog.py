@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.protocol.test_uas import OK, SDP, Call
-from tests.support.sip_peers import ANSWER, SRC, SRS, Peer, flow_of, request, response
 
 from siprecord.protocol import (
     Answer,
@@ -17,6 +15,8 @@ from siprecord.protocol import (
     RequestReceived,
 )
 from siprecord.syntax.sip import Request, Response
+from tests.protocol.test_uas import OK, SDP, Call
+from tests.support.sip_peers import ANSWER, SRC, SRS, Peer, flow_of, request, response
 
 ROUTES = ["<sip:p1@198.51.100.1;lr;x=1>;rr=2,<sip:198.51.100.2:5070;lr>", '"P, 3" <sip:198.51.100.3;lr>']
 UPDATE = OutgoingRequest("UPDATE")
@@ -180,6 +180,28 @@ def test_a_route_set_that_leads_nowhere_is_a_timeout() -> None:
     call.endpoint.request(call.dialog, OutgoingRequest("BYE"), call.now)
     assert call.take() == []
     assert call.event(DialogEnded).cause == "bye sent"
+
+
+def test_a_peer_behind_a_nat_is_reached_where_it_comes_from_until_it_names_another_contact() -> None:
+    nat = flow_of(remote=("198.51.100.7", 40001))
+    peer = Peer()
+    via = "SIP/2.0/UDP 10.0.0.1:5060;branch=z9hG4bK-1;rport"
+    peer.receive(request(Via=via, Contact="<sip:src@10.0.0.1:5060>"), nat)
+    transaction = peer.event(RequestReceived).transaction
+    peer.endpoint.respond(transaction, OK, 0.0)
+    (ok,) = peer.take()
+    to = ok.headers.get("To")
+    peer.receive(request("ACK", Via=via, To=to), nat)
+    dialog = str(peer.endpoint.dialog_of(transaction))
+    peer.endpoint.request(dialog, UPDATE, 0.0)
+    (sent,) = peer.take_raw()
+    assert sent.flow == nat
+    assert sent.data.startswith(b"UPDATE sip:src@10.0.0.1:5060 SIP/2.0\r\n")
+    peer.receive(request("UPDATE", seq=2, branch="z9hG4bK-2", To=to, Contact="<sip:src@192.0.2.8>"), nat)
+    peer.endpoint.respond(peer.event(RequestReceived).transaction, Answer(200), 0.0)
+    peer.take()
+    peer.endpoint.request(dialog, OutgoingRequest("BYE"), 0.0)
+    assert [each.flow.remote for each in peer.take_raw()] == [("192.0.2.8", 5060)]
 
 
 def test_requests_follow_the_peer_to_its_new_connection() -> None:

@@ -48,8 +48,8 @@ def plan(
     return AnswerPlan(address=address, session_id=77, media=answers, previous=previous)
 
 
-def answered(offered: SessionDescription, **options: bool) -> SessionDescription:
-    answer = answer_offer(offered, plan(offered, **options))
+def answered(offered: SessionDescription, *, ready: bool = True) -> SessionDescription:
+    answer = answer_offer(offered, plan(offered, ready=ready))
     assert parse_sdp(answer.to_bytes()).to_bytes() == answer.to_bytes()
     return answer
 

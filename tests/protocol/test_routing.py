@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import pytest
-from tests.support.sip_peers import SRS, flow_of
 
 from siprecord.protocol.flow import Flow, Transport
 from siprecord.protocol.routing import request_flow, response_flow, route_request, stamp
 from siprecord.syntax.sip import Via
+from tests.support.sip_peers import SRS, flow_of
 
 NAT = ("198.51.100.7", 40001)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.support.sip_peers import ANSWER, OFFER, Peer, flow_of, request
 
 from siprecord.protocol import (
     AckReceived,
@@ -19,6 +18,7 @@ from siprecord.protocol import (
     Transport,
 )
 from siprecord.syntax.sip import Request, Response
+from tests.support.sip_peers import ANSWER, OFFER, Peer, flow_of, request
 
 OK = Answer(200, content_type="application/sdp", body=ANSWER)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.support.sip_peers import ANSWER, OFFER, SRS, Peer, flow_of, request
 
 from siprecord.protocol import (
     AckReceived,
@@ -21,6 +20,7 @@ from siprecord.protocol import (
     Transport,
 )
 from siprecord.syntax.sip import Request, Response
+from tests.support.sip_peers import ANSWER, OFFER, SRS, Peer, flow_of, request
 
 OK = Answer(200, content_type="application/sdp", body=ANSWER)
 SDP: dict[str, Any] = {"body": OFFER, "Content_Type": "application/sdp"}
@@ -70,6 +70,30 @@ def refused(peer: Peer, data: bytes) -> Response:
 
 
 # General processing
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        ({"method": "REGISTER", "Require": "x-secret", "To": "<sip:a@b>;tag=none"}, 405),
+        ({"To": "<sip:a@b>;tag=none", "Require": "x-secret"}, 481),
+        ({"branch": "z9hG4bK-other", "Require": "x-secret"}, 482),
+        ({"seq": 2, "Require": "x-secret", "Session_Expires": "1", "Supported": "timer"}, 420),
+    ],
+)
+def test_UAS_01_the_first_fault_in_the_order_of_section_8_2_is_answered(
+    fields: dict[str, Any], status: int
+) -> None:
+    peer = Peer()
+    peer.receive(request())
+    peer.take_events()
+    assert refused(peer, request(**({"branch": "z9hG4bK-2"} | fields))).status == status
+
+
+def test_UAS_15_max_breadth_is_ignored() -> None:
+    peer = Peer()
+    assert peer.receive(request(Max_Breadth="1")) == []
+    assert peer.event(RequestReceived).dialog is None
 
 
 def test_UAS_03_responses_copy_via_from_call_id_cseq_and_tag_the_to() -> None:
@@ -304,6 +328,14 @@ def test_a_bye_of_the_peer_before_its_ack_stops_the_200() -> None:
     assert call.event(DialogEnded).cause is DialogEnd.BYE_RECEIVED
 
 
+def test_our_bye_goes_out_after_the_peers_was_refused() -> None:
+    call = Call(ack=False)
+    call.endpoint.request(call.dialog, OutgoingRequest("BYE"), call.now)
+    call.receive(call.inside("BYE"))
+    call.endpoint.respond(call.event(RequestReceived).transaction, Answer(401), call.now)
+    assert [sent.cseq.method for sent in call.take()] == ["BYE", "BYE"]
+
+
 def test_INV_10_cancel_gets_200_and_the_invite_487_with_the_same_tag() -> None:
     peer = Peer()
     peer.receive(request())
@@ -429,10 +461,11 @@ def test_DLG_08_the_contact_of_a_2xx_reaches_us_on_the_same_transport(
 def test_DLG_08_the_advertised_address_is_named() -> None:
     peer = Peer(EndpointSettings(advertised_host="rec.example.com", contact_user=""))
     peer.endpoint.advertise("tls", SRS[1], ("tls.example.com", 443))
-    for transport, contact in (
-        ("udp", "<sip:rec.example.com:5060>;+sip.srs"),
-        ("tls", "<sip:tls.example.com:443;transport=tls>;+sip.srs"),
-    ):
+    expected: dict[Transport, str] = {
+        "udp": "<sip:rec.example.com:5060>;+sip.srs",
+        "tls": "<sip:tls.example.com:443;transport=tls>;+sip.srs",
+    }
+    for transport, contact in expected.items():
         peer.receive(request(Call_ID=transport, branch=f"z9hG4bK{transport}"), flow_of(transport))
         peer.endpoint.respond(peer.event(RequestReceived).transaction, OK, 0.0)
         assert [sent.headers.get("Contact") for sent in peer.take()] == [contact]

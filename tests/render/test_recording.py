@@ -1,16 +1,18 @@
 from __future__ import annotations
 
 import json
+import resource
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from tests.support.audio import read_channels
-from tests.support.capture_builder import CaptureBuilder, Sender, codes, mu_samples
+import soundfile
 
 from siprecord.errors import RenderError
-from siprecord.render import render_recording
+from siprecord.render import render_recording, sound
+from tests.support.audio import read_channels
+from tests.support.capture_builder import CaptureBuilder, Sender, codes, mu_samples
 
 COMPLETE = b'<?xml version="1.0"?>\n<recording><datamode>complete</datamode></recording>\n'
 PARTIAL = b"<recording>\r\n<dataMode>partial</dataMode></recording>"
@@ -220,6 +222,27 @@ def test_sound_that_can_not_be_written_leaves_no_half_file(tmp_path: Path) -> No
         render_recording(capture, tmp_path)
     assert not (tmp_path / "metadata.json").exists()
     assert not list(tmp_path.glob(".*.part"))
+
+
+def test_a_disk_that_fills_up_leaves_no_half_file(tmp_path: Path) -> None:
+    """The limit on file sizes stands for the full disk: both end as a short write."""
+    capture = two_party(20)[0].write(tmp_path / "capture.pcapng")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    try:
+        with pytest.raises(RenderError, match=r"can't write .*audio\.wav"):
+            render_recording(capture, tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["capture.pcapng"]
+
+
+def test_large_audio_is_written_as_rf64(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sound, "_WAV_LIMIT", 1000)
+    _, first, _ = two_party()
+    render(two_party()[0], tmp_path)
+    assert soundfile.info(tmp_path / "audio.wav").format == "RF64"
+    np.testing.assert_array_equal(read_channels(tmp_path / "audio.wav")[1][:40_000], mu_samples(first))
 
 
 def test_what_is_no_log_is_said_in_one_sentence(tmp_path: Path) -> None:

@@ -2,13 +2,21 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 from pathlib import Path
 
 import pytest
 
 from siprecord.errors import ConfigError
-from siprecord.server.lifecycle import LOCK_NAME, DataDirLock, StopRequests, loop_factory, run
+from siprecord.server.lifecycle import (
+    LOCK_NAME,
+    DataDirLock,
+    StopRequests,
+    loop_factory,
+    raise_file_limit,
+    run,
+)
 
 
 def test_a_data_directory_has_one_server(tmp_path: Path) -> None:
@@ -42,6 +50,10 @@ async def test_the_first_signal_drains_and_the_second_ends() -> None:
         os.kill(os.getpid(), signal.SIGINT)
         await asyncio.wait_for(requests.now.wait(), 5)
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_as_many_files_as_the_system_allows() -> None:
+    assert raise_file_limit() == resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 
 
 def test_the_loop_is_uvloop_on_linux() -> None:

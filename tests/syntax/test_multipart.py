@@ -35,7 +35,7 @@ XML_PART = part("application/rs-metadata+xml", XML, "Content-Disposition: record
 def bodies(data: bytes, content_type: str = MIXED) -> tuple[bytes | None, bytes | None]:
     parts, _ = body_parts(content_type, data)
     sdp, metadata = find_sdp(parts), find_metadata(parts)
-    return sdp and sdp.body, metadata and metadata.body
+    return sdp.body if sdp else None, metadata.body if metadata else None
 
 
 @pytest.mark.parametrize("data", [SDP_PART + XML_PART, XML_PART + SDP_PART])

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 import uvloop
-from tests.transport.fakes import FakeApplication, answer_all
 
 from siprecord.transport import CustomSIPServer, TransportSettings
+from tests.transport.fakes import FakeApplication, answer_all
 
 Serve = Callable[..., "Running"]
 

@@ -4,11 +4,11 @@ import asyncio
 from typing import cast
 
 import pytest
-from tests.transport.fakes import FLOW, FakeApplication, FakeEndpoint, answer_all, received, rejected
 
 from siprecord.protocol import Answer, Endpoint, Event, RequestReceived, Transmit
 from siprecord.transport import EndpointControl, TransportCounters
 from siprecord.transport.driver import Driver
+from tests.transport.fakes import FLOW, FakeApplication, FakeEndpoint, answer_all, received, rejected
 
 
 class Wire:

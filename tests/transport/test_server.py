@@ -7,12 +7,12 @@ import ssl
 from collections.abc import Callable
 
 import pytest
-from tests.transport.conftest import Serve, UdpClient
-from tests.transport.fakes import FakeApplication, options
 
 from siprecord.errors import ConfigError, SiprecordError
 from siprecord.protocol import Flow, OutOfDialogRequest, RequestReceived
 from siprecord.transport import ListenerInfo
+from tests.transport.conftest import Serve, UdpClient
+from tests.transport.fakes import FakeApplication, options
 
 Tls = tuple[ssl.SSLContext, ssl.SSLContext]
 

@@ -16,6 +16,7 @@
 
 mod cover;
 mod gaps;
+pub mod live;
 mod segment;
 mod sequence;
 
@@ -57,11 +58,23 @@ pub struct StreamPlan {
     pub roles: [Role; 128],
     /// Samples a second; for now each payload byte is one sample (G.711).
     pub rate: u32,
+    /// Intervals of a pause or hold in nanoseconds since 1970: what is missing there was not lost.
+    pub silences: Vec<(i64, i64)>,
 }
 
 impl StreamPlan {
     fn role(&self, packet: &PacketRecord) -> Role {
         self.roles[usize::from(packet.payload_type & 0x7f)]
+    }
+
+    /// Whether a pause or hold explains most of the time between two arrivals.
+    fn silent_between(&self, from: i64, to: i64) -> bool {
+        let overlap = |&(start, end): &(i64, i64)| (end.min(to) - start.max(from)).max(0);
+        to > from
+            && self
+                .silences
+                .iter()
+                .any(|silence| overlap(silence) * 2 >= to - from)
     }
 }
 
@@ -100,6 +113,8 @@ pub struct Report {
     pub duplicated: u64,
     /// Sequence numbers that should have come and did not.
     pub lost: u64,
+    /// Sequence numbers that are missing because nothing was to be recorded just then.
+    pub withheld: u64,
     /// Packets that came after one with a higher sequence number.
     pub reordered: u64,
     /// How often the SSRC was another than the packet's before.

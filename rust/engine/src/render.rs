@@ -46,7 +46,7 @@ impl Codec {
         }
     }
 
-    fn role(self) -> Role {
+    pub fn role(self) -> Role {
         match self {
             Codec::G711(_) => Role::Audio,
             Codec::Signal => Role::Signal,
@@ -247,6 +247,7 @@ fn plan(spec: &StreamSpec) -> StreamPlan {
     StreamPlan {
         roles: spec.codecs.map(Codec::role),
         rate: RATE,
+        silences: spec.known.iter().map(|&(from, to, _)| (from, to)).collect(),
     }
 }
 

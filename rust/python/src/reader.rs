@@ -7,7 +7,10 @@ use std::path::PathBuf;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 use siprecord_core::pcapng::read::Transport;
+use siprecord_engine::follow;
 use siprecord_engine::reader::{Item, ItemReader};
+
+use crate::render::codecs;
 
 /// Works without the GIL; a panic becomes an `OSError`, which `except Exception` sees.
 pub fn detached<T: Send>(
@@ -122,6 +125,55 @@ pub fn item_object<'py>(py: Python<'py>, item: &Item) -> PyResult<Bound<'py, PyA
     }
 }
 
+type AudioTuple<'py> = (u32, i64, i64, Bound<'py, PyBytes>);
+
+#[pyclass(module = "siprecord.media._core")]
+struct Follower(follow::Follower);
+
+#[pymethods]
+impl Follower {
+    #[new]
+    fn new(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
+        Ok(Self(detached(py, || follow::Follower::open(&path))?))
+    }
+
+    /// The items among up to `size` new bytes, and whether there may be more.
+    fn read<'py>(&mut self, py: Python<'py>, size: u64) -> PyResult<(Bound<'py, PyList>, bool)> {
+        let follower = &mut self.0;
+        let (items, more) = detached(py, || {
+            let mut items = Vec::new();
+            let more = follower.read(size, &mut items)?;
+            Ok((items, more))
+        })?;
+        let list = PyList::empty(py);
+        for item in &items {
+            list.append(item_object(py, item)?)?;
+        }
+        Ok((list, more))
+    }
+
+    fn set_codecs(&mut self, interface: u32, named: Vec<(u8, String)>) -> PyResult<()> {
+        self.0.set_codecs(interface, codecs(&named)?);
+        Ok(())
+    }
+
+    /// (interface, time of the first sample, its number, PCM)
+    fn audio<'py>(&mut self, py: Python<'py>, flush: bool) -> PyResult<Vec<AudioTuple<'py>>> {
+        let follower = &mut self.0;
+        let pieces = detached(py, || Ok(follower.audio(flush)))?;
+        let tuple = |piece: &follow::LiveAudio| {
+            (
+                piece.interface,
+                piece.time_ns(),
+                piece.start,
+                PyBytes::new(py, &piece.pcm),
+            )
+        };
+        Ok(pieces.iter().map(tuple).collect())
+    }
+}
+
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_class::<ItemBatches>()
+    module.add_class::<ItemBatches>()?;
+    module.add_class::<Follower>()
 }

@@ -97,6 +97,7 @@ fn report_dict<'py>(py: Python<'py>, found: &StreamReport) -> PyResult<Bound<'py
     dict.set_item("unique", report.unique)?;
     dict.set_item("duplicated", report.duplicated)?;
     dict.set_item("lost", report.lost)?;
+    dict.set_item("withheld", report.withheld)?;
     dict.set_item("reordered", report.reordered)?;
     dict.set_item("hidden", report.hidden)?;
     dict.set_item("ssrc_changes", report.ssrc_changes)?;

@@ -3,12 +3,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::error::MediaError;
 use pyo3::exceptions::PyValueError;
-use pyo3::import_exception;
 use pyo3::prelude::*;
 use siprecord_engine::sender::{Impairments, Packets, Progress, RtpSender, SendSpec};
-
-import_exception!(siprecord.errors, MediaError);
 
 /// Encoded audio that many streams may share.
 #[pyclass(name = "RtpClip", module = "siprecord.media", frozen)]

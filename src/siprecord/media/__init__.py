@@ -1,4 +1,4 @@
-"""The media plane: sockets, capture logs and readers, over the compiled core."""
+"""The media plane: sockets, capture logs, readers and senders, over the compiled core."""
 
 from siprecord.media.engine import CaptureLog, MediaEngine, MediaStream
 from siprecord.media.sender import Impairments, RtpClip, RtpSender, SendProgress, SendSpec

@@ -17,6 +17,28 @@ Codec = Literal["pcmu", "pcma", "signal", "foreign"]
 """`signal` is counted and not heard (telephone events, comfort noise); `foreign` can't be rendered yet."""
 
 
+_G711: dict[str, Codec] = {"PCMU": "pcmu", "PCMA": "pcma"}
+_SIGNALS = frozenset({"TELEPHONE-EVENT", "CN", "TONE"})
+
+
+def codec_of(payload: Mapping[str, Any]) -> Codec:
+    """How a payload type is rendered whose event says `encoding`, `rate` and `channels`."""
+    encoding = str(payload.get("encoding", "")).upper()
+    if encoding in _SIGNALS:
+        return "signal"
+    if payload.get("rate", SAMPLE_RATE) != SAMPLE_RATE or payload.get("channels", 1) not in (1, None):
+        return "foreign"
+    return _G711.get(encoding, "foreign")
+
+
+def payload_map(payloads: Mapping[str, Any]) -> dict[int, dict[str, Any]]:
+    """The `payloads` of a stream event by number; what makes no sense is left out."""
+    known = (
+        (int(k), v) for k, v in payloads.items() if k.isascii() and k.isdecimal() and isinstance(v, dict)
+    )
+    return {number: values for number, values in known if number < 128}
+
+
 @dataclass(frozen=True, slots=True)
 class StreamPlan:
     """How one stream is to be understood; it becomes one channel.
@@ -49,6 +71,8 @@ class StreamReport:
     unique: int
     duplicated: int
     lost: int
+    withheld: int
+    """Missing because the stream was paused or on hold just then: not lost."""
     reordered: int
     hidden: int
     """Audio packets that are not heard, as later ones lie in the same place."""

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from os import PathLike, fspath
 from typing import cast
 
-from siprecord.media import _core  # noqa: TID251 - this package is the module's home
+from siprecord.media import _core
 from siprecord.media.types import (
     EngineTotals,
     LogStatus,

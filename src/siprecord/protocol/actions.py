@@ -41,7 +41,7 @@ class OutgoingRequest:
 class InviteSpec:
     """A call to place. `from_` and `to` are name-addrs without tag; `flow` says where the INVITE is sent.
 
-    `transaction` bodies are opaque: the endpoint adds Via, tags, Call-ID, CSeq, Contact, Max-Forwards, Allow,
+    The endpoint adds Via, tags, Call-ID, CSeq, Contact, Max-Forwards, Allow,
     Supported. Names in `flow.remote` are the driver's to resolve.
     """
 
@@ -56,6 +56,10 @@ class InviteSpec:
     """Preloaded Route values."""
     call_id: str = ""
     """Made by the endpoint when empty."""
+    from_tag: str = ""
+    """Made by the endpoint when empty. A retry with credentials repeats it, and the Call-ID."""
+    sequence: int = 1
+    """CSeq number. A retry with credentials is one higher."""
     contact: str = ""
     """Whole Contact value; the settings' one when empty."""
     acknowledge: bool = True
@@ -76,3 +80,5 @@ class OutOfDialogRequest:
     body: bytes = b""
     route: tuple[str, ...] = ()
     call_id: str = ""
+    from_tag: str = ""
+    sequence: int = 1

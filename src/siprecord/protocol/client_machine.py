@@ -18,6 +18,8 @@ class ClientState(StrEnum):
     """Non-INVITE: nothing came back."""
     PROCEEDING = auto()
     """A provisional response came."""
+    CANCELLING = auto()
+    """INVITE: a CANCEL was sent, the final response is still to come."""
     ACCEPTED = auto()
     """INVITE: a 2xx came (RFC 6026)."""
     COMPLETED = auto()
@@ -36,6 +38,8 @@ class ClientInput(StrEnum):
     """The repeating timer fired."""
     LIMIT = auto()
     """The limit timer fired."""
+    CANCEL = auto()
+    """The transaction user wants the INVITE cancelled."""
     BROKEN = auto()
     """The connection the request went out on is gone."""
 
@@ -60,6 +64,8 @@ class ClientAction(StrEnum):
     """Send the ACK of a failure response."""
     ACKNOWLEDGE_AGAIN = auto()
     """The 2xx repeats: send its ACK again, if it was sent."""
+    CANCEL = auto()
+    """Send the CANCEL of the INVITE, as a transaction of its own."""
     DELIVER = auto()
     """Hand the response to the transaction user."""
     REPORT_TIMEOUT = auto()

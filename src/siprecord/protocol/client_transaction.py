@@ -19,6 +19,9 @@ from siprecord.protocol.timers import Deadline
 from siprecord.syntax.sip import Request, Response
 
 Reports = tuple[ClientAction, ...]
+_PENDING = frozenset(
+    {ClientState.CALLING, ClientState.TRYING, ClientState.PROCEEDING, ClientState.CANCELLING}
+)
 
 
 def client_key(branch: str, method: str) -> str:
@@ -81,7 +84,7 @@ class ClientTransaction:
     @property
     def pending(self) -> bool:
         """True until a final response came."""
-        return self.state in (ClientState.CALLING, ClientState.TRYING, ClientState.PROCEEDING)
+        return self.state in _PENDING
 
 
 class ClientTransactions:

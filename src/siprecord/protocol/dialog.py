@@ -19,8 +19,9 @@ from siprecord.protocol.actions import OutgoingRequest
 from siprecord.protocol.core import Core, Wakeup
 from siprecord.protocol.events import DialogEnd
 from siprecord.protocol.flow import Flow
+from siprecord.protocol.routing import is_address
 from siprecord.protocol.timers import Deadline
-from siprecord.syntax.sip import NameAddr, Request, Response, format_host_port
+from siprecord.syntax.sip import NameAddr, Request, Response, SipUri, format_host_port
 
 if TYPE_CHECKING:
     from siprecord.protocol.server_transaction import ServerTransaction
@@ -61,6 +62,7 @@ class Dialog:
         "sdp",
         "session",
         "target",
+        "unreachable_target",
         "update_in",
         "update_in_offers",
         "update_out",
@@ -82,6 +84,8 @@ class Dialog:
         self.contact = ""
         """Contact value of ours."""
         self.target = ""
+        self.unreachable_target = ""
+        """A target behind a NAT: while the peer names no other, requests go where its own come from."""
         self.route_set: tuple[str, ...] = ()
         self.local_sequence = 0
         self.remote_sequence: int | None = None
@@ -159,6 +163,8 @@ def callee_dialog(core: Core, request: Request, tag: str, flow: Flow) -> Dialog:
     dialog.remote_sequence = request.cseq.number
     dialog.route_set = tuple(headers.get_list("Record-Route"))
     dialog.target = _contact_uri(request) or _uri_of(flow)
+    if _is_behind_nat(request, dialog, flow):
+        dialog.unreachable_target = dialog.target
     dialog.remote_updates = _allows_update(request)
     dialog.contact = contact(core, flow, secure=_is_secure(request))
     return dialog
@@ -208,6 +214,17 @@ def _contact_uri(message: Request | Response) -> str:
     except ParseError:
         return ""
     return "" if value is None or value.uri == "*" else value.uri
+
+
+def _is_behind_nat(request: Request, dialog: Dialog, flow: Flow) -> bool:
+    """A peer without proxies whose own address is not the one its packets come from (RFC 3581's case)."""
+    if dialog.route_set or len(request.headers.get_list("Via")) > 1:
+        return False
+    try:
+        host = SipUri.parse(dialog.target).host
+    except ParseError:
+        return False
+    return host == request.top_via.host and host != flow.remote[0] and is_address(host)
 
 
 def _uri_of(flow: Flow) -> str:

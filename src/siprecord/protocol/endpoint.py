@@ -17,12 +17,12 @@ from siprecord.protocol.events import Event, MessageRejected
 from siprecord.protocol.flow import Address, Flow, Transmit
 from siprecord.protocol.lifespan import Lifespan
 from siprecord.protocol.responses import write_malformed
-from siprecord.protocol.routing import response_flow
+from siprecord.protocol.routing import response_flow, stamp
 from siprecord.protocol.settings import EndpointSettings
 from siprecord.protocol.snapshot import DialogSnapshot, restore_snapshot, take_snapshot
 from siprecord.protocol.uac import Uac
 from siprecord.protocol.uas import Uas
-from siprecord.syntax.sip import MessageError, Request, is_keepalive, parse_message, validate_request
+from siprecord.syntax.sip import MessageError, Request, Via, is_keepalive, parse_message, validate_request
 
 
 class Endpoint:
@@ -161,12 +161,14 @@ class Endpoint:
         core = self._core
         call_id = partial.headers.get("Call-ID") or ""
         try:
-            tag = core.tag(call_id, partial.headers.get("From") or "", str(partial.top_via))
-            data = write_malformed(partial, flow, Answer(error.status), tag)
-            target = response_flow(partial.top_via, flow, connected=True)
+            via: Via | None = partial.top_via
         except ParseError:
-            return False
+            via = None
+        tag = core.tag(call_id, partial.headers.get("From") or "", str(via))
+        stamped = None if via is None else stamp(via, flow)
+        data = write_malformed(partial, stamped, Answer(error.status), tag)
         if data is None:
             return False
+        target = flow if via is None else response_flow(via, flow, connected=True)
         core.send(data, target, call_id)
         return True

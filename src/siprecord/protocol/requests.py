@@ -11,7 +11,7 @@ from siprecord.protocol.flow import Flow
 from siprecord.protocol.responses import Rows
 from siprecord.protocol.routing import request_flow, route_request
 from siprecord.protocol.session_timer import request_headers
-from siprecord.syntax.sip import Headers, NameAddr, Request, Response, format_host_port
+from siprecord.syntax.sip import Headers, Request, Response, format_host_port
 
 MAX_FORWARDS = ("Max-Forwards", "70")
 
@@ -29,6 +29,8 @@ def new_branch(core: Core) -> str:
 
 def dialog_flow(core: Core, dialog: Dialog) -> Flow:
     """The way our next request in that dialog goes."""
+    if dialog.target == dialog.unreachable_target:
+        return dialog.flow
     hop = route_request(dialog.target, dialog.route_set).next_hop
     return request_flow(hop, dialog.flow, connected=not core.is_lost(dialog.flow))
 
@@ -57,10 +59,10 @@ def outside(core: Core, spec: InviteSpec | OutOfDialogRequest) -> Request:
     rows: Rows = [("Route", value) for value in spec.route]
     rows += [
         MAX_FORWARDS,
-        ("From", f"{spec.from_};tag={core.token()}"),
+        ("From", f"{spec.from_};tag={spec.from_tag or core.token()}"),
         ("To", spec.to),
         ("Call-ID", spec.call_id or core.token()),
-        ("CSeq", f"1 {method}"),
+        ("CSeq", f"{spec.sequence} {method}"),
     ]
     own: Rows = []
     if isinstance(spec, InviteSpec):
@@ -126,8 +128,3 @@ def with_via(core: Core, request: Request, flow: Flow, branch: str) -> Request:
     rows = [("Via", via_value(core, flow, branch))]
     rows += [row for row in request.headers.items() if row[0] != "Via"]
     return Request(request.method, request.uri, Headers.received(rows), request.body)
-
-
-def tag_of(value: str) -> str:
-    """The tag of a From or To value."""
-    return NameAddr.parse(value).tag or ""

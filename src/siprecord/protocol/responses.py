@@ -6,7 +6,7 @@ from siprecord.protocol.actions import Answer, HeaderItems
 from siprecord.protocol.flow import Flow
 from siprecord.protocol.routing import stamp
 from siprecord.protocol.settings import EndpointSettings
-from siprecord.syntax.sip import Headers, Request, Response
+from siprecord.syntax.sip import Headers, Request, Response, Via
 
 REASONS: dict[int, str] = {
     100: "Trying",
@@ -92,19 +92,22 @@ def write_trying(copied: Rows, request: Request) -> bytes:
     return Response(100, "Trying", Headers.received(rows)).to_bytes()
 
 
-def write_malformed(partial: Request, flow: Flow, answer: Answer, tag: str) -> bytes | None:
-    """An answer to a request that can't be read as a whole; None when not even its Via and Call-ID can.
+def write_malformed(partial: Request, via: Via | None, answer: Answer, tag: str) -> bytes | None:
+    """An answer to a request that can't be read as a whole; None when it has no Via, To or Call-ID.
 
-    What is readable of From, To and CSeq is copied as it is: the sender knows it.
+    What is readable is copied as it is: the sender knows it. `via` is the stamped top Via, None when that is
+    malformed too.
     """
     headers = partial.headers
-    if "Via" not in headers or not headers.get("Call-ID"):
-        return None
-    copied = [row for row in copied_rows(partial, flow) if row[1]]
+    vias = headers.get_list("Via")
     to = headers.get("To")
-    if to is None:
+    if not vias or not to or not headers.get("Call-ID"):
         return None
-    return write_response(copied, to if ";tag=" in to.lower() else tagged(to, tag), answer, ())
+    if via is not None:
+        vias[0] = str(via)
+    rows = [("Via", value) for value in vias]
+    rows += [(name, value) for name in ("From", "Call-ID", "CSeq") if (value := headers.get(name))]
+    return write_response(rows, to if ";tag=" in to.lower() else tagged(to, tag), answer, ())
 
 
 class Capabilities:

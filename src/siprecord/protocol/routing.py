@@ -80,7 +80,7 @@ def request_flow(next_hop: str, known: Flow, *, connected: bool) -> Flow:
     if transport == known.transport:
         if known.reliable and connected and known.connection:
             return known
-        if not known.reliable and not _is_address(uri.host):
+        if not known.reliable and not is_address(uri.host):
             return known
         return replace(known, remote=address, connection=0)
     return Flow(transport, known.local, address)
@@ -92,7 +92,8 @@ def _transport(uri: SipUri, known: Flow) -> Transport:
     return _TRANSPORTS.get(uri.transport or "", known.transport)
 
 
-def _is_address(host: str) -> bool:
+def is_address(host: str) -> bool:
+    """Whether a host is an IP address, and no name."""
     try:
         ip_address(host)
     except ValueError:

@@ -25,6 +25,7 @@ class DialogSnapshot:
     remote: str
     contact: str
     target: str
+    unreachable_target: str
     route_set: tuple[str, ...]
     local_sequence: int
     remote_sequence: int | None
@@ -44,6 +45,7 @@ def take_snapshot(dialog: Dialog) -> DialogSnapshot:
         remote=dialog.remote,
         contact=dialog.contact,
         target=dialog.target,
+        unreachable_target=dialog.unreachable_target,
         route_set=dialog.route_set,
         local_sequence=dialog.local_sequence,
         remote_sequence=dialog.remote_sequence,
@@ -62,6 +64,7 @@ def restore_snapshot(core: Core, lifespan: Lifespan, snapshot: DialogSnapshot, n
     dialog.remote = snapshot.remote
     dialog.contact = snapshot.contact
     dialog.target = snapshot.target
+    dialog.unreachable_target = snapshot.unreachable_target
     dialog.route_set = snapshot.route_set
     dialog.local_sequence = snapshot.local_sequence + SEQUENCE_GAP
     dialog.remote_sequence = snapshot.remote_sequence

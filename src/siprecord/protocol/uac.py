@@ -62,12 +62,9 @@ class Uac:
     def cancel(self, id: str, now: float) -> None:
         """Cancel an INVITE of ours; the CANCEL waits until something came back (section 9.1)."""
         transaction = self._transactions.get(id)
-        if transaction is None or transaction.method != "INVITE" or transaction.cancelled:
-            return
-        if transaction.pending:
+        if transaction is not None and transaction.method == "INVITE":
             transaction.cancelled = True
-            if transaction.state is ClientState.PROCEEDING:
-                self._send_cancel(transaction, now)
+            self._reported(transaction, self._transactions.feed(transaction, ClientInput.CANCEL, now), now)
 
     def acknowledge(self, id: str, answer: OutgoingRequest, now: float) -> None:
         """Send the ACK of the 2xx to an INVITE whose `acknowledge` was False."""
@@ -183,8 +180,8 @@ class Uac:
     def _provisional(
         self, transaction: ClientTransaction, response: Response, flow: Flow, now: float
     ) -> None:
-        if transaction.cancelled and transaction.method == "INVITE":
-            self._send_cancel(transaction, now)
+        if transaction.cancelled:
+            self._reported(transaction, self._transactions.feed(transaction, ClientInput.CANCEL, now), now)
         if response.status > 100:
             self._tell(transaction, response, flow)
 
@@ -245,8 +242,10 @@ class Uac:
         try:
             transaction.ack = success_ack(self._core, dialog, sequence, answer)
         except ParseError:
-            return
-        self._core.send(*transaction.ack, dialog.call_id)
+            # The peer sent a Contact or route that leads nowhere: it will give the call up by itself.
+            transaction.ack = None
+        if transaction.ack is not None:
+            self._core.send(*transaction.ack, dialog.call_id)
         self._mark_closed(dialog, transaction)
         self.release(dialog, now)
 
@@ -258,13 +257,13 @@ class Uac:
             self._lifespan.end(dialog, DialogEnd.GONE)
 
     def _reported(self, transaction: ClientTransaction, reports: Reports, now: float) -> None:
+        if ClientAction.CANCEL in reports:
+            self._send_cancel(transaction, now)
         if ClientAction.REPORT_TIMEOUT not in reports:
             return
         self._core.count(Counter.TIMED_OUT)
         if transaction.method == "CANCEL" or (transaction.internal and transaction.method == "BYE"):
             return
-        if transaction.method == "INVITE" and transaction.ack is None and transaction.limit is None:
-            self._give_up_ringing(transaction, now)
         dialog = self._core.dialogs.get(transaction.dialog or "")
         if not transaction.internal:
             self._core.tell(RequestTimedOut(transaction.id, transaction.dialog))
@@ -275,13 +274,7 @@ class Uac:
             else:
                 self._lose(dialog, transaction, now)
 
-    def _give_up_ringing(self, transaction: ClientTransaction, now: float) -> None:
-        """The peer may still answer a call nobody waits for any more, so it is told."""
-        if not transaction.cancelled:
-            self._send_cancel(transaction, now)
-
     def _send_cancel(self, transaction: ClientTransaction, now: float) -> None:
-        transaction.cancelled = True
         request = cancel(transaction.request)
         branch = transaction.request.top_via.branch or ""
         sent = ClientTransaction(self._core.token(), request, None)

@@ -270,12 +270,13 @@ class Uas:
             dialog.invite_in = None
         if dialog.update_in is transaction:
             dialog.update_in = None
-        if transaction.method != "BYE":
-            self._uac.release(dialog, now)
-        elif success:
-            self._lifespan.end(dialog, dialog.closing or DialogEnd.BYE_RECEIVED)
-        elif dialog.closing is DialogEnd.BYE_RECEIVED:
-            dialog.closing = None
+        if transaction.method == "BYE":
+            if success:
+                self._lifespan.end(dialog, dialog.closing or DialogEnd.BYE_RECEIVED)
+                return
+            if dialog.closing is DialogEnd.BYE_RECEIVED:
+                dialog.closing = None
+        self._uac.release(dialog, now)
 
     def _write(self, transaction: ServerTransaction, answer: Answer, extra: HeaderItems, now: float) -> None:
         request = transaction.request

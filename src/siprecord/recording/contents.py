@@ -70,6 +70,8 @@ class _Reader:
         for part in parts:
             if part is not sdp_part and part not in metadata_parts:
                 self._set_aside(part)
+        if sdp_part is None and not metadata_parts:
+            self._refusal = refusal.unsupported_body()
         sdp = self._read_sdp(sdp_part) if sdp_part else None
         metadata = self._read_metadata(metadata_parts) if metadata_parts else None
         return Contents(

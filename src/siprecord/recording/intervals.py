@@ -28,6 +28,13 @@ def close(intervals: Intervals, stop: datetime | None, seen: datetime) -> Interv
     return (*intervals[:-1], replace(intervals[-1], stop=stop, unseen=seen))
 
 
+def hold_open(intervals: Intervals, start: datetime | None, seen: datetime) -> Intervals:
+    """The association is said to hold now, whatever was said before."""
+    if intervals and intervals[-1].open:
+        return tell(intervals, (start, None), seen)
+    return (*intervals, Interval(start=start, seen=seen))
+
+
 def _same_span(last: Interval, start: datetime) -> bool:
     """Whether `start` speaks of the last interval: the same start, or one that was open until now."""
     return last.open or last.start == start

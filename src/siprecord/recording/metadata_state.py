@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from siprecord.recording import deviations
 from siprecord.recording.deviations import Deviation
-from siprecord.recording.intervals import close, tell
+from siprecord.recording.intervals import close, hold_open, tell
 from siprecord.recording.model import (
     Binding,
     Group,
@@ -144,8 +144,10 @@ class _Draft:
             self._recorded(association)
         for membership in self._document.participant_session_associations:
             self._membership(membership)
+        if self._complete:
+            self._close_unlisted_memberships()
         self._close_stopped_sessions()
-        for flow in self._document.participant_stream_associations:
+        for flow in _by_participant(self._document.participant_stream_associations):
             self._flow(flow)
         self._close_flows_of_the_gone()
 
@@ -276,15 +278,24 @@ class _Draft:
         for stream in named:
             self._refer(self.streams, stream, Stream)
             old: Intervals = self.flows.get((who, stream, role), ())
-            # Somebody who has left can't begin to send again by a list that is merely repeated.
-            if not (gone and old and times[1] is None):
+            if times[1] is not None or (gone and not old):
                 self.flows[who, stream, role] = tell(old, times, self._at)
+            elif not gone:
+                self.flows[who, stream, role] = hold_open(old, times[0], self._at)
+            # Else: who has left can't begin to send again by a list that is merely repeated.
             self._listed.add(("Flow", (who, stream, role)))
         for key, intervals in self.flows.items():
             if key[0] == who and key[2] == role and key[1] not in named:
                 self.flows[key] = close(intervals, times[1], self._at)
 
     # ---- what follows ----------------------------------------------------------------------------
+
+    def _close_unlisted_memberships(self) -> None:
+        """Before the flows, which depend on who has left."""
+        for pair, membership in self.memberships.items():
+            if ("Membership", pair) not in self._listed:
+                intervals = close(membership.intervals, None, self._at)
+                self.memberships[pair] = replace(membership, intervals=intervals)
 
     def _close_stopped_sessions(self) -> None:
         """A stop-time ends the part of every participant in that session (MRG-09)."""
@@ -322,10 +333,6 @@ class _Draft:
             if session.ended is not None:
                 recorded = close(session.recorded, session.stop_time, self._at)
                 self.sessions[session.id] = replace(session, recorded=recorded)
-        for pair, membership in self.memberships.items():
-            if ("Membership", pair) not in self._listed:
-                intervals = close(membership.intervals, None, self._at)
-                self.memberships[pair] = replace(membership, intervals=intervals)
         for flow, spans in self.flows.items():
             if ("Flow", flow) not in self._listed:
                 self.flows[flow] = close(spans, None, self._at)
@@ -357,3 +364,23 @@ class _Draft:
                 if key in seen:
                     self._note(deviations.id_conflict(key))
             seen.update(keys)
+
+
+def _by_participant(
+    associations: Iterable[told.ParticipantStreamAssociation],
+) -> Iterable[told.ParticipantStreamAssociation]:
+    """One element for each participant; some SRCs write one for each stream, or send and recv apart."""
+    whole: dict[str, told.ParticipantStreamAssociation] = {}
+    for each in associations:
+        first = whole.get(each.participant_id)
+        if first is None:
+            whole[each.participant_id] = each
+            continue
+        whole[each.participant_id] = replace(
+            first,
+            send=first.send + each.send,
+            recv=first.recv + each.recv,
+            associate_time=first.associate_time or each.associate_time,
+            disassociate_time=first.disassociate_time or each.disassociate_time,
+        )
+    return whole.values()

@@ -42,6 +42,8 @@ class Signs:
     tagged: bool
     nearly: str | None
     """A feature tag in the wrong spelling or place, as written."""
+    takes_sdp: bool = True
+    """Whether the answer may be SDP, going by Accept (RFC 3261 section 20.1)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +61,7 @@ def read_signs(request: Request) -> Signs:
     contact = _contact(request)
     tagged = contact is not None and _is_set(contact, SOURCE_TAG)
     nearly = None if tagged else _near_miss(request, contact)
-    return Signs(required=required, tagged=tagged, nearly=nearly)
+    return Signs(required=required, tagged=tagged, nearly=nearly, takes_sdp=_takes_sdp(request))
 
 
 def recognise(
@@ -75,6 +77,8 @@ def recognise(
     any_sign = signs.required or signs.tagged or has_metadata
     if both or (any_sign and not settings.strict):
         return None, tuple(notes)
+    if not signs.takes_sdp:
+        return Refusal(406, "", (("Accept", refusal.ACCEPT),)), ()
     if settings.plain_calls:
         return None, (deviations.not_siprec(),)
     return refusal.not_recorded_here(settings.plain_status), ()
@@ -96,6 +100,14 @@ def busy(load: Load, settings: PolicySettings) -> Refusal | None:
     if load.calls >= settings.max_calls:
         return refusal.unavailable("All recording slots are taken")
     return None
+
+
+def _takes_sdp(request: Request) -> bool:
+    """A recording client that forgets SDP in Accept still gets it; any other is taken at its word."""
+    if "Accept" not in request.headers:
+        return True
+    accepted = {entry.partition(";")[0].strip().lower() for entry in request.headers.get_list("Accept")}
+    return not accepted.isdisjoint({"application/sdp", "application/*", "*/*"})
 
 
 def _contact(request: Request) -> NameAddr | None:

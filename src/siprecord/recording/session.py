@@ -169,7 +169,7 @@ class RecordingSession:
         refused, notes = recognise(
             event.signs, has_metadata=bool(contents.documents), settings=self._settings.policy
         )
-        plan = refused or contents.refusal or self._first_plan(contents)
+        plan = contents.refusal or refused or self._first_plan(contents)
         if isinstance(plan, Refusal) or contents.sdp is None:
             self.state = State.ENDED
             return [Refuse(event.transaction, plan if isinstance(plan, Refusal) else refusal.no_offer())]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from siprecord.media.audio import Codec, StreamPlan
+from siprecord.media.audio import StreamPlan, codec_of
 from siprecord.render.facts import LogFacts, StreamFacts
 
-_SIGNALS = frozenset({"TELEPHONE-EVENT", "CN", "TONE"})
 _STATIC_NAMES = {0: "PCMU", 3: "GSM", 4: "G723", 8: "PCMA", 9: "G722", 13: "CN", 15: "G728", 18: "G729"}
 """Names of payload types that mean something without being negotiated (RFC 3551 section 6)."""
 
@@ -26,23 +25,8 @@ def _order(stream: StreamFacts) -> tuple[int, int, str, int, int]:
 
 def stream_plan(stream: StreamFacts) -> StreamPlan:
     """How the renderer is to understand this stream."""
-    codecs = {number: _codec(values) for number, values in stream.payloads.items() if number < 128}
+    codecs = {number: codec_of(values) for number, values in stream.payloads.items()}
     return StreamPlan(stream.interface, codecs, tuple(stream.silences))
-
-
-def _codec(values: dict[str, Any]) -> Codec:
-    encoding = str(values.get("encoding", "")).upper()
-    if encoding in _SIGNALS:
-        return "signal"
-    if values.get("rate", 8000) != 8000 or values.get("channels", 1) not in (1, None):
-        return "foreign"
-    match encoding:
-        case "PCMU":
-            return "pcmu"
-        case "PCMA":
-            return "pcma"
-        case _:
-            return "foreign"
 
 
 def codec_row(stream: StreamFacts, number: int, packets: int) -> dict[str, Any]:
@@ -51,7 +35,7 @@ def codec_row(stream: StreamFacts, number: int, packets: int) -> dict[str, Any]:
     static = {"encoding": _STATIC_NAMES.get(number, f"payload type {number}"), "rate": 8000, "channels": 1}
     values = stream.payloads.get(number, static)
     known = negotiated or number in (0, 8, 13)
-    codec = _codec(values) if known else "foreign"
+    codec = codec_of(values) if known else "foreign"
     return {
         "payload_type": number,
         "encoding": values.get("encoding"),

@@ -114,6 +114,7 @@ def _stream_row(stream: StreamFacts, report: StreamReport, facts: LogFacts) -> d
         "packets_received": report.received,
         "packets_unique": report.unique,
         "packets_lost": report.lost,
+        "packets_withheld": report.withheld,
         "packets_duplicated": report.duplicated,
         "packets_reordered": report.reordered,
         "packets_hidden": report.hidden,

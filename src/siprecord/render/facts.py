@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from siprecord.media.audio import payload_map
 from siprecord.media.reader import CaptureReader, Interface, LogEvent, SipMessage
 
 _RAW_IP = 101
@@ -119,8 +120,7 @@ def _apply(stream: StreamFacts, values: dict[str, Any]) -> None:
             setattr(stream, name, values[name])
     payloads = values.get("payloads")
     if isinstance(payloads, dict):
-        known = {int(k): v for k, v in payloads.items() if str(k).isdecimal() and isinstance(v, dict)}
-        stream.payloads.update(known)
+        stream.payloads.update(payload_map(payloads))
 
 
 def _find(facts: LogFacts, item: LogEvent) -> StreamFacts | None:

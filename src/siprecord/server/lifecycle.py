@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import resource
 import signal
 import sys
 from collections.abc import Callable, Coroutine
@@ -17,7 +18,7 @@ from siprecord.errors import ConfigError
 
 T = TypeVar("T")
 LOCK_NAME = "siprecord.lock"
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class DataDirLock:
@@ -59,7 +60,7 @@ class DataDirLock:
 
 
 class StopRequests:
-    """The first SIGTERM or SIGINT asks to drain, any further one to end at once."""
+    """The first SIGTERM, SIGINT or SIGHUP asks to drain, any further one to end at once."""
 
     def __init__(self) -> None:
         self.drain = asyncio.Event()
@@ -83,6 +84,15 @@ class StopRequests:
         finally:
             for number in taken:
                 loop.remove_signal_handler(number)
+
+
+def raise_file_limit() -> int:
+    """Allow as many open files as the system lets us, and say how many that is."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:

@@ -23,6 +23,8 @@ from siprecord.server.config import LogConfig
 
 QUEUE_LINES = 10_000
 CLOSE_SECONDS = 2.0
+TALKATIVE = ("uvicorn", "asyncio")
+"""Libraries of which only warnings are of interest to an administrator."""
 HIDDEN = "[hidden]"
 _SECRET_NAMES = re.compile(r"password|passwd|secret|authorization|api_?key", re.IGNORECASE)
 _PATTERNS = (
@@ -77,6 +79,8 @@ def start_logs(settings: LogConfig, stream: TextIO) -> Logs:
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
     )
+    for library in TALKATIVE:
+        logging.getLogger(library).setLevel(logging.WARNING)
     listener.start()
     return Logs(handler, listener)
 

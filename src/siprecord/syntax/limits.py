@@ -9,8 +9,8 @@ from dataclasses import dataclass
 class Limits:
     """Upper bounds of one message and its bodies. All are ours; the RFCs set none.
 
-    The defaults hold every message seen in the field several times over (a conference of 50 participants makes
-    about 100 kB of metadata) and stop what only an attacker would send.
+    The defaults hold every message seen in the field several times over (a conference of 50 participants
+    makes about 100 kB of metadata) and stop what only an attacker would send.
     """
 
     max_message: int = 2 * 1024 * 1024

@@ -12,7 +12,6 @@ from siprecord.protocol import (
     Answer,
     EndpointSettings,
     Event,
-    HeaderItems,
     InviteSpec,
     OutgoingRequest,
     OutOfDialogRequest,
@@ -54,17 +53,6 @@ class EndpointControl(Protocol):
 
     def cancel(self, transaction: str, now: float) -> None:
         """Cancel an INVITE of ours that has no final response."""
-
-    def ack(
-        self,
-        transaction: str,
-        now: float,
-        *,
-        headers: HeaderItems = (),
-        content_type: str | None = None,
-        body: bytes = b"",
-    ) -> None:
-        """Acknowledge the 2xx of an INVITE that was sent with `acknowledge=False`."""
 
     def set_deadline(self, at: float, callback: Callable[[float], None]) -> Deadline:
         """Call `callback(now)` once `at` has passed; the driver's one timer serves all of these."""

@@ -92,12 +92,12 @@ class Driver:
     def receive(self, data: bytes, flow: Flow) -> None:
         """One whole message has arrived."""
         self.received.add(data)
-        self._guarded(lambda: self._endpoint.receive(data, flow, self.now()))
+        self._guarded(lambda: self._endpoint.receive(data, flow, self.now()), f"a message from {flow.remote}")
         self._drain()
 
     def connection_lost(self, flow: Flow) -> None:
         """A stream connection is gone, or could not be made."""
-        self._guarded(lambda: self._endpoint.connection_lost(flow, self.now()))
+        self._guarded(lambda: self._endpoint.connection_lost(flow, self.now()), f"the loss of {flow}")
         self._drain()
 
     # EndpointControl
@@ -165,7 +165,7 @@ class Driver:
             return
         self._draining = True
         try:
-            while self._guarded(self._deliver_next):
+            while self._guarded(self._deliver_next, "the endpoint's output"):
                 pass
         finally:
             self._draining = False
@@ -176,14 +176,15 @@ class Driver:
         if isinstance(output, Transmit):
             self._transmit(output)
         elif output is not None:
-            self._guarded(lambda: self._handle(output), output)
+            self._guarded(lambda: self._handle(output), _about(output), output)
         return output is not None
 
     def _transmit(self, transmit: Transmit) -> None:
         if self._sender is not None:
             self.sent.add(transmit.data)
             self._sender.send(transmit)
-        self._guarded(lambda: self._application.transmitted(transmit, self.now()))
+        told = f"what was sent for call {transmit.call_id}"
+        self._guarded(lambda: self._application.transmitted(transmit, self.now()), told)
 
     def _handle(self, event: Event) -> None:
         self._application.handle(event, self.now())
@@ -207,27 +208,37 @@ class Driver:
         self._timer = None
         now = self.now()
         failures = self.counters.failures_contained
-        self._guarded(lambda: self._endpoint.expire(now))
+        self._guarded(lambda: self._endpoint.expire(now), "a SIP timer")
         self._drain()
         for _, callback in self._deadlines.due(now):
-            self._guarded(partial(callback, now))
+            self._guarded(partial(callback, now), "a timer of the application")
         self._drain()
         if self.counters.failures_contained > failures and not self._stopped:
             self._wake(now + PAUSE_AFTER_FAILURE)
 
-    def _guarded(self, work: Callable[[], object], event: Event | None = None) -> bool:
+    def _guarded(self, work: Callable[[], object], what: str, event: Event | None = None) -> bool:
         """Do `work`; a bug in it is logged and ends what it was about, not the server. True: go on."""
         try:
             return bool(work())
         except Exception as error:  # noqa: BLE001  (the one blind except of this driver)
             self.counters.failures_contained += 1
-            _log.error("a message could not be handled", exc_info=error)
+            _log.error("%s could not be handled", what, exc_info=error)
             if event is not None:
                 failed = error
-                self._guarded(lambda: self._answer_500(event))
-                self._guarded(lambda: self._application.failed(event, failed, self.now()))
+                self._guarded(lambda: self._answer_500(event), f"a 500 for {what}")
+                self._guarded(
+                    lambda: self._application.failed(event, failed, self.now()), f"the end of {what}"
+                )
             return False
 
     def _answer_500(self, event: Event) -> None:
         if isinstance(event, RequestReceived):
             self._endpoint.respond(event.transaction, Answer(500), self.now())
+
+
+def _about(event: Event) -> str:
+    """Which call an event is about, for the log."""
+    request = getattr(event, "request", None)
+    call_id = request.headers.get("Call-ID") if request is not None else None
+    known = call_id or getattr(event, "dialog", None) or getattr(event, "call_id", None) or "unknown"
+    return f"{type(event).__name__} of call {known}"

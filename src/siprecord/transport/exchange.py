@@ -92,12 +92,16 @@ class Exchange:
     # Within
 
     def _send_datagram(self, transmit: Transmit, remote: Address) -> None:
-        for listener in self._udp:
-            if listener.serves(transmit.flow.local, remote[0]):
-                listener.send(transmit.data, remote)
-                return
-        self.counters.send_failures += 1
-        _log.warning("no UDP socket to send to %s from", remote[0])
+        listener = self._listener_for(transmit, remote)
+        if listener is not None:
+            listener.send(transmit.data, remote)
+        else:
+            self.counters.send_failures += 1
+            _log.warning("no UDP socket to send to %s from", remote[0])
+
+    def _listener_for(self, transmit: Transmit, remote: Address) -> UdpListener | None:
+        serving = (one for one in self._udp if one.serves(transmit.flow.local, remote[0]))
+        return next(serving, None)
 
     async def _resolve_and_send(self, transmit: Transmit) -> None:
         host, port = transmit.flow.remote
@@ -109,7 +113,9 @@ class Exchange:
             _log.warning("%s can't be resolved", host)
             self._driver.connection_lost(transmit.flow)
             return
-        self._send_datagram(transmit, address_of(found[0][4]))
+        addresses = [address_of(entry[4]) for entry in found]
+        ours = (address for address in addresses if self._listener_for(transmit, address))
+        self._send_datagram(transmit, next(ours, addresses[0]))
 
     def _send_stream(self, transmit: Transmit) -> None:
         flow = transmit.flow

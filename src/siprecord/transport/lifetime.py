@@ -28,6 +28,9 @@ class Lifetime:
             self._starting = spawn(_wait(self._start), name="start", on_failure=_quiet)
         try:
             await asyncio.shield(self._starting)
+        except asyncio.CancelledError:
+            await self.leave()
+            raise
         except BaseException:
             self._members -= 1
             raise
@@ -40,9 +43,16 @@ class Lifetime:
         self._members -= 1
         await asyncio.sleep(0)  # listeners that are cancelled together leave together
         if self._members == 0 and self._stopping is None:
-            self._stopping = spawn(_wait(self._stop), name="stop")
+            self._stopping = spawn(self._stop_after_start(), name="stop")
         if self._stopping is not None:
             await asyncio.shield(self._stopping)
+
+    async def _stop_after_start(self) -> None:
+        """What has not started is not stopped."""
+        if self._starting is not None:
+            await asyncio.wait([self._starting])
+            if self._starting.exception() is None:
+                await self._stop()
 
 
 async def _wait(step: Callable[[], Awaitable[None]]) -> None:

@@ -76,8 +76,11 @@ def address_of(name: object) -> Address:
 
 
 @lru_cache(maxsize=4096)
-def source_towards(host: str) -> str:
-    """Our own address as `host`, an IP address, sees it; "" when there is no route. Sends nothing."""
+def source_towards(host: str, minute: int = 0) -> str:
+    """Our own address as `host`, an IP address, sees it; "" when there is no route. Sends nothing.
+
+    Remembered for as long as `minute` stays the same: a floating address may come or go.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as probe:

@@ -92,7 +92,7 @@ class UdpListener(asyncio.DatagramProtocol):
         """The address the peer knows us by; a socket bound to all addresses does not tell."""
         if not self._wildcard:
             return self.address
-        return (source_towards(host) or self.address[0], self.address[1])
+        return (source_towards(host, int(self._hub.now() // 60)) or self.address[0], self.address[1])
 
 
 def _unsent(transport: asyncio.DatagramTransport) -> int:

@@ -9,7 +9,6 @@ from collections.abc import Callable
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from tests.syntax.sip.torture_messages import RFC_4475, RFC_5118
 
 from siprecord.errors import ParseError
 from siprecord.syntax.limits import Limits
@@ -29,6 +28,7 @@ from siprecord.syntax.sip import (
     validate_request,
     validate_response,
 )
+from tests.syntax.sip.torture_messages import RFC_4475, RFC_5118
 
 patient = settings(deadline=None)
 """The machine may be busy; a limit on each example would fail for that alone."""

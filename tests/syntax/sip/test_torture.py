@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.syntax.sip.torture_messages import BINARY_PART, RFC_4475, RFC_5118, Torture
 
 from siprecord.errors import ParseError
 from siprecord.syntax.sip import (
@@ -19,6 +18,7 @@ from siprecord.syntax.sip import (
     validate_request,
     validate_response,
 )
+from tests.syntax.sip.torture_messages import BINARY_PART, RFC_4475, RFC_5118, Torture
 
 SHARED = Path(__file__).parents[4] / "shared" / "torture"
 

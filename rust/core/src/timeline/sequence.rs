@@ -109,8 +109,14 @@ pub(super) fn account(
             report.duplicated += 1;
             continue;
         }
-        tally.count(&item, repeated);
         let packet = &packets[item.packet as usize];
+        let before = previous.map_or(i64::MAX, |other| packets[other.packet as usize].arrival_ns);
+        let missing = if repeated { 0 } else { tally.step_to(&item) };
+        if missing > 0 && plan.silent_between(before, packet.arrival_ns) {
+            report.withheld += u64::from(missing);
+        } else {
+            tally.missing = tally.missing.saturating_add(missing);
+        }
         match plan.role(packet) {
             Role::Audio if packet.length > 0 => placements.push(tally.placement(&item, packet)),
             Role::Foreign => tally.foreign += 1,
@@ -134,17 +140,15 @@ struct Tally {
 }
 
 impl Tally {
-    fn count(&mut self, item: &Work, repeated: bool) {
+    /// Goes on to this packet's number; answers how many were skipped.
+    fn step_to(&mut self, item: &Work) -> u32 {
         if item.epoch != self.epoch {
             self.lost_before += u64::from(self.missing);
             (self.epoch, self.missing, self.foreign, self.next) = (item.epoch, 0, 0, item.sequence);
         }
-        if !repeated {
-            self.missing = self
-                .missing
-                .saturating_add((item.sequence - self.next) as u32);
-            self.next = item.sequence + 1;
-        }
+        let skipped = (item.sequence - self.next) as u32;
+        self.next = item.sequence + 1;
+        skipped
     }
 
     fn placement(&self, item: &Work, packet: &PacketRecord) -> Placement {

@@ -20,6 +20,7 @@ _NAMES = (
     *("associate-time", "disassociate-time", "start-time", "stop-time"),
     *("sipSessionID", "reason", "group-ref", "nameID", "name", "label", "send", "recv", "param"),
 )
+_ATTRIBUTES = ("group_id", "session_id", "participant_id", "stream_id", "id", "aor", "cause", "protocol")
 _BLANK = re.compile(r"\s+")
 _UUID = re.compile(r"[A-Za-z0-9+/]{22}==")
 _MAX_DEVIATIONS = 40
@@ -31,10 +32,16 @@ Times = tuple[datetime | None, datetime | None, RawTimes]
 
 def key_of(name: str) -> str:
     """A name without prefix, case, hyphens and underscores, as the readers compare it."""
+    return _KEYS.get(name) or _bare(name)
+
+
+def _bare(name: str) -> str:
     return name.rpartition(":")[2].lower().replace("-", "").replace("_", "")
 
 
-_SPELLINGS = {key_of(name): name for name in _NAMES}
+# Nearly every name is spelled as it should be, so that the bare form need not be made again.
+_KEYS = {name: _bare(name) for name in (*_NAMES, *_ATTRIBUTES)}
+_SPELLINGS = {_bare(name): name for name in _NAMES}
 
 
 def joined(text: str) -> str:

@@ -189,9 +189,9 @@ class _Builder:
         if len(self._open) >= self._limits.max_xml_depth:
             raise ParseError(f"the metadata nests deeper than {self._limits.max_xml_depth} elements")
         scope = self._open[-1].scope if self._open else {"xml": XML_NAMESPACE}
-        declared = {key: value for key, value in attributes.items() if key == "xmlns" or key[:6] == "xmlns:"}
+        declared = [key for key in attributes if key[:5] == "xmlns" and key[5:6] in {"", ":"}]
         if declared:
-            scope = _extended(scope, declared)
+            scope = _extended(scope, {key: attributes[key] for key in declared})
             attributes = {key: value for key, value in attributes.items() if key not in declared}
         prefix, colon, local = name.partition(":")
         namespace = scope.get(prefix if colon else "", "")

@@ -1,0 +1,5 @@
+"""`python -m siprecord`."""
+
+from siprecord.cli import main
+
+main()

@@ -1,0 +1,191 @@
+"""Explains one SIP message, by the same code that would answer it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from siprecord.cli.document import print_participants
+from siprecord.cli.output import console, print_fields, print_notes, print_table
+from siprecord.errors import ParseError, SiprecordError
+from siprecord.recording import deviations
+from siprecord.recording.contents import Contents, read_contents
+from siprecord.recording.deviations import Deviation
+from siprecord.recording.knowledge import Knowledge
+from siprecord.recording.metadata_state import Labels
+from siprecord.recording.plan import OfferPlan, PlanSettings, Slots, labels_of, plan_offer
+from siprecord.recording.policy import PolicySettings, read_signs, recognise
+from siprecord.recording.snapshot import model_fields
+from siprecord.syntax.multipart import body_parts
+from siprecord.syntax.sdp import MediaDescription, SessionDescription
+from siprecord.syntax.sip import (
+    MessageError,
+    Request,
+    Response,
+    parse_message,
+    validate_request,
+    validate_response,
+)
+
+HEADERS = (
+    "Call-ID",
+    "CSeq",
+    "From",
+    "To",
+    "Contact",
+    "Via",
+    "Require",
+    "Supported",
+    "Allow",
+    "User-Agent",
+    "Server",
+)
+
+Json = dict[str, Any]
+
+
+def read_message(data: bytes, name: str) -> Json:
+    """What is understood of a message; raises `SiprecordError` when it is none."""
+    try:
+        message = parse_message(_with_wire_ends(data))
+    except MessageError as error:
+        raise SiprecordError(f"{name} is no SIP message that can be read: {error}") from None
+    known: Json = {"kind": "request" if isinstance(message, Request) else "response"}
+    known["start_line"] = _start_line(message)
+    known["headers"] = {name: message.headers.get_all(name) for name in HEADERS if name in message.headers}
+    known["faults"] = _faults(message)
+    known["body"] = _parts(message)
+    return known | _understood(message)
+
+
+def print_message(known: Json) -> None:
+    """Show it to people."""
+    console().print(known["start_line"], style="bold", markup=False)
+    print_fields((name, "\n".join(values)) for name, values in known["headers"].items())
+    if known["verdict"]:
+        console().print(f"\n{known['verdict']}", markup=False)
+    if known["body"]:
+        print_table(("part", ">octets"), [(p["type"], p["octets"]) for p in known["body"]], title="Body")
+    names = print_participants(known)
+    _print_lines(known, names)
+    print_notes("Faults", known["faults"])
+    notes = (f"{each['text']} ({each['reference']})" for each in known["deviations"])
+    print_notes("Deviations", notes)
+
+
+def _print_lines(known: Json, names: Mapping[str, str]) -> None:
+    if not known["media"]:
+        return
+    who = {stream.get("mline"): stream.get("participants") or [] for stream in known["streams"]}
+    rows = [
+        (
+            line["label"],
+            line["kind"],
+            line["protocol"],
+            f"{line['address']}:{line['port']}" if line["address"] else line["port"],
+            line["direction"],
+            ", ".join(line["codecs"]),
+            ", ".join(names.get(id, id) for id in who.get(number, [])),
+            line["refused"] or "",
+        )
+        for number, line in enumerate(known["media"])
+    ]
+    columns = ("label", "kind", "profile", "address", "direction", "codecs", "sent by", "would be refused")
+    print_table(columns, rows, title="Streams")
+
+
+def _understood(message: Request | Response) -> Json:
+    """The bodies, and for requests of a recording client what a recorder would make of them."""
+    request = message if isinstance(message, Request) else Request("", "", message.headers, message.body)
+    contents = read_contents(request)
+    offering = isinstance(message, Request) and message.method in ("INVITE", "UPDATE")
+    plan = plan_offer(contents.sdp, Slots(), PlanSettings()) if contents.sdp and offering else OfferPlan()
+    labels = labels_of(contents.sdp) if contents.sdp else Labels()
+    knowledge = Knowledge()
+    knowledge.keep(knowledge.read(contents, "", labels, datetime.now(UTC)))
+    model = model_fields(knowledge.model)
+    verdict, notes = _verdict(message, contents, plan)
+    found: Iterable[Deviation] = (*notes, *knowledge.deviations, *plan.deviations)
+    return {
+        "verdict": verdict,
+        "media": _media(contents.sdp, plan) if contents.sdp else [],
+        "participants": model["participants"],
+        "sessions": model["sessions"],
+        "streams": model["streams"],
+        "deviations": [asdict(each) for each in dict.fromkeys(found)],
+    }
+
+
+def _verdict(
+    message: Request | Response, contents: Contents, plan: OfferPlan
+) -> tuple[str, tuple[Deviation, ...]]:
+    if contents.refusal is not None:
+        return f"It would be refused: {contents.refusal.status} {contents.refusal.reason}".rstrip(), ()
+    if not isinstance(message, Request) or message.method != "INVITE" or message.to.tag is not None:
+        return "", ()
+    has_metadata = bool(contents.documents)
+    refused, notes = recognise(read_signs(message), has_metadata=has_metadata, settings=PolicySettings())
+    if not has_metadata:
+        notes += (deviations.no_metadata(),)
+    if refused is not None:
+        return f"It is no SIPREC call and would be refused: {refused.status}", notes
+    if contents.sdp is None or not plan.usable:
+        return "It is a SIPREC call without a stream that could be recorded; it would be refused: 488", notes
+    return (
+        f"It is a SIPREC call; {len(plan.open)} of {len(contents.sdp.media)} streams would be recorded.",
+        notes,
+    )
+
+
+def _media(sdp: SessionDescription, plan: OfferPlan) -> list[Json]:
+    refused = {each.mline: each.why for each in plan.refused}
+    return [_line(sdp, media, refused.get(number)) for number, media in enumerate(sdp.media)]
+
+
+def _line(sdp: SessionDescription, media: MediaDescription, refused: str | None) -> Json:
+    connection = sdp.connection_of(media)
+    maps = media.rtpmap
+    known = {int(each): each for each in media.formats if each.isdecimal()}
+    return {
+        "label": media.label,
+        "kind": media.kind,
+        "port": media.port,
+        "address": connection.host if connection else None,
+        "protocol": media.protocol,
+        "direction": str(media.direction),
+        "codecs": [f"{name} {maps[number]}" if number in maps else name for number, name in known.items()],
+        "refused": refused,
+    }
+
+
+def _parts(message: Request | Response) -> list[Json]:
+    try:
+        parts, _ = body_parts(message.headers.get("Content-Type"), message.body)
+    except ParseError:
+        parts = []
+    return [{"type": part.essence or "unknown", "octets": len(part.body)} for part in parts]
+
+
+def _faults(message: Request | Response) -> list[str]:
+    """Why it would be answered by 400 or its like, or be dropped."""
+    try:
+        if isinstance(message, Request):
+            validate_request(message)
+        else:
+            validate_response(message)
+    except ParseError as error:
+        return [str(error)]
+    return []
+
+
+def _start_line(message: Request | Response) -> str:
+    if isinstance(message, Request):
+        return f"{message.method} {message.uri} SIP/2.0"
+    return f"SIP/2.0 {message.status} {message.reason}"
+
+
+def _with_wire_ends(data: bytes) -> bytes:
+    """Editors drop the CR of each line end, and then no Content-Length fits any more: put them back."""
+    return data if b"\r\n" in data else data.replace(b"\n", b"\r\n")

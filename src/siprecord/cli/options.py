@@ -1,0 +1,42 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from siprecord.server.config import Config
+
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", "-c", envvar="SIPRECORD_CONFIG", help="Configuration file (TOML).", show_default=False
+    ),
+]
+DataDir = Annotated[
+    Path | None,
+    typer.Option("--data", "-d", help="Where recordings are kept; overrides the configuration."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+def environment(data: Path | None = None, **overrides: object) -> dict[str, str]:
+    """The environment with what was given on the command line on top of it.
+
+    Raises no error: wrong values are found by the configuration, which names them.
+    """
+    own = {f"SIPRECORD_{name}": str(value) for name, value in overrides.items() if value is not None}
+    if data is not None:
+        own["SIPRECORD_DATA_DIR"] = str(data)
+    return {**os.environ, **own}
+
+
+def load(config: Path | None, data: Path | None = None) -> Config:
+    """The configuration; raises `ConfigError`."""
+    from siprecord.server.config_file import load_config
+
+    return load_config(config, environment(data))

@@ -1,0 +1,104 @@
+"""`siprecord status`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from siprecord.cli.options import ConfigFile, Json, load
+from siprecord.cli.output import print_fields, print_json, print_notes
+
+TIMEOUT = 5.0
+
+
+def status(
+    config: ConfigFile = None,
+    url: Annotated[str | None, typer.Option(help="Where the server's HTTP is, if not as configured.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show the running server: calls, packets, and whether it is well. Exit code 1 if it is not.
+
+    Examples:
+
+        siprecord status
+
+        siprecord status --url http://recorder:8080 --json
+    """
+    answer = _ask(url or _configured(config))
+    if as_json:
+        print_json(answer)
+    else:
+        _show(answer)
+    if _reasons(answer):
+        raise typer.Exit(1)
+
+
+def _configured(config: Path | None) -> str:
+    http = load(config).http
+    host = "127.0.0.1" if http.host in ("0.0.0.0", "::") else http.host
+    return f"http://[{host}]:{http.port}" if ":" in host else f"http://{host}:{http.port}"
+
+
+def _ask(base: str) -> dict[str, Any]:
+    import json
+    import urllib.error
+    import urllib.request
+
+    from siprecord.errors import SiprecordError
+
+    address = base.rstrip("/") + "/api/status"
+    if not address.startswith(("http://", "https://")):
+        raise SiprecordError(f"{base} is not an HTTP address")
+    try:
+        with urllib.request.urlopen(address, timeout=TIMEOUT) as response:
+            answer = json.load(response)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        text = f"no siprecord answers at {base} ({reason}); is `siprecord serve` running there?"
+        raise SiprecordError(text) from None
+    if not isinstance(answer, dict):
+        raise SiprecordError(f"{base} is not a siprecord server")
+    return answer
+
+
+def _show(answer: dict[str, Any]) -> None:
+    listeners = answer.get("listeners") or []
+    free = answer.get("disk_free_bytes")
+    print_fields(
+        (
+            ("version", answer.get("version")),
+            ("node", answer.get("node")),
+            ("processes", _processes(answer)),
+            ("up", f"{answer.get('uptime_s')} s"),
+            (
+                "listens on",
+                ", ".join(f"{each['transport']} {each['host']}:{each['port']}" for each in listeners),
+            ),
+            ("calls", answer.get("calls")),
+            ("streams", answer.get("streams")),
+            ("packets stored", answer.get("packets")),
+            ("packets dropped", answer.get("packets_dropped")),
+            ("calls so far", answer.get("calls_started")),
+            ("calls refused", answer.get("calls_refused")),
+            ("to be rendered", answer.get("render_queue")),
+            ("disk free", None if free is None else f"{free / 2**30:.1f} GiB"),
+            ("draining", "yes" if answer.get("draining") else None),
+            ("health", "not well" if _reasons(answer) else "well"),
+        )
+    )
+    print_notes("Reasons", _reasons(answer))
+
+
+def _processes(answer: dict[str, Any]) -> str:
+    holder = answer.get("holder_pid")
+    recorder = f"recorder {answer.get('recorder_pid')}"
+    return f"holder {holder}, {recorder}" if holder else recorder
+
+
+def _reasons(answer: dict[str, Any]) -> list[str]:
+    """Why it is not well, in sentences."""
+    health = answer.get("health")
+    rows = health.get("reasons") if isinstance(health, dict) else None
+    return [str(row.get("text", row)) if isinstance(row, dict) else str(row) for row in rows or []]

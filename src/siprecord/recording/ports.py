@@ -1,0 +1,131 @@
+"""What a recording needs from the outer world, as protocols. Adapters and test fakes have the same shape.
+
+Methods that raise do so with `MediaError`, whose text is a sentence for people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol, TypeVar
+
+from siprecord.recording.plan import StreamPlan
+
+Value = TypeVar("Value")
+
+
+class StreamStats(Protocol):
+    """What has come on a stream; counters never go back."""
+
+    @property
+    def packets(self) -> int:
+        """RTP packets handed to the log."""
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of these packets."""
+
+    @property
+    def lost(self) -> int:
+        """Packets that never came."""
+
+    @property
+    def rtcp_packets(self) -> int:
+        """RTCP datagrams handed to the log."""
+
+    @property
+    def dropped_paused(self) -> int:
+        """Datagrams that came while the stream was paused."""
+
+    @property
+    def last_arrival_ns(self) -> int:
+        """When the last RTP packet came, nanoseconds since 1970; 0 for never."""
+
+
+class MediaStream(Protocol):
+    """One captured stream."""
+
+    @property
+    def interface(self) -> int:
+        """Number of its interface in the capture log."""
+
+    @property
+    def rtp_port(self) -> int:
+        """Where RTP is received."""
+
+    @property
+    def rtcp_port(self) -> int:
+        """Where RTCP is received."""
+
+    def stats(self) -> StreamStats:
+        """What has come so far."""
+
+    def pause(self) -> None:
+        """Drop what comes from now on."""
+
+    def resume(self) -> None:
+        """Store what comes from now on."""
+
+    def close(self) -> None:
+        """Give the ports back."""
+
+
+class CaptureLog(Protocol):
+    """One recording's file."""
+
+    def append_sip(  # noqa: PLR0913, PLR0917 - the flow and the message are one record
+        self,
+        data: bytes,
+        flow_local: tuple[str, int],
+        flow_remote: tuple[str, int],
+        transport: str,
+        inbound: bool,
+        time_ns: int = 0,
+    ) -> None:
+        """Append a SIP message whose keys are blanked."""
+
+    def append_event(self, event: Mapping[str, object]) -> None:
+        """Append an event of ours."""
+
+    def flush(self) -> None:
+        """Take what has come for all streams, so that counts are up to date."""
+
+    def close(self, *, sync: bool = True) -> None:
+        """Take the last packets and close the file. May wait for the disk."""
+
+
+class CallMap(Protocol[Value]):
+    """The active calls by recording id: `ShardedMap`, or anything with these methods of it."""
+
+    def load(self, key: str, /) -> Value | None:
+        """The value of `key`."""
+
+    def store(self, key: str, value: Value, /) -> None:
+        """Set the value of `key`."""
+
+    def delete(self, key: str, /) -> None:
+        """Take `key` out, if it is there."""
+
+    def range(self, callback: Callable[[str, Value], object], /) -> None:
+        """Call `callback` for each entry until it returns False."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+
+
+class Archive(Protocol):
+    """Where capture logs are made, and where they go when the call is over."""
+
+    def create(self, recording_id: str, header: Mapping[str, object]) -> CaptureLog:
+        """Make the capture log of a new recording. Raises MediaError when it can't be made."""
+
+    def open_stream(self, log: CaptureLog, plan: StreamPlan) -> MediaStream:
+        """Open a media stream into `log`. Raises MediaError when there is no free port."""
+
+    def finish(self, recording_id: str, log: CaptureLog) -> None:
+        """The call is over: close the log and hand it on. Returns at once; slow work is done elsewhere."""
+
+    def discard(self, recording_id: str, log: CaptureLog) -> None:
+        """Close the log and forget the recording."""
+
+    async def close(self) -> None:
+        """Wait until all that was finished is on disk, and give everything back."""

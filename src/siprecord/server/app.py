@@ -1,0 +1,168 @@
+"""The composition root: builds the parts, joins them, and ends them in the right order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
+from typing import Any
+
+import structlog
+
+from siprecord import __version__
+from siprecord.aio import Wakeup, finish, spawn
+from siprecord.control import HttpServer, Sources
+from siprecord.errors import ConfigError
+from siprecord.server.assembly import Assembly
+from siprecord.server.config import Config, SipConfig
+from siprecord.server.eventlog import log_event, log_notice
+from siprecord.server.handler import Handler
+from siprecord.server.lifecycle import DataDirLock, StopRequests, raise_file_limit
+from siprecord.server.metrics import metrics_page
+from siprecord.server.reports import Reports
+from siprecord.server.tls import client_context, server_context
+from siprecord.transcribe import AudioCallback
+from siprecord.transport import CustomSIPServer, ListenerInfo, TransportSettings
+
+FILES_PER_CALL = 5
+"""Two streams of two sockets each, and the capture log."""
+
+_log = structlog.stdlib.get_logger("siprecord.server")
+
+
+class Application:
+    """A whole recording server. Build it within a running loop; `run` may be called once.
+
+    `on_ready` is told the listeners when all ports are open. Building opens the media engine; raises
+    SiprecordError with a clear sentence when a part can't be had.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        stt_callback: AudioCallback | None = None,
+        on_ready: Callable[[tuple[ListenerInfo, ...]], object] = lambda listeners: None,
+    ) -> None:
+        self.config = config
+        self.stop = StopRequests()
+        if not (config.sip.udp or config.sip.tcp or config.tls.certificate):
+            raise ConfigError("nothing to listen on: set sip.udp, sip.tcp or tls.certificate")
+        self._on_ready = on_ready
+        self._tls = server_context(config.tls)
+        self._assembly = Assembly(config, stt_callback)
+        self._engine, self._finisher = self._assembly.engine, self._assembly.finisher
+        self.handler = Handler(config, parts=self._assembly.parts)
+        self.handler.subscribe(log_event)
+        self.server = CustomSIPServer(
+            self.handler, settings=transport_settings(config.sip), client_tls=client_context(config.tls)
+        )
+        self.reports = Reports(config, self.handler, self.server, self._engine, self._finisher)
+        self.http = HttpServer(self._sources(), config.http.host, config.http.port)
+
+    async def run(self) -> None:
+        """Record until asked to stop. Raises SiprecordError when a port can't be opened."""
+        async with AsyncExitStack() as stack:
+            stack.callback(self._engine.close)
+            stack.enter_context(self.stop.listening())
+            await self._assembly.start(self.handler.subscribe)
+            stack.push_async_callback(self._assembly.stop)
+            stack.enter_context(Wakeup(self._engine.fileno(), self._take_notices))
+            if self.config.http.enabled:
+                await self.http.start()
+                stack.push_async_callback(self.http.close)
+            await self._serve()
+
+    async def _serve(self) -> None:
+        """Keep all listeners up until the end; one that fails ends the others."""
+        tasks = [spawn(work, name=name, on_failure=_raised_below) for name, work in self._listeners()]
+        stopping = spawn(self.stop.drain.wait(), name="stop")
+        opening = spawn(self.server.wait_listening(len(tasks)), name="open")
+        try:
+            await asyncio.wait([*tasks, stopping, opening], return_when=asyncio.FIRST_COMPLETED)
+            if opening.done():
+                self._opened(opening.result())
+                await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
+            for task in tasks:
+                if task.done():
+                    task.result()
+            await self._drain()
+        finally:
+            await finish(*tasks, stopping, opening)
+
+    def _listeners(self) -> list[tuple[str, Coroutine[Any, Any, None]]]:
+        sip, server = self.config.sip, self.server
+        listeners: list[tuple[str, Coroutine[Any, Any, None]]] = []
+        if sip.udp:
+            listeners.append(("udp", server.listen_and_serve_udp(sip.host, sip.port)))
+        if sip.tcp:
+            listeners.append(("tcp", server.listen_and_serve_tcp(sip.host, sip.port)))
+        if self._tls is not None:
+            listeners.append(("tls", server.listen_and_serve_tls(sip.host, sip.tls_port, self._tls)))
+        return listeners
+
+    def _opened(self, listeners: tuple[ListenerInfo, ...]) -> None:
+        self.reports.listening = True
+        self.reports.health.forget()
+        where = [f"{info.transport} {info.host}:{info.port}" for info in listeners]
+        http = f"http://{self.http.host}:{self.http.port}" if self.config.http.enabled else None
+        _log.info(
+            "ready to record", version=__version__, sip=where, http=http, data=str(self.config.data_dir)
+        )
+        self._on_ready(listeners)
+
+    async def _drain(self) -> None:
+        """Refuse new calls and let the running ones finish, until the grace time ends or a second request."""
+        grace = self.config.recording.drain_grace_s
+        _log.info("draining", calls=self.handler.active, grace_s=grace)
+        self.handler.draining = True
+        self.reports.health.forget()
+        draining = spawn(self.handler.drain(grace), name="drain")
+        at_once = spawn(self.stop.now.wait(), name="stop at once")
+        await asyncio.wait([draining, at_once], return_when=asyncio.FIRST_COMPLETED)
+        if not draining.done():
+            _log.warning("ending at once", calls=self.handler.active)
+            await self.handler.drain(0)
+        await finish(at_once, draining)
+
+    def _take_notices(self) -> None:
+        for notice in self._engine.drain_notices():
+            log_notice(notice)
+            self.reports.notice(notice)
+
+    def _sources(self) -> Sources:
+        return Sources(
+            version=__version__,
+            health=self.reports,
+            recordings=self._finisher,
+            status=self.reports.status,
+            calls=self.reports.calls,
+            metrics=metrics_page(self.reports.snapshot),
+        )
+
+
+async def serve(config: Config) -> None:
+    """`siprecord serve`: one server to a data directory, until SIGTERM or SIGINT. Raises SiprecordError."""
+    with DataDirLock(config.data_dir):
+        files = raise_file_limit()
+        if files < FILES_PER_CALL * config.max_concurrent_calls:
+            _log.warning(
+                "few files may be open; raise the limit (ulimit -n)",
+                files=files,
+                wanted=FILES_PER_CALL * config.max_concurrent_calls,
+            )
+        await Application(config).run()
+
+
+def transport_settings(sip: SipConfig) -> TransportSettings:
+    """The limits of connections."""
+    return TransportSettings(
+        max_connections=sip.max_connections,
+        max_connections_per_source=sip.max_connections_per_source,
+        idle_timeout=sip.idle_timeout_s,
+        message_timeout=sip.message_timeout_s,
+    )
+
+
+def _raised_below(name: str, error: BaseException) -> None:
+    """`_serve` raises it."""

@@ -1,0 +1,112 @@
+"""Makes the real parts of a handler, and what follows its recordings: live audio and rendering.
+
+Loaded when a handler is started, since it needs the compiled core.
+"""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from siprecord.errors import MediaError
+from siprecord.media import MediaEngine, MediaSettings, ShardedMap
+from siprecord.media.follower import LogFollower
+from siprecord.render.pool import RenderPool, RenderPoolSettings
+from siprecord.server.archive import SpoolArchive, log_path
+from siprecord.server.config import Config
+from siprecord.server.finishing import Finisher
+from siprecord.server.health import Health, disk_low, not_writable
+from siprecord.server.parts import Parts, recording_token, wall_clock
+from siprecord.server.publisher import RecordingEvent, RecordingStarted, Subscriber
+from siprecord.server.runner import CallRunner
+from siprecord.store import LocalStore
+from siprecord.transcribe import AudioCallback, LiveAudioFeed
+
+
+class Assembly:
+    """The real parts, and the readers of their capture logs.
+
+    Raises MediaError when the spool folder or the media engine can't be had.
+    """
+
+    def __init__(self, config: Config, stt_callback: AudioCallback | None = None) -> None:
+        self._config = config
+        self.finisher = make_finisher(config)
+        self.live = LiveAudioFeed(stt_callback, LogFollower) if stt_callback is not None else None
+        self.engine = MediaEngine(media_settings(config))
+        self.parts = make_parts(config, self._closed, engine=self.engine)
+
+    async def start(self, subscribe: Callable[[Subscriber], object]) -> None:
+        """Take up what an earlier life left behind, and listen for recordings."""
+        await self.finisher.start()
+        if self.live is not None:
+            subscribe(self._hear)
+
+    async def stop(self) -> None:
+        """Hand over the rest of live audio, and give rendering its grace time. All logs are closed by now."""
+        if self.live is not None:
+            await self.live.close()
+        await self.finisher.close(self._config.recording.shutdown_grace_s)
+
+    def _hear(self, event: RecordingEvent) -> None:
+        if self.live is not None and isinstance(event, RecordingStarted):
+            self.live.follow(event.recording_id, log_path(self._config.spool_dir, event.recording_id))
+
+    def _closed(self, recording_id: str, path: Path) -> None:
+        if self.live is not None:
+            self.live.finish(recording_id)
+        self.finisher.submit(recording_id, path)
+
+
+def make_finisher(config: Config) -> Finisher:
+    """What turns closed logs into recordings."""
+    pool = RenderPool(RenderPoolSettings(workers=config.render.workers)) if config.render.enabled else None
+    return Finisher(LocalStore(config.data_dir), pool, keep_capture=config.recording.keep_capture)
+
+
+def make_parts(
+    config: Config, on_finished: Callable[[str, Path], object], *, engine: MediaEngine | None = None
+) -> Parts:
+    """Make the spool folder and start the media engine, unless one is given, which is closed with the rest.
+
+    Raises MediaError when either can't be had.
+    """
+    try:
+        config.spool_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MediaError(f"{config.spool_dir} can't be made: {error.strerror}") from error
+    calls: ShardedMap[CallRunner] = ShardedMap(config.shard_count)
+    return Parts(
+        archive=SpoolArchive(engine or MediaEngine(media_settings(config)), config.spool_dir, on_finished),
+        calls=calls,
+        problems=_problems(config),
+        wall=wall_clock,
+        token=recording_token,
+        node=config.node or platform.node(),
+    )
+
+
+def media_settings(config: Config) -> MediaSettings:
+    """How the engine receives and stores."""
+    media = config.media
+    return MediaSettings(
+        bind_address=media.bind_address,
+        port_min=media.port_min,
+        port_max=media.port_max,
+        drain_interval_ms=media.drain_interval_ms,
+        threads=media.threads,
+        receive_buffer=media.receive_buffer,
+        max_pending_bytes=media.max_pending_bytes,
+    )
+
+
+def _problems(config: Config) -> Callable[[], Sequence[str]]:
+    checks = (not_writable(config.spool_dir), disk_low(config.spool_dir, config.recording.min_free_bytes))
+    health = Health(live=(), ready=checks, clock=time.monotonic)
+
+    def problems() -> Sequence[str]:
+        return [reason.text for reason in health.ready()]
+
+    return problems

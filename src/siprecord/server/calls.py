@@ -1,0 +1,120 @@
+"""Running calls as people see them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from siprecord.recording.model import RecordingModel
+from siprecord.server.runner import CallRunner, OpenStream
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamInfo:
+    """One captured stream. `last_packet_s` is the age of the last packet, None when none has come."""
+
+    mline: int
+    name: str
+    label: str | None
+    kind: str
+    rtp_port: int
+    packets: int
+    bytes: int
+    lost: int
+    dropped: int
+    """Datagrams that came while nothing was to be stored."""
+    paused: bool
+    last_packet_s: float | None
+    participants: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParticipantInfo:
+    """A party of the conversation."""
+
+    id: str
+    aor: str | None
+    name: str | None
+    present: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallInfo:
+    """One call that is being recorded."""
+
+    id: str
+    call_id: str
+    from_uri: str
+    to_uri: str
+    source: str
+    transport: str
+    state: str
+    paused: bool
+    started: datetime
+    duration_s: float
+    deviations: int
+    participants: tuple[ParticipantInfo, ...]
+    streams: tuple[StreamInfo, ...]
+
+    @property
+    def packets(self) -> int:
+        """RTP packets of all open streams."""
+        return sum(stream.packets for stream in self.streams)
+
+
+def describe(runner: CallRunner, wall: datetime) -> CallInfo:
+    """What there is to say about a running call at this time."""
+    session = runner.session
+    identity = session.identity
+    return CallInfo(
+        id=runner.recording_id,
+        call_id=runner.call_id,
+        from_uri=identity.from_uri if identity else "",
+        to_uri=identity.to_uri if identity else "",
+        source=identity.source if identity else "",
+        transport=runner.flow.transport,
+        state=session.state.value,
+        paused=session.paused,
+        started=runner.started,
+        duration_s=(wall - runner.started).total_seconds(),
+        deviations=runner.deviations,
+        participants=_participants(session.model),
+        streams=tuple(_stream(stream, session.model, wall) for _, stream in sorted(runner.streams.items())),
+    )
+
+
+def _participants(model: RecordingModel) -> tuple[ParticipantInfo, ...]:
+    return tuple(
+        ParticipantInfo(
+            id=participant.id,
+            aor=participant.names[0].aor if participant.names else None,
+            name=participant.names[0].name if participant.names else None,
+            present=participant.ended is None,
+        )
+        for participant in model.participants.values()
+    )
+
+
+def _stream(stream: OpenStream, model: RecordingModel, wall: datetime) -> StreamInfo:
+    stats, plan = stream.media.stats(), stream.plan
+    last = stats.last_arrival_ns
+    senders = {
+        participant
+        for known in model.streams.values()
+        if known.mline == plan.mline and known.ended is None
+        for participant in model.senders(known.id)
+    }
+    return StreamInfo(
+        mline=plan.mline,
+        name=plan.name,
+        label=plan.label,
+        kind=plan.kind,
+        rtp_port=stream.media.rtp_port,
+        packets=stats.packets,
+        bytes=stats.bytes,
+        lost=stats.lost,
+        dropped=stats.dropped_paused,
+        paused=stream.paused,
+        last_packet_s=max(0.0, wall.timestamp() - last / 1e9) if last else None,
+        participants=tuple(sorted(senders)),
+    )

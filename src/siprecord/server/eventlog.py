@@ -1,0 +1,52 @@
+"""One line in the log for what happens to recordings."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict
+
+import structlog
+
+from siprecord.media import Notice
+from siprecord.server.publisher import (
+    CallRefused,
+    DeviationNoted,
+    MetadataReceived,
+    RecordingEvent,
+    RecordingFinished,
+    RecordingStarted,
+    StreamClosed,
+    StreamOpened,
+    StreamPaused,
+    StreamResumed,
+    TroubleNoted,
+)
+
+LEVELS: dict[type[RecordingEvent], tuple[int, str]] = {
+    RecordingStarted: (logging.INFO, "recording started"),
+    StreamOpened: (logging.DEBUG, "stream opened"),
+    StreamPaused: (logging.INFO, "stream paused"),
+    StreamResumed: (logging.INFO, "stream resumed"),
+    StreamClosed: (logging.DEBUG, "stream closed"),
+    MetadataReceived: (logging.DEBUG, "metadata received"),
+    DeviationNoted: (logging.INFO, "deviation"),
+    TroubleNoted: (logging.WARNING, "trouble"),
+    RecordingFinished: (logging.INFO, "recording finished"),
+    CallRefused: (logging.WARNING, "call refused"),
+}
+
+NAME = "siprecord.server"
+_log = structlog.stdlib.get_logger(NAME)
+
+
+def log_event(event: RecordingEvent) -> None:
+    """A subscriber of the publisher. Each line carries recording_id and call_id."""
+    level, text = LEVELS[type(event)]
+    if logging.getLogger(NAME).isEnabledFor(level):  # before the work of describing it
+        _log.log(level, text, **asdict(event))
+
+
+def log_notice(notice: Notice) -> None:
+    """What the media engine tells: disk and sockets."""
+    level = logging.INFO if notice.kind == "write_recovered" else logging.ERROR
+    _log.log(level, notice.text, recording=notice.recording, kind=notice.kind, dropped=notice.dropped)

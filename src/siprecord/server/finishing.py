@@ -1,0 +1,159 @@
+"""What becomes of a capture log when its call is over: it moves out of the spool and is rendered.
+
+Nothing here can hurt a running call, and nothing is forgotten: what an earlier life of the server left in the
+spool, or moved and did not render, is taken up at the next start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Coroutine, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+import structlog
+
+from siprecord.aio import finish, spawn
+from siprecord.control import Row
+from siprecord.errors import RenderError
+from siprecord.store import LocalStore, Recording, RecordingNotFound
+
+_ID_TIME = re.compile(r"(\d{8}T\d{6})Z")
+_SUMMARY = ("outcome", "reason", "started", "ended", "duration_s")
+_SIP_SUMMARY = ("call_id", "from", "to", "source")
+
+_log = structlog.stdlib.get_logger("siprecord.server")
+
+
+class Renderer(Protocol):
+    """The pool of render processes."""
+
+    def start(self) -> None:
+        """Take jobs from now on."""
+
+    async def stop(self) -> None:
+        """End the processes."""
+
+    async def render(self, capture: Path, destination: Path) -> object:
+        """Render one recording; raises RenderError."""
+
+
+class Finisher:
+    """Turns closed capture logs into recordings, off the loop. `renderer` None: they are only moved."""
+
+    def __init__(self, store: LocalStore, renderer: Renderer | None, *, keep_capture: bool = True) -> None:
+        self._store = store
+        self._renderer = renderer
+        self._keep_capture = keep_capture
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._mine: set[Path] = set()
+        self.failed = 0
+        """Recordings that could not be moved or rendered; their logs are kept."""
+
+    @property
+    def queued(self) -> int:
+        """Recordings that wait or are being worked on."""
+        return len(self._tasks)
+
+    async def start(self) -> None:
+        """Take up what an earlier life left behind. Call it before the first call comes."""
+        self._store.prepare()
+        if self._renderer is not None:
+            self._renderer.start()
+        spool = sorted(self._store.layout.spool.glob("*.pcapng"))
+        if spool:
+            _log.warning("capture logs of an earlier run are closed as interrupted", count=len(spool))
+        for log in spool:
+            self.submit(log.stem, log)
+        if self._renderer is not None:
+            self._run(self._take_up_unrendered(), "find unrendered recordings")
+
+    def submit(self, recording_id: str, log: Path) -> None:
+        """A log is closed: make a recording of it. Returns at once."""
+        self._run(self._finish(recording_id, log), f"finish {recording_id}")
+
+    async def idle(self) -> None:
+        """Wait until nothing waits any more."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def close(self, grace: float) -> None:
+        """Wait for what is being worked on, up to `grace` seconds; the rest is for the next start."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=grace)
+        if self._renderer is not None:
+            await self._renderer.stop()
+        await finish(*self._tasks)
+
+    def list(self, limit: int) -> Sequence[Row]:
+        """Finished recordings, the newest first. Blocks."""
+        return [self._summary(recording) for recording in self._store.list(limit)]
+
+    def get(self, recording_id: str) -> Row | None:
+        """All that is known of one finished recording. Blocks."""
+        try:
+            recording = self._store.find(recording_id)
+        except RecordingNotFound:
+            return None
+        document = self._store.load_metadata(recording)
+        return {**(document or {}), "id": recording.id, "rendered": document is not None}
+
+    def _run(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = spawn(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _finish(self, recording_id: str, log: Path) -> None:
+        try:
+            started = await asyncio.to_thread(_started, recording_id, log)
+            directory = await asyncio.to_thread(self._store.finish, recording_id, started)
+        except OSError as error:
+            self.failed += 1
+            _log.error("a capture log could not be moved", recording_id=recording_id, error=str(error))
+            return
+        await self._render(Recording(directory.name, directory))
+
+    async def _render(self, recording: Recording) -> None:
+        if self._renderer is None or recording.directory in self._mine:
+            return
+        self._mine.add(recording.directory)
+        try:
+            await self._renderer.render(recording.capture, recording.directory)
+            if not self._keep_capture:
+                await asyncio.to_thread(recording.capture.unlink, missing_ok=True)
+        except (RenderError, OSError) as error:
+            self.failed += 1
+            _log.error("not rendered", recording_id=recording.id, error=str(error))
+        else:
+            _log.info("rendered", recording_id=recording.id, directory=str(recording.directory))
+
+    async def _take_up_unrendered(self) -> None:
+        """A long look through all recordings, hence beside the first calls."""
+        left = await asyncio.to_thread(self._store.leftovers)
+        await asyncio.gather(*(self._render(found) for found in left.unrendered if not found.rendered))
+
+    def _summary(self, recording: Recording) -> Row:
+        document = self._store.load_metadata(recording)
+        if document is None:
+            return {"id": recording.id, "rendered": False}
+        sip = document.get("sip")
+        return {
+            "id": recording.id,
+            "rendered": True,
+            **{name: document.get(name) for name in _SUMMARY},
+            **{name: sip.get(name) if isinstance(sip, dict) else None for name in _SIP_SUMMARY},
+            "streams": len(document.get("streams") or ()),
+        }
+
+
+def _started(recording_id: str, log: Path) -> datetime:
+    """When the recording began: ids begin with it, and a log under another name has its file's time."""
+    found = _ID_TIME.match(recording_id)
+    if found is not None:
+        try:
+            return datetime.strptime(found[1], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+        except ValueError:
+            pass
+    return datetime.fromtimestamp(log.stat().st_mtime, UTC)

@@ -1,0 +1,175 @@
+"""What the outside may know of the running server: status, calls, health, figures."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Protocol
+
+from siprecord import __version__
+from siprecord.control import Row
+from siprecord.media import EngineTotals, Notice
+from siprecord.server.config import Config
+from siprecord.server.handler import Handler
+from siprecord.server.health import (
+    Check,
+    Health,
+    Reason,
+    disk_free,
+    disk_low,
+    flagged,
+    full,
+    not_writable,
+    stalled,
+)
+from siprecord.server.metrics import MediaFigures, Snapshot, Statistics
+from siprecord.transport import CustomSIPServer
+
+ENGINE_PATIENCE = 10.0
+"""Ours: the engine wakes ten times a second, so it is dead long before."""
+HOLDER_VARIABLE = "SIPRECORD_INTERNAL_HOLDER_PID"
+
+
+class Engine(Protocol):
+    """The part of the media engine that is asked."""
+
+    def totals(self) -> EngineTotals:
+        """Work done so far."""
+
+
+class Finishing(Protocol):
+    """What turns closed logs into recordings."""
+
+    @property
+    def queued(self) -> int:
+        """Recordings that wait or are being rendered."""
+
+    @property
+    def failed(self) -> int:
+        """Recordings that could not be rendered."""
+
+
+class Reports:
+    """Collects figures from all parts; each is read when it is asked for."""
+
+    def __init__(
+        self, config: Config, handler: Handler, server: CustomSIPServer, engine: Engine, finishing: Finishing
+    ) -> None:
+        self._config = config
+        self._handler = handler
+        self._server = server
+        self._engine = engine
+        self._finishing = finishing
+        self._started = time.monotonic()
+        self._dropped = 0
+        self.listening = False
+        self.statistics = Statistics()
+        self.health = Health(live=self._live_checks(), ready=self._ready_checks(), clock=time.monotonic)
+        handler.subscribe(self.statistics.take)
+
+    def notice(self, notice: Notice) -> None:
+        """Count what the engine could not store."""
+        self._dropped += notice.dropped
+
+    # HealthSource
+
+    def live_reasons(self) -> Sequence[Row]:
+        """Why the process should be started again."""
+        return [reason.as_dict() for reason in self.health.live()]
+
+    def ready_reasons(self) -> Sequence[Row]:
+        """Why no new call is taken."""
+        return [reason.as_dict() for reason in self.health.ready()]
+
+    # Pages
+
+    def status(self) -> Row:
+        """The running server, in short."""
+        stats, totals = self.statistics, self._engine.totals()
+        holder = os.environ.get(HOLDER_VARIABLE, "")
+        return {
+            "version": __version__,
+            "node": self._config.node,
+            "holder_pid": int(holder) if holder.isdigit() else None,
+            "recorder_pid": os.getpid(),
+            "uptime_s": round(time.monotonic() - self._started, 1),
+            "calls": self._handler.active,
+            "calls_started": stats.started,
+            "calls_ended": dict(stats.ended),
+            "calls_refused": stats.refused.total(),
+            "streams": stats.streams,
+            "packets": totals.packets,
+            "packets_dropped": self._dropped,
+            "render_queue": self._finishing.queued,
+            "render_failed": self._finishing.failed,
+            "disk_free_bytes": disk_free(self._config.data_dir),
+            "draining": self._handler.draining,
+            "health": self._health_row(),
+            "listeners": [asdict(listener) for listener in self._server.listeners],
+            "connections": len(self._server.connections),
+        }
+
+    def calls(self) -> Sequence[Row]:
+        """Calls that are being recorded."""
+        return [asdict(call) for call in self._handler.calls()]
+
+    def snapshot(self) -> Snapshot:
+        """All figures, for Prometheus."""
+        totals = self._engine.totals()
+        return Snapshot(
+            statistics=self.statistics,
+            calls=self._handler.active,
+            media=MediaFigures(
+                packets=totals.packets,
+                bytes=totals.bytes,
+                dropped=self._dropped,
+                late_ticks=totals.late_ticks,
+            ),
+            transport=self._server.counters,
+            endpoint=self._server.endpoint_counters,
+            messages=self._messages(),
+            connections=len(self._server.connections),
+            render_queue=self._finishing.queued,
+            render_failed=self._finishing.failed,
+            disk_free=disk_free(self._config.data_dir),
+            ready=not self.health.ready(),
+            uptime=time.monotonic() - self._started,
+        )
+
+    def _health_row(self) -> Row:
+        return {
+            "live": not self.live_reasons(),
+            "ready": not self.ready_reasons(),
+            "reasons": self.ready_reasons(),
+        }
+
+    def _messages(self) -> dict[tuple[str, ...], int]:
+        counted: dict[tuple[str, ...], int] = {}
+        for direction, tally in (
+            ("received", self._server.messages_received),
+            ("sent", self._server.messages_sent),
+        ):
+            counted.update({(direction, "request", name): count for name, count in tally.requests.items()})
+            counted.update({(direction, "response", name): count for name, count in tally.responses.items()})
+        return counted
+
+    def _live_checks(self) -> list[Check]:
+        dead = Reason("engine_dead", f"the media engine has not worked for {ENGINE_PATIENCE:g} s")
+        return [stalled(dead, self._engine_progress, ENGINE_PATIENCE, time.monotonic)]
+
+    def _ready_checks(self) -> list[Check]:
+        config = self._config
+        return [
+            flagged("starting", "the SIP ports are not open yet", lambda: not self.listening),
+            flagged("draining", "the server is being shut down", lambda: self._handler.draining),
+            full(lambda: self._handler.active, config.max_concurrent_calls),
+            not_writable(config.spool_dir),
+            disk_low(config.spool_dir, config.recording.min_free_bytes),
+        ]
+
+    def _engine_progress(self) -> float | None:
+        """The CPU time of the engine's threads rises with each tick; without recordings they may sleep."""
+        totals = self._engine.totals()
+        return totals.cpu_seconds if totals.recordings else None

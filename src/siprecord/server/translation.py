@@ -1,0 +1,98 @@
+"""From configuration and protocol events to what the pure layer understands."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from siprecord.protocol import EndpointSettings, Flow, SessionTimerSettings, TimerSettings
+from siprecord.recording import events
+from siprecord.recording.contents import read_contents
+from siprecord.recording.identity import identify
+from siprecord.recording.plan import PlanSettings
+from siprecord.recording.policy import PolicySettings, read_signs
+from siprecord.recording.session import SessionSettings
+from siprecord.server.config import Config
+from siprecord.syntax.limits import DEFAULT_LIMITS
+from siprecord.syntax.sip import Request
+
+UNSPECIFIED = frozenset({"0.0.0.0", "::", ""})
+LOOPBACK = "127.0.0.1"
+
+
+def endpoint_settings(config: Config, version: str) -> EndpointSettings:
+    """How the SIP endpoint is to behave."""
+    sip = config.sip
+    return EndpointSettings(
+        timers=TimerSettings(t1=sip.t1_ms / 1000, t2=sip.t2_ms / 1000, t4=sip.t4_ms / 1000),
+        session_timer=SessionTimerSettings(interval=sip.session_expires_s, minimum=sip.min_session_expires_s),
+        limits=replace(DEFAULT_LIMITS, max_message=sip.max_message_bytes),
+        product=sip.user_agent or f"siprecord/{version}",
+        advertised_host=sip.advertised_host or "",
+        max_transactions=sip.max_transactions,
+        max_dialogs=config.max_concurrent_calls + 1000,
+    )
+
+
+def policy_settings(config: Config) -> PolicySettings:
+    """Who may be recorded."""
+    recording = config.recording
+    return PolicySettings(
+        strict=recording.strict,
+        plain_calls=recording.non_siprec == "accept",
+        plain_status=recording.non_siprec_status,
+        allowed_sources=recording.allowed_sources,
+        max_calls=config.max_concurrent_calls,
+        retry_after_s=recording.retry_after_s,
+    )
+
+
+def session_settings(config: Config) -> SessionSettings:
+    """How recordings behave."""
+    recording = config.recording
+    return SessionSettings(
+        policy=policy_settings(config),
+        plan=PlanSettings(max_streams=recording.max_streams),
+        media_timeout_s=recording.media_timeout_s,
+        end_on_silence=recording.end_on_media_timeout,
+        linger_s=recording.linger_ms / 1000,
+        request_snapshots=recording.request_snapshots,
+    )
+
+
+def media_address(config: Config, flow: Flow) -> str:
+    """The address for our SDP: the configured one, else the one the call came in on."""
+    bound = config.media.bind_address
+    candidates = (config.media.advertised_address or "", bound, flow.local[0])
+    return next((address for address in candidates if address not in UNSPECIFIED), LOOPBACK)
+
+
+def recording_id(wall: datetime, token: str) -> str:
+    """Sorts by time, is unique by `token`, and is safe as a file name: 20261121T031500Z-4f2a9c…"""
+    return f"{wall:%Y%m%dT%H%M%SZ}-{token}"
+
+
+def first_event(transaction: str, request: Request, flow: Flow, *, strict: bool) -> events.InviteReceived:
+    """A new INVITE as the session sees it."""
+    contents = read_contents(request, strict=strict)
+    return events.InviteReceived(transaction, identify(request, flow), contents, read_signs(request))
+
+
+def later_event(transaction: str, request: Request) -> events.Event | None:
+    """A request within a session as the session sees it; None for one that has no effect on it."""
+    contents = read_contents(request)
+    match request.method:
+        case "INVITE":
+            return events.ReinviteReceived(transaction, contents, _confirmed(request))
+        case "UPDATE":
+            return events.UpdateReceived(transaction, contents, _confirmed(request))
+        case "INFO":
+            return events.InfoReceived(transaction, contents)
+        case "BYE":
+            return events.ByeReceived(transaction, contents, request.headers.get("Reason"))
+    return None
+
+
+def _confirmed(request: Request) -> bool:
+    signs = read_signs(request)
+    return signs.required or signs.tagged or signs.nearly is not None

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any, get_args
+
+import pytest
+import structlog
+
+from siprecord.media import Notice
+from siprecord.server.config import LogConfig
+from siprecord.server.eventlog import LEVELS, log_event, log_notice
+from siprecord.server.logs import Logs, start_logs
+from siprecord.server.publisher import RecordingEvent, RecordingFinished, StreamResumed
+
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+
+
+@pytest.fixture
+def written() -> Iterator[tuple[Logs, io.StringIO]]:
+    stream = io.StringIO()
+    level = logging.getLogger().level
+    logs = start_logs(LogConfig(level="info", format="json"), stream)
+    yield logs, stream
+    logs.close()
+    logging.getLogger().setLevel(level)
+    structlog.reset_defaults()
+
+
+def lines(written: tuple[Logs, io.StringIO]) -> list[dict[str, Any]]:
+    written[0].close()
+    return [json.loads(line) for line in written[1].getvalue().splitlines()]
+
+
+def test_every_event_has_its_words() -> None:
+    assert set(LEVELS) == set(get_args(RecordingEvent))
+
+
+def test_lines_carry_recording_and_call(written: tuple[Logs, io.StringIO]) -> None:
+    log_event(
+        RecordingFinished(
+            recording_id="r1",
+            call_id="c1",
+            outcome="complete",
+            reason="x",
+            started=NOW,
+            ended=NOW,
+            packets=5,
+            lost=0,
+        )
+    )
+    log_event(StreamResumed(recording_id="r1", call_id="c1", name="1"))
+    finished, resumed = lines(written)
+    assert (finished["event"], finished["recording_id"], finished["call_id"]) == (
+        "recording finished",
+        "r1",
+        "c1",
+    )
+    assert (finished["outcome"], finished["packets"], finished["ended"]) == ("complete", 5, str(NOW))
+    assert (resumed["event"], resumed["level"]) == ("stream resumed", "info")
+
+
+def test_the_engines_notices_are_errors_until_it_has_recovered(written: tuple[Logs, io.StringIO]) -> None:
+    log_notice(Notice("spool/r1.pcapng", "write_failed", "the disk is full", 0))
+    log_notice(Notice("spool/r1.pcapng", "write_recovered", "the disk takes writes again", 7))
+    failed, recovered = lines(written)
+    assert (failed["level"], failed["event"]) == ("error", "the disk is full")
+    assert (recovered["level"], recovered["dropped"]) == ("info", 7)

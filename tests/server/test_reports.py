@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from siprecord.media import EngineTotals, Notice
+from siprecord.server.config import Config
+from siprecord.server.handler import Handler
+from siprecord.server.reports import HOLDER_VARIABLE, Reports
+from siprecord.transport import CustomSIPServer
+from tests.transport.fakes import FakeApplication
+
+
+class FakeEngine:
+    def totals(self) -> EngineTotals:
+        return EngineTotals(packets=100, bytes=17200, cpu_seconds=1.0, recordings=1, late_ticks=2)
+
+
+class FakeFinishing:
+    queued = 3
+    failed = 1
+
+
+def reports(tmp_path: Path, handler: Handler | None = None) -> Reports:
+    config = Config.model_validate({"data_dir": tmp_path, "node": "n1", "recording": {"min_free_bytes": 0}})
+    config.spool_dir.mkdir(exist_ok=True)
+    server = CustomSIPServer(FakeApplication())
+    return Reports(config, handler or Handler(config), server, FakeEngine(), FakeFinishing())
+
+
+def codes(found: Reports) -> list[object]:
+    found.health.forget()
+    return [reason["code"] for reason in found.ready_reasons()]
+
+
+def test_a_server_is_ready_once_it_listens(tmp_path: Path) -> None:
+    found = reports(tmp_path)
+    assert codes(found) == ["starting"]
+    found.listening = True
+    assert codes(found) == []
+    assert found.live_reasons() == []
+
+
+def test_reasons_are_told_one_by_one(tmp_path: Path) -> None:
+    handler = Handler(Config())
+    found = reports(tmp_path, handler)
+    found.listening = True
+    handler.draining = True
+    (tmp_path / "spool").rmdir()
+    assert codes(found) == ["draining", "not_writable"]
+
+
+def test_the_status_names_processes_calls_and_health(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = reports(tmp_path)
+    found.listening = True
+    found.notice(Notice("spool/r.pcapng", "write_failed", "full", 7))
+    status = found.status()
+    assert (status["recorder_pid"], status["holder_pid"], status["node"]) == (os.getpid(), None, "n1")
+    assert (status["calls"], status["streams"], status["packets"]) == (0, 0, 100)
+    assert (status["packets_dropped"], status["render_queue"], status["render_failed"]) == (7, 3, 1)
+    assert status["health"] == {"live": True, "ready": True, "reasons": []}
+    assert cast(int, status["disk_free_bytes"]) > 0
+    monkeypatch.setenv(HOLDER_VARIABLE, "4711")
+    assert found.status()["holder_pid"] == 4711
+
+
+def test_the_snapshot_holds_the_figures_of_all_parts(tmp_path: Path) -> None:
+    found = reports(tmp_path)
+    found.listening = True
+    found.notice(Notice("spool/r.pcapng", "write_failed", "full", 7))
+    snapshot = found.snapshot()
+    assert (snapshot.media.packets, snapshot.media.bytes, snapshot.media.dropped) == (100, 17200, 7)
+    assert (snapshot.media.late_ticks, snapshot.render_queue, snapshot.render_failed) == (2, 3, 1)
+    assert snapshot.ready
+    assert snapshot.disk_free
+    assert found.calls() == []
