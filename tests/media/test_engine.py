@@ -337,7 +337,7 @@ def test_logs_outlive_the_engine(sender: Sender, tmp_path: Path) -> None:
 
 def test_ports_rest_and_run_out(free_range: Callable[[int], tuple[int, int]], tmp_path: Path) -> None:
     low, high = free_range(6)
-    engine = MediaEngine(MediaSettings(bind_address="127.0.0.1", port_min=low, port_max=high))
+    engine = MediaEngine(MediaSettings(bind_address="127.0.0.1", port_min=low, port_max=high, quarantine_s=0))
     log = engine.open_log(tmp_path / "a.pcapng")
     first, second = log.open_stream(SPEC), log.open_stream(SPEC)
     assert (first.rtp_port, second.rtp_port) == (low, low + 2)
@@ -345,7 +345,21 @@ def test_ports_rest_and_run_out(free_range: Callable[[int], tuple[int, int]], tm
     third = log.open_stream(SPEC)
     assert third.rtp_port == low + 4
     assert log.open_stream(SPEC).rtp_port == low
-    with pytest.raises(MediaError, match=f"no free port pair between {low} and {high}"):
+    with pytest.raises(MediaError, match=f"no free port pair between {low} and {high}$"):
+        log.open_stream(SPEC)
+    log.close()
+    engine.close()
+
+
+def test_RTP_14_a_closed_pair_is_not_used_again_at_once(
+    free_range: Callable[[int], tuple[int, int]], tmp_path: Path
+) -> None:
+    low, high = free_range(4)
+    engine = MediaEngine(MediaSettings(bind_address="127.0.0.1", port_min=low, port_max=high))
+    log = engine.open_log(tmp_path / "a.pcapng")
+    log.open_stream(SPEC).close()
+    assert log.open_stream(SPEC).rtp_port == low + 2
+    with pytest.raises(MediaError, match="; one still rests after use"):
         log.open_stream(SPEC)
     log.close()
     engine.close()
