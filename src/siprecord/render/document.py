@@ -20,7 +20,7 @@ MAX_GAPS = 10_000
 
 _LATEST_NS = 1 << 62
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_SIP_FIELDS = ("call_id", "from", "to", "request_uri", "transport", "source")
+_SIP_FIELDS = ("call_id", "from", "to", "request_uri", "transport", "source", "trunk")
 
 
 def rfc3339(time_ns: object) -> str | None:
