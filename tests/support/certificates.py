@@ -1,48 +1,62 @@
-"""A certificate authority of our own, made by openssl when a test needs one."""
+"""A certificate authority for tests, made with the openssl command."""
 
 from __future__ import annotations
 
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 
 KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
 
 
-@dataclass(frozen=True)
-class Certificate:
-    chain: Path
-    key: Path
-
-
-@dataclass(frozen=True)
 class Authority:
-    """`certificate` is what peers have to trust."""
+    """Signs certificates into one folder. Each is a PEM file that holds its key too."""
 
-    directory: Path
-    certificate: Path
-    key: Path
-
-    @classmethod
-    def create(cls, directory: Path) -> Authority:
-        certificate, key = directory / "ca.pem", directory / "ca.key"
-        paths = ("-keyout", str(key), "-out", str(certificate))
-        _openssl("req", "-x509", *KEY, "-days", "2", "-subj", "/CN=Test CA", *paths)
-        return cls(directory, certificate, key)
-
-    def issue(self, address: str, *, uri: str | None = None) -> Certificate:
-        """A certificate for an IP address, or for a SIP domain when `uri` is given."""
-        name = (uri or address).replace(":", "-").replace("/", "-")
-        chain, key = self.directory / f"{name}.pem", self.directory / f"{name}.key"
-        asked, extensions = self.directory / f"{name}.csr", self.directory / f"{name}.ext"
-        extensions.write_text(f"subjectAltName={f'URI:{uri}' if uri else f'IP:{address}'}\n")
-        _openssl("req", *KEY, "-subj", f"/CN={name}", "-keyout", str(key), "-out", str(asked))
-        _openssl(
-            "x509", "-req", "-in", str(asked), "-CA", str(self.certificate), "-CAkey", str(self.key),
-            "-CAcreateserial", "-days", "2", "-extfile", str(extensions), "-out", str(chain),
+    def __init__(self, directory: Path, name: str = "ca") -> None:
+        self._directory = directory
+        self._name = name
+        self.certificate = directory / f"{name}.pem"
+        self._key = directory / f"{name}.key"
+        self._database = directory / f"{name}.index"
+        self._database.write_text("")
+        (directory / f"{name}.number").write_text("01\n")
+        self._openssl(
+            "req", "-x509", *KEY, "-days", "2", "-subj", f"/CN={name}",
+            "-keyout", self._key, "-out", self.certificate,
         )  # fmt: skip
-        return Certificate(chain, key)
 
+    def issue(
+        self, name: str, *, subject: str = "/O=Test", alternatives: str = "", usage: str = "", days: int = 2
+    ) -> Path:
+        """A certificate, e.g. `alternatives="URI:sip:a.example,DNS:b.example"`, `usage="clientAuth"`."""
+        request, path, key = (self._directory / f"{name}.{kind}" for kind in ("csr", "pem", "key"))
+        self._openssl("req", *KEY, "-subj", subject, "-keyout", key, "-out", request)
+        rows = ["basicConstraints=CA:FALSE"]
+        rows += [f"subjectAltName={alternatives}"] if alternatives else []
+        rows += [f"extendedKeyUsage={usage}"] if usage else []
+        extensions = self._directory / f"{name}.ext"
+        extensions.write_text("\n".join(rows))
+        self._openssl(
+            "x509", "-req", "-in", request, "-CA", self.certificate, "-CAkey", self._key, "-CAcreateserial",
+            "-extfile", extensions, "-out", path, "-days", str(days),
+        )  # fmt: skip
+        path.write_text(path.read_text() + key.read_text())
+        return path
 
-def _openssl(*words: str) -> None:
-    subprocess.run(["openssl", *words], check=True, capture_output=True)
+    def revocations(self, *revoked: Path) -> Path:
+        """A list of revoked certificates."""
+        config = self._directory / f"{self._name}.cnf"
+        config.write_text(
+            f"[ca]\ndefault_ca=own\n[own]\ndatabase={self._database}\ndefault_md=sha256\n"
+            f"default_crl_days=2\ncrlnumber={self._directory}/{self._name}.number\n"
+        )
+        base = ("ca", "-config", config, "-cert", self.certificate, "-keyfile", self._key)
+        for path in revoked:
+            self._openssl(*base, "-revoke", path)
+        out = self._directory / f"{self._name}.crl"
+        self._openssl(*base, "-gencrl", "-out", out)
+        return out
+
+    def _openssl(self, *arguments: object) -> None:
+        command = ["openssl", *map(str, arguments)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
