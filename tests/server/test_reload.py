@@ -17,7 +17,7 @@ from tests.transport.fakes import options
 
 
 def over_tls(tmp_path: Path, authority: Authority) -> Config:
-    certificate = authority.issue("server", alternatives="IP:127.0.0.1")
+    certificate = authority.bundle("server", alternatives="IP:127.0.0.1")
     sip = {"udp": False, "tls_port": 0}
     return config(tmp_path, sip=sip, tls={"certificate": certificate, "client_ca": authority.certificate})
 
@@ -32,10 +32,10 @@ def serial(writer: asyncio.StreamWriter) -> str:
 
 
 async def test_sighup_reads_the_certificate_again(tmp_path: Path) -> None:
-    authority = Authority(tmp_path)
+    authority = Authority.create(tmp_path)
     async with running(over_tls(tmp_path, authority)) as (_, (tls,)):
         first = await connect(tls.port, authority)
-        authority.issue("server", alternatives="IP:127.0.0.1")
+        authority.bundle("server", alternatives="IP:127.0.0.1")
         with capture_logs() as lines:
             os.kill(os.getpid(), signal.SIGHUP)
             async with asyncio.timeout(5):
@@ -51,7 +51,7 @@ async def test_sighup_reads_the_certificate_again(tmp_path: Path) -> None:
 
 
 async def test_files_that_can_not_be_used_change_nothing(tmp_path: Path) -> None:
-    authority = Authority(tmp_path)
+    authority = Authority.create(tmp_path)
     async with running(over_tls(tmp_path, authority)) as (application, (tls,)):
         first = await connect(tls.port, authority)
         (tmp_path / "server.pem").write_text("broken")

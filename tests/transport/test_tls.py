@@ -19,12 +19,12 @@ from tests.transport.fakes import options
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("ca"))
+    return Authority.create(tmp_path_factory.mktemp("ca"))
 
 
 @pytest.fixture(scope="module")
 def server_file(authority: Authority) -> Path:
-    return authority.issue("server", alternatives="IP:127.0.0.1", usage="serverAuth")
+    return authority.bundle("server", alternatives="IP:127.0.0.1", usage="serverAuth")
 
 
 def context(certificate: Path, **settings: object) -> ssl.SSLContext:
@@ -67,7 +67,7 @@ async def test_RSEC_01_RSEC_02_versions(serve: Serve, server_file: Path, options
 
 
 async def test_RSEC_03_mutual_tls(serve: Serve, authority: Authority, server_file: Path) -> None:
-    known = authority.issue("known", alternatives="URI:sip:sbc.example.com", usage="clientAuth")
+    known = authority.bundle("known", alternatives="URI:sip:sbc.example.com", usage="clientAuth")
     running = serve()
     tls = context(server_file, client_ca=authority.certificate, require_client_certificate=True)
     port = await running.listen("tls", tls)
@@ -78,7 +78,7 @@ async def test_RSEC_03_mutual_tls(serve: Serve, authority: Authority, server_fil
 async def test_SEC_08_the_names_of_the_certificate_come_with_the_flow(
     serve: Serve, authority: Authority, server_file: Path
 ) -> None:
-    known = authority.issue(
+    known = authority.bundle(
         "named", subject="/CN=x", alternatives="URI:sip:SBC.example.com,DNS:other.example"
     )
     running = serve()
@@ -107,14 +107,14 @@ async def test_SEC_10_an_optional_certificate_may_be_missing(
 async def test_SEC_11_certificates_that_prove_nothing_are_refused(
     serve: Serve, authority: Authority, server_file: Path, tmp_path: Path
 ) -> None:
-    stranger = Authority(tmp_path, "other")
+    stranger = Authority.create(tmp_path, "other")
     bad = [
-        stranger.issue("untrusted", usage="clientAuth"),
-        authority.issue("wrong-usage", usage="serverAuth"),
-        authority.issue("expired", usage="clientAuth", days=-1),
-        revoked := authority.issue("revoked", usage="clientAuth"),
+        stranger.bundle("untrusted", usage="clientAuth"),
+        authority.bundle("wrong-usage", usage="serverAuth"),
+        authority.bundle("expired", usage="clientAuth", days=-1),
+        revoked := authority.bundle("revoked", usage="clientAuth"),
     ]
-    good = authority.issue("good", usage="clientAuth")
+    good = authority.bundle("good", usage="clientAuth")
     revocations = authority.revocations(revoked)
     tls = context(server_file, client_ca=authority.certificate, client_crl=revocations)
     running = serve()
@@ -139,11 +139,11 @@ async def test_a_handshake_that_never_ends_is_cut_off(serve: Serve, server_file:
 async def test_SEC_11_new_certificates_hold_for_new_connections_and_old_ones_live_on(
     serve: Serve, authority: Authority, server_file: Path, tmp_path: Path
 ) -> None:
-    renewed = Authority(tmp_path, "renewed")
+    renewed = Authority.create(tmp_path, "renewed")
     running = serve()
     port = await running.listen("tls", context(server_file))
     reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=client(authority))
-    running.server.use_certificates(context(renewed.issue("server", alternatives="IP:127.0.0.1")))
+    running.server.use_certificates(context(renewed.bundle("server", alternatives="IP:127.0.0.1")))
     assert await ask(port, client(authority)) == b""
     assert (await ask(port, client(renewed))).startswith(b"SIP/2.0 200")
     writer.write(options("old", via="TLS"))
