@@ -204,6 +204,9 @@ class TlsConfig(Section):
     client_ca: Path | None = Field(
         default=None, description="Authorities whose client certificates we trust, PEM."
     )
+    client_crl: Path | None = Field(
+        default=None, description="Revoked client certificates, PEM; one list for each authority that signs."
+    )
     require_client_certificate: bool = Field(
         default=False, description="Refuse clients without a certificate from client_ca."
     )
@@ -215,6 +218,8 @@ class TlsConfig(Section):
             raise ValueError(
                 "require_client_certificate needs client_ca: without it no certificate can be checked"
             )
+        if self.client_crl is not None and self.client_ca is None:
+            raise ValueError("client_crl needs client_ca: without it no certificate can be checked")
         if self.key is not None and self.certificate is None:
             raise ValueError("key is set, but certificate is not")
         return self
