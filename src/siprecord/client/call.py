@@ -141,6 +141,7 @@ class SrcCall:
             audio=party.audio,
             payload_type=accepted.payload_type,
             start_delay=party.start,
+            mark=party.mark,
         )
 
     def _seconds(self) -> float:
