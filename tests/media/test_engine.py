@@ -280,13 +280,17 @@ def test_sip_messages_carry_their_way(engine: MediaEngine, tmp_path: Path) -> No
     assert bytes.fromhex("00140004c000020900170010fe80" + "00" * 13 + "01") in third[2]
 
 
-def test_a_sip_message_of_ten_megabytes(engine: MediaEngine, tmp_path: Path) -> None:
+def test_a_sip_message_of_ten_megabytes_is_cut_and_tells_its_length(
+    engine: MediaEngine, tmp_path: Path
+) -> None:
     message = os.urandom(10_000_000)
     log = engine.open_log(tmp_path / "a.pcapng")
     log.append_sip(message, LOCAL, REMOTE, "tcp", True)
     log.close()
     (found,) = capture.packets(tmp_path / "a.pcapng")
-    assert found[2].endswith(message)
+    tags = found[3] - len(message)
+    assert len(found[2]) == 262_000
+    assert found[2][tags:] == message[: 262_000 - tags]
 
 
 def test_events_are_json_and_get_a_time(engine: MediaEngine, tmp_path: Path) -> None:
@@ -333,7 +337,7 @@ def test_logs_outlive_the_engine(sender: Sender, tmp_path: Path) -> None:
 
 def test_ports_rest_and_run_out(free_range: Callable[[int], tuple[int, int]], tmp_path: Path) -> None:
     low, high = free_range(6)
-    engine = MediaEngine(MediaSettings(bind_address="127.0.0.1", port_min=low, port_max=high))
+    engine = MediaEngine(MediaSettings(bind_address="127.0.0.1", port_min=low, port_max=high, quarantine_s=0))
     log = engine.open_log(tmp_path / "a.pcapng")
     first, second = log.open_stream(SPEC), log.open_stream(SPEC)
     assert (first.rtp_port, second.rtp_port) == (low, low + 2)
@@ -341,7 +345,21 @@ def test_ports_rest_and_run_out(free_range: Callable[[int], tuple[int, int]], tm
     third = log.open_stream(SPEC)
     assert third.rtp_port == low + 4
     assert log.open_stream(SPEC).rtp_port == low
-    with pytest.raises(MediaError, match=f"no free port pair between {low} and {high}"):
+    with pytest.raises(MediaError, match=f"no free port pair between {low} and {high}$"):
+        log.open_stream(SPEC)
+    log.close()
+    engine.close()
+
+
+def test_RTP_14_a_closed_pair_is_not_used_again_at_once(
+    free_range: Callable[[int], tuple[int, int]], tmp_path: Path
+) -> None:
+    low, high = free_range(4)
+    engine = MediaEngine(MediaSettings(bind_address="127.0.0.1", port_min=low, port_max=high))
+    log = engine.open_log(tmp_path / "a.pcapng")
+    log.open_stream(SPEC).close()
+    assert log.open_stream(SPEC).rtp_port == low + 2
+    with pytest.raises(MediaError, match="; one still rests after use"):
         log.open_stream(SPEC)
     log.close()
     engine.close()
@@ -440,3 +458,19 @@ def test_wireshark_reads_the_log(slow_engine: MediaEngine, sender: Sender, tmp_p
     assert rows[0].strip().endswith("sip:sdp")
     assert sum(row.strip().endswith(":rtp") for row in rows) == 50
     assert rows[-1].strip().endswith(":rtcp")
+
+
+@pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
+def test_wireshark_reads_a_log_with_huge_messages_and_events(engine: MediaEngine, tmp_path: Path) -> None:
+    path = tmp_path / "a.pcapng"
+    log = engine.open_log(path)
+    log.append_event({"event": "metadata.received", "document": "A" * 8_000_000})
+    for length in (261_900, 262_144, 300_000, 10_000_000):
+        log.append_sip(b"OPTIONS sip:a SIP/2.0\r\n\r\n" + bytes(length), LOCAL, REMOTE, "tcp", True)
+    log.append_sip(b"OPTIONS sip:b SIP/2.0\r\n\r\n", LOCAL, REMOTE, "tcp", True)
+    log.close()
+    command = ["tshark", "-r", str(path), "-T", "fields", "-e", "frame.cap_len", "-e", "frame.protocols"]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True)
+    rows = [row.split("\t") for row in ran.stdout.splitlines()]
+    assert [int(length) for length, _ in rows][1:] == [261_977, 262_000, 262_000, 262_000, 77]
+    assert rows[-1][1].endswith("sip")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -131,3 +132,38 @@ def test_the_example_with_all_comments_removed_is_the_default_configuration(tmp_
     ]
     assert load_config(write(tmp_path, "\n".join(lines)), {}) == Config()
     assert {"port = 5060", "[sip]", "shard_count = 32"} <= set(lines)
+
+
+LISTENERS = """
+[[sip.listeners]]
+transport = "udp"
+host = "10.0.0.1"
+advertised_host = "198.51.100.1"
+
+[[sip.listeners]]
+transport = "tcp"
+host = "::"
+port = 5070
+"""
+
+
+def test_listeners_are_tables_of_the_file_or_json_of_the_environment(tmp_path: Path) -> None:
+    loaded = load_with_origins(write(tmp_path, LISTENERS), {})
+    first, second = loaded.config.sip.listeners
+    assert (first.transport, first.host, first.port) == ("udp", "10.0.0.1", 5060)
+    assert first.advertised_host == "198.51.100.1"
+    assert (second.transport, second.host, second.port) == ("tcp", "::", 5070)
+    (shown,) = [setting for setting in loaded.describe() if setting.key == "sip.listeners"]
+    text = json.dumps([one.model_dump(exclude_unset=True) for one in (first, second)])
+    assert load_config(None, {"SIPRECORD_SIP__LISTENERS": text}) == loaded.config
+    assert load_config(write(tmp_path, f"[sip]\nlisteners = {shown.value}"), {}) == loaded.config
+
+
+def test_a_fault_in_a_listener_names_its_place(tmp_path: Path) -> None:
+    path = write(tmp_path, LISTENERS.replace("5070", "70000"))
+    with pytest.raises(ConfigError, match=r"siprecord\.toml: sip\.listeners\.1\.port is 70000"):
+        load_config(path, {})
+    with pytest.raises(ConfigError, match=r"tls\.certificate is not set"):
+        load_config(None, {"SIPRECORD_SIP__LISTENERS": '[{"transport": "tls"}]'})
+    with pytest.raises(ConfigError, match=r"sip\.listeners is '\[{': .*valid tuple"):
+        load_config(None, {"SIPRECORD_SIP__LISTENERS": "[{"})

@@ -8,6 +8,8 @@ use std::io;
 pub enum Error {
     /// The capture log can't be created.
     Open { path: String, error: io::Error },
+    /// An existing capture log can't be gone on with.
+    Resume { path: String, error: io::Error },
     /// The last step of closing the capture log failed.
     Close { path: String, error: io::Error },
     /// No pair of ports.
@@ -20,6 +22,8 @@ pub enum Error {
     Failed(String),
     /// There is no such interface, or it is closed.
     NoStream(u32),
+    /// The resumed log has no such media interface, or its stream was taken up before.
+    NotResumable(u32),
 }
 
 impl fmt::Display for Error {
@@ -28,24 +32,27 @@ impl fmt::Display for Error {
             Self::Open { path, error } => {
                 write!(formatter, "can't create the capture log {path}: {error}")
             }
+            Self::Resume { path, error } => {
+                write!(
+                    formatter,
+                    "can't go on with the capture log {path}: {error}"
+                )
+            }
             Self::Close { path, error } => {
                 write!(formatter, "can't close the capture log {path}: {error}")
             }
-            Self::Ports(NoPair::Exhausted { first, last }) => {
-                write!(formatter, "no free port pair between {first} and {last}")
-            }
-            Self::Ports(NoPair::Refused { port, error }) => {
-                write!(
-                    formatter,
-                    "can't open the media ports {port} and {}: {error}",
-                    u32::from(*port) + 1
-                )
-            }
+            Self::Ports(error) => error.fmt(formatter),
             Self::Start(error) => write!(formatter, "the media engine can't start: {error}"),
             Self::Closed => write!(formatter, "the capture log is closed"),
             Self::Failed(text) => write!(formatter, "the recording has failed: {text}"),
             Self::NoStream(interface) => {
                 write!(formatter, "no open stream has interface {interface}")
+            }
+            Self::NotResumable(interface) => {
+                write!(
+                    formatter,
+                    "interface {interface} has no stream to go on with"
+                )
             }
         }
     }

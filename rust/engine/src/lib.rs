@@ -10,6 +10,7 @@ pub mod ports;
 pub mod recording;
 pub mod socket;
 pub mod stream;
+pub mod survey;
 
 // Reading: the capture log's reader, rendering, live following.
 pub mod follow;

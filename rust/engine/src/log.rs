@@ -1,9 +1,12 @@
 //! The open capture log: appends whole blocks, and keeps what the disk does not take.
 
+use crate::error::Error;
 use crate::notice::{Kind, Notice, Notices};
+use crate::survey::{survey, Survey};
 use siprecord_core::pcapng::block;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -50,21 +53,64 @@ impl Log {
             .mode(0o640)
             .custom_flags(libc::O_CLOEXEC)
             .open(path)?;
+        let _ = lock(&file); // nobody else can have it yet
         if let Err(error) = file.write_all(header) {
             let _ = std::fs::remove_file(path);
             return Err(error);
         }
-        Ok(Self {
+        Ok(Self::around(
+            file,
+            path,
+            notices,
+            max_pending,
+            header.len() as u64,
+        ))
+    }
+
+    /// Opens an existing log for append. Half a block at its end, left by a writer that died, is cut off.
+    pub fn resume(
+        path: &Path,
+        notices: Arc<Notices>,
+        max_pending: usize,
+    ) -> Result<(Self, Survey), Error> {
+        let resume = || {
+            let file = OpenOptions::new()
+                .append(true)
+                .custom_flags(libc::O_CLOEXEC)
+                .open(path)?;
+            lock(&file)?;
+            let survey = survey(path)?;
+            if survey.whole < survey.length {
+                file.set_len(survey.whole)?;
+            }
+            Ok((file, survey))
+        };
+        let (file, survey) = resume().map_err(|error| Error::Resume {
+            path: path.display().to_string(),
+            error,
+        })?;
+        let log = Self::around(file, path, notices, max_pending, survey.whole);
+        Ok((log, survey))
+    }
+
+    fn around(
+        file: File,
+        path: &Path,
+        notices: Arc<Notices>,
+        max_pending: usize,
+        written: u64,
+    ) -> Self {
+        Self {
             file,
             name: path.display().to_string(),
             notices,
             pending: Vec::new(),
             max_pending,
             torn: (0, 0),
-            written: header.len() as u64,
+            written,
             dropped: 0,
             failing_since: None,
-        })
+        }
     }
 
     /// Appends whole blocks by one write, if nothing older waits.
@@ -108,6 +154,7 @@ impl Log {
         if !self.pending.is_empty() {
             self.give_up()?;
         }
+        unlock(&self.file);
         if sync {
             self.file.sync_data()
         } else {
@@ -235,6 +282,28 @@ impl Log {
         let text = "the capture log was closed before the disk took everything".to_owned();
         self.tell(Kind::WriteFailed, text, dropped);
         self.file.set_len(self.written)
+    }
+}
+
+/// Keeps other recorders from writing to the same log; a dead one's lock is gone with it.
+///
+/// A file system that knows no locks is no reason not to record.
+fn lock(file: &File) -> io::Result<()> {
+    // SAFETY: the descriptor is open; no pointers are passed.
+    if unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } == 0 {
+        return Ok(());
+    }
+    let error = io::Error::last_os_error();
+    if error.kind() == io::ErrorKind::WouldBlock {
+        return Err(io::Error::other("it is being written already"));
+    }
+    Ok(())
+}
+
+fn unlock(file: &File) {
+    // SAFETY: the descriptor is open; no pointers are passed.
+    unsafe {
+        libc::flock(file.as_raw_fd(), libc::LOCK_UN);
     }
 }
 

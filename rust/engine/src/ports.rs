@@ -2,9 +2,13 @@
 
 use crate::notice::lock;
 use crate::socket;
+use siprecord_core::ports::PortTable;
+use std::fmt;
 use std::io;
-use std::net::{IpAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::sync::Mutex;
+use std::time::Duration;
 
 /// The sockets of one stream.
 #[derive(Debug)]
@@ -12,61 +16,94 @@ pub struct Pair {
     pub rtp: UdpSocket,
     pub rtcp: UdpSocket,
     pub rtp_port: u16,
+    /// Local address of both.
+    pub address: IpAddr,
 }
 
 /// Why there is no pair.
 #[derive(Debug)]
 pub enum NoPair {
-    Exhausted { first: u16, last: u16 },
-    Refused { port: u16, error: io::Error },
+    Exhausted {
+        first: u16,
+        last: u16,
+        /// Pairs that rest after use.
+        resting: usize,
+    },
+    Refused {
+        port: u16,
+        error: io::Error,
+    },
+    /// Descriptors handed over that are no pair of media sockets.
+    Unfit(String),
 }
 
-/// Hands out pairs of a range in turn, so that a port rests as long as possible before it is used again.
+impl fmt::Display for NoPair {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exhausted {
+                first,
+                last,
+                resting,
+            } => {
+                write!(formatter, "no free port pair between {first} and {last}")?;
+                match resting {
+                    0 => Ok(()),
+                    1 => write!(formatter, "; one still rests after use"),
+                    some => write!(formatter, "; {some} still rest after use"),
+                }
+            }
+            Self::Refused { port, error } => {
+                let next = u32::from(*port) + 1;
+                write!(
+                    formatter,
+                    "can't open the media ports {port} and {next}: {error}"
+                )
+            }
+            Self::Unfit(text) => write!(formatter, "can't take over media ports: {text}"),
+        }
+    }
+}
+
+/// Hands out pairs of a range in turn. A pair rests after use.
 pub struct PortPool {
     address: IpAddr,
     receive_buffer: usize,
     first: u16,
     last: u16,
-    state: Mutex<State>,
-}
-
-struct State {
-    taken: Vec<bool>,
-    next: usize,
+    table: Mutex<PortTable>,
 }
 
 impl PortPool {
     /// `first` and `last` are the lowest and the highest port that may be used, both included.
-    pub fn new(address: IpAddr, (first, last): (u16, u16), receive_buffer: usize) -> Self {
-        let even = usize::from(first) + usize::from(first % 2);
-        let pairs = (usize::from(last) + 1).saturating_sub(even) / 2;
-        let state = Mutex::new(State {
-            taken: vec![false; pairs],
-            next: 0,
-        });
+    pub fn new(
+        address: IpAddr,
+        (first, last): (u16, u16),
+        receive_buffer: usize,
+        quarantine: Duration,
+    ) -> Self {
+        let rest = u64::try_from(quarantine.as_nanos()).unwrap_or(u64::MAX);
         Self {
             address,
             receive_buffer,
             first,
             last,
-            state,
+            table: Mutex::new(PortTable::new((first, last), rest)),
         }
     }
 
     /// Binds the next pair that neither we nor another program uses.
     pub fn open(&self) -> Result<Pair, NoPair> {
-        let pairs = lock(&self.state).taken.len();
+        let pairs = lock(&self.table).pairs();
         for _ in 0..pairs {
-            let Some(index) = self.reserve() else { break };
-            match self.bind(self.port(index)) {
+            let Some(port) = lock(&self.table).take(socket::steady_clock()) else {
+                break;
+            };
+            match self.bind(port) {
                 Ok(pair) => return Ok(pair),
                 Err(error) => {
-                    self.free(index);
+                    lock(&self.table).put_back(port);
                     if error.kind() != io::ErrorKind::AddrInUse {
-                        return Err(NoPair::Refused {
-                            port: self.port(index),
-                            error,
-                        });
+                        return Err(NoPair::Refused { port, error });
                     }
                 }
             }
@@ -74,38 +111,51 @@ impl PortPool {
         Err(NoPair::Exhausted {
             first: self.first,
             last: self.last,
+            resting: lock(&self.table).resting(socket::steady_clock()),
         })
     }
 
-    /// Gives a pair back whose sockets are closed.
-    pub fn release(&self, rtp_port: u16) {
-        self.free(usize::from(rtp_port.saturating_sub(self.port(0))) / 2);
-    }
-
-    /// Local address of the sockets.
-    pub fn address(&self) -> IpAddr {
-        self.address
-    }
-
-    fn port(&self, index: usize) -> u16 {
-        self.first + self.first % 2 + index as u16 * 2
-    }
-
-    fn reserve(&self) -> Option<usize> {
-        let mut state = lock(&self.state);
-        let pairs = state.taken.len();
-        let index = (0..pairs)
-            .map(|step| (state.next + step) % pairs)
-            .find(|index| !state.taken[*index])?;
-        state.taken[index] = true;
-        state.next = (index + 1) % pairs;
-        Some(index)
-    }
-
-    fn free(&self, index: usize) {
-        if let Some(taken) = lock(&self.state).taken.get_mut(index) {
-            *taken = false;
+    /// Takes over the sockets of a stream that another process has opened; what they hold stays in them.
+    ///
+    /// The descriptors are duplicated, so the caller still owns the ones it gave.
+    pub fn adopt(&self, rtp: RawFd, rtcp: RawFd) -> Result<Pair, NoPair> {
+        let (rtp, rtp_at) = self.adopt_one(rtp)?;
+        let (rtcp, rtcp_at) = self.adopt_one(rtcp)?;
+        let rtp_port = rtp_at.port();
+        if rtp_port.checked_add(1) != Some(rtcp_at.port()) || rtp_at.ip() != rtcp_at.ip() {
+            return Err(NoPair::Unfit(format!("{rtp_at} and {rtcp_at} are no pair")));
         }
+        lock(&self.table).adopt(rtp_port);
+        Ok(Pair {
+            rtp,
+            rtcp,
+            rtp_port,
+            address: rtp_at.ip(),
+        })
+    }
+
+    fn adopt_one(&self, fd: RawFd) -> Result<(UdpSocket, SocketAddr), NoPair> {
+        let unfit = |error: io::Error| NoPair::Unfit(format!("descriptor {fd}: {error}"));
+        // SAFETY: no pointers are passed; a non-negative result is a new descriptor that we own.
+        let owned = unsafe {
+            match libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 3) {
+                -1 => return Err(unfit(io::Error::last_os_error())),
+                copy => OwnedFd::from_raw_fd(copy),
+            }
+        };
+        let socket = UdpSocket::from(owned);
+        let address = socket::adopt(&socket).map_err(unfit)?;
+        Ok((socket, address))
+    }
+
+    /// Gives a pair back whose sockets are closed; it rests before it is used again.
+    pub fn release(&self, rtp_port: u16) {
+        lock(&self.table).release(rtp_port, socket::steady_clock());
+    }
+
+    /// Gives a pair back that nobody was told of.
+    pub fn put_back(&self, rtp_port: u16) {
+        lock(&self.table).put_back(rtp_port);
     }
 
     fn bind(&self, rtp_port: u16) -> io::Result<Pair> {
@@ -116,6 +166,7 @@ impl PortPool {
             rtp,
             rtcp,
             rtp_port,
+            address: self.address,
         })
     }
 }
@@ -123,39 +174,39 @@ impl PortPool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::fd::AsRawFd;
 
     const LOCAL: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+    const HOUR: Duration = Duration::from_secs(3_600);
 
-    #[test]
-    fn pairs_are_even_and_odd_and_rest_before_reuse() {
-        let pool = PortPool::new(LOCAL, (23_101, 23_109), 0);
-        let ports: Vec<u16> = (0..4).map(|_| pool.open().unwrap().rtp_port).collect();
-        assert_eq!(ports, [23_102, 23_104, 23_106, 23_108]);
-        assert!(matches!(
-            pool.open(),
-            Err(NoPair::Exhausted {
-                first: 23_101,
-                last: 23_109
-            })
-        ));
-        pool.release(23_106);
-        pool.release(23_102);
-        assert_eq!(pool.open().unwrap().rtp_port, 23_102);
-        assert_eq!(pool.open().unwrap().rtp_port, 23_106);
+    fn pool(range: (u16, u16), quarantine: Duration) -> PortPool {
+        PortPool::new(LOCAL, range, 0, quarantine)
     }
 
     #[test]
     fn both_sockets_are_bound() {
-        let pair = PortPool::new(LOCAL, (23_110, 23_111), 0).open().unwrap();
+        let pair = pool((23_110, 23_111), HOUR).open().unwrap();
         assert_eq!(pair.rtp.local_addr().unwrap().port(), 23_110);
         assert_eq!(pair.rtcp.local_addr().unwrap().port(), 23_111);
     }
 
     #[test]
-    fn ports_of_other_programs_are_skipped() {
+    fn a_closed_pair_rests_and_the_error_says_so() {
+        let pool = pool((23_112, 23_115), HOUR);
+        let port = pool.open().unwrap().rtp_port;
+        pool.release(port);
+        assert_eq!(pool.open().unwrap().rtp_port, 23_114);
+        assert!(matches!(
+            pool.open(),
+            Err(NoPair::Exhausted { resting: 1, .. })
+        ));
+    }
+
+    #[test]
+    fn ports_of_other_programs_are_skipped_and_do_not_rest() {
         let _rtp = UdpSocket::bind((LOCAL, 23_120)).unwrap();
         let _rtcp = UdpSocket::bind((LOCAL, 23_123)).unwrap();
-        let pool = PortPool::new(LOCAL, (23_120, 23_125), 0);
+        let pool = pool((23_120, 23_125), HOUR);
         assert_eq!(pool.open().unwrap().rtp_port, 23_124);
         assert!(matches!(pool.open(), Err(NoPair::Exhausted { .. })));
         drop(_rtcp);
@@ -164,7 +215,8 @@ mod tests {
 
     #[test]
     fn an_address_that_is_not_ours_is_an_error_of_its_own() {
-        let pool = PortPool::new("192.0.2.1".parse().unwrap(), (23_130, 23_139), 0);
+        let address = "192.0.2.1".parse().unwrap();
+        let pool = PortPool::new(address, (23_130, 23_139), 0, HOUR);
         assert!(matches!(
             pool.open(),
             Err(NoPair::Refused { port: 23_130, .. })
@@ -172,16 +224,40 @@ mod tests {
     }
 
     #[test]
-    fn ranges_at_the_edges() {
-        for (range, pairs) in [
-            ((65_534, 65_535), 1),
-            ((65_535, 65_535), 0),
-            ((7, 8), 0),
-            ((9, 1), 0),
-            ((0, 65_535), 32_768),
+    fn an_adopted_pair_keeps_its_packets_and_its_place() {
+        let pair = pool((23_140, 23_141), HOUR).open().unwrap();
+        UdpSocket::bind("127.0.0.1:0")
+            .unwrap()
+            .send_to(b"before", (LOCAL, 23_140))
+            .unwrap();
+        let pool = pool((23_140, 23_143), HOUR);
+        let adopted = pool
+            .adopt(pair.rtp.as_raw_fd(), pair.rtcp.as_raw_fd())
+            .unwrap();
+        drop(pair);
+        assert_eq!((adopted.rtp_port, adopted.address), (23_140, LOCAL));
+        let mut buffer = [0; 16];
+        assert_eq!(adopted.rtp.recv(&mut buffer).unwrap(), 6);
+        assert_eq!(pool.open().unwrap().rtp_port, 23_142);
+    }
+
+    #[test]
+    fn what_is_no_pair_of_media_sockets_is_not_adopted() {
+        let pool = pool((23_150, 23_153), HOUR);
+        let pair = pool.open().unwrap();
+        let (rtp, rtcp) = (pair.rtp.as_raw_fd(), pair.rtcp.as_raw_fd());
+        let stream = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let file = std::fs::File::open("/dev/null").unwrap();
+        for (one, other) in [
+            (rtcp, rtp),
+            (rtp, rtp),
+            (-1, rtcp),
+            (rtp, 1_000_000),
+            (stream.as_raw_fd(), rtcp),
+            (rtp, file.as_raw_fd()),
         ] {
-            let pool = PortPool::new(LOCAL, range, 0);
-            assert_eq!(lock(&pool.state).taken.len(), pairs, "{range:?}");
+            let outcome = pool.adopt(one, other);
+            assert!(matches!(outcome, Err(NoPair::Unfit(_))), "{outcome:?}");
         }
     }
 }

@@ -1,79 +1,26 @@
 //! A recording: one capture log and the streams that feed it, behind one mutex.
 
+mod inner;
+mod resources;
+mod resume;
+
+pub use resources::{Desk, Resources};
+
 use crate::error::Error;
 use crate::log::{Keep, Log};
-use crate::notice::{lock, Kind, Notices};
-use crate::ports::PortPool;
-use crate::socket::{wall_clock, Receiver, WHOLE_DATAGRAM};
+use crate::notice::{lock, Kind};
+use crate::socket::wall_clock;
 use crate::stream::{Counts, Port, Stream, StreamSpec, Visit, Yield};
+use inner::{report, Inner, State};
 use siprecord_core::pcapng::block::{LINK_EXPORTED, LINK_RAW_IP};
 use siprecord_core::pcapng::write::{self, Section, SipMessage};
 use siprecord_core::stats::Reception;
+use std::os::fd::{AsRawFd, RawFd};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-/// Blocks gathered before they are written although the tick is not over.
-const GATHER: usize = 256 * 1024;
-/// A final drain ends at the latest when it meets a datagram this much younger than its own beginning: a sender
-/// that is faster than we are can't hold it up.
-const FINAL_GRACE_NS: u64 = 100_000_000;
 const INTERFACE_SIP: u32 = 0;
-
-/// What all recordings of an engine share.
-pub struct Resources {
-    pub ports: PortPool,
-    pub notices: Arc<Notices>,
-    pub max_pending: usize,
-    pub datagram_bytes: usize,
-    desks: Mutex<Vec<Desk>>,
-}
-
-impl Resources {
-    pub fn new(
-        ports: PortPool,
-        notices: Notices,
-        max_pending: usize,
-        datagram_bytes: usize,
-    ) -> Self {
-        let datagram_bytes = datagram_bytes.clamp(2_048, WHOLE_DATAGRAM);
-        Self {
-            ports,
-            notices: Arc::new(notices),
-            max_pending,
-            datagram_bytes,
-            desks: Mutex::default(),
-        }
-    }
-
-    pub fn desk(&self) -> Desk {
-        Desk {
-            receiver: Receiver::new(self.datagram_bytes),
-            blocks: Vec::new(),
-        }
-    }
-
-    /// Lends a desk to a caller's thread.
-    fn borrow<T>(&self, work: impl FnOnce(&mut Desk) -> T) -> T {
-        let mut desk = lock(&self.desks).pop().unwrap_or_else(|| self.desk());
-        let outcome = work(&mut desk);
-        lock(&self.desks).push(desk);
-        outcome
-    }
-}
-
-/// The buffers that a thread works with.
-pub struct Desk {
-    receiver: Receiver,
-    blocks: Vec<u8>,
-}
-
-impl Desk {
-    /// Forgets what was gathered for a recording that has failed.
-    pub fn clear(&mut self) {
-        self.blocks.clear();
-    }
-}
 
 /// A stream as seen from outside.
 #[derive(Clone, Debug)]
@@ -99,23 +46,6 @@ pub struct Recording {
     inner: Mutex<Inner>,
 }
 
-struct Inner {
-    log: Log,
-    streams: Vec<Stream>,
-    ended: Vec<(u32, StreamReport)>,
-    interfaces: u32,
-    state: State,
-    /// Lets a test see what a defect does.
-    #[cfg(test)]
-    defect: bool,
-}
-
-enum State {
-    Open,
-    Closed,
-    Failed(String),
-}
-
 impl Recording {
     /// Creates the capture log, with its section header and the interface for SIP.
     pub fn create(
@@ -133,22 +63,17 @@ impl Recording {
                 error,
             }
         })?;
-        let inner = Inner {
-            log,
-            streams: Vec::new(),
-            ended: Vec::new(),
-            interfaces: INTERFACE_SIP + 1,
-            state: State::Open,
-            #[cfg(test)]
-            defect: false,
-        };
-        let path = path.display().to_string();
-        Ok(Self {
+        let inner = Inner::new(log, INTERFACE_SIP + 1);
+        Ok(Self::around(resources, path, inner))
+    }
+
+    fn around(resources: Arc<Resources>, path: &Path, inner: Inner) -> Self {
+        Self {
             resources,
-            path,
+            path: path.display().to_string(),
             closed: AtomicBool::new(false),
             inner: Mutex::new(inner),
-        })
+        }
     }
 
     /// Whether no drain thread needs to come back.
@@ -183,7 +108,7 @@ impl Recording {
         let mut inner = lock(&self.inner);
         if let Err(error) = inner.open() {
             drop(pair);
-            self.resources.ports.release(rtp_port);
+            self.resources.ports.put_back(rtp_port);
             return Err(error);
         }
         let interface = inner.interfaces;
@@ -191,10 +116,7 @@ impl Recording {
         let mut block = Vec::new();
         write::interface(&mut block, LINK_RAW_IP, &spec.name, &spec.description);
         inner.log.append(&block, Keep::Always);
-        let address = self.resources.ports.address();
-        inner
-            .streams
-            .push(Stream::new(interface, pair, address, spec.clock_rates));
+        inner.streams.push(Stream::new(interface, pair, spec));
         Ok((interface, rtp_port))
     }
 
@@ -249,6 +171,21 @@ impl Recording {
                 .map(|ended| ended.1.clone())
         };
         open.or_else(ended).ok_or(Error::NoStream(interface))
+    }
+
+    /// Descriptors of the open streams, for a process that keeps them alive: interface, RTP, RTCP.
+    pub fn descriptors(&self) -> Result<Vec<(u32, RawFd, RawFd)>, Error> {
+        let inner = lock(&self.inner);
+        inner.open()?;
+        let descriptors = |stream: &Stream| {
+            let pair = &stream.pair;
+            (
+                stream.interface,
+                pair.rtp.as_raw_fd(),
+                pair.rtcp.as_raw_fd(),
+            )
+        };
+        Ok(inner.streams.iter().map(descriptors).collect())
     }
 
     pub fn status(&self) -> LogStatus {
@@ -343,79 +280,6 @@ fn closed_is_fine(outcome: Result<(), Error>) -> Result<(), Error> {
     match outcome {
         Err(Error::Closed | Error::Failed(_)) => Ok(()),
         outcome => outcome,
-    }
-}
-
-fn report(stream: &Stream) -> StreamReport {
-    StreamReport {
-        counts: stream.counts.clone(),
-        reception: stream.reception.clone(),
-        paused: stream.is_paused(),
-    }
-}
-
-impl Inner {
-    fn open(&self) -> Result<(), Error> {
-        match &self.state {
-            State::Open => Ok(()),
-            State::Closed => Err(Error::Closed),
-            State::Failed(text) => Err(Error::Failed(text.clone())),
-        }
-    }
-
-    fn find(&self, interface: u32) -> Result<usize, Error> {
-        let position = self
-            .streams
-            .iter()
-            .position(|stream| stream.interface == interface);
-        position.ok_or(Error::NoStream(interface))
-    }
-
-    fn visit(&mut self, index: usize, port: Port, visit: Visit, desk: &mut Desk) -> Yield {
-        let stream = &mut self.streams[index];
-        let outcome = stream.drain(port, visit, &mut desk.receiver, &mut desk.blocks);
-        if desk.blocks.len() >= GATHER {
-            self.put_down(desk);
-        }
-        outcome.unwrap_or_else(|error| {
-            self.socket_failed(index, &error);
-            Yield::default()
-        })
-    }
-
-    fn socket_failed(&mut self, index: usize, error: &std::io::Error) {
-        let stream = &mut self.streams[index];
-        if stream.counts.socket_errors == 0 {
-            let interface = stream.interface;
-            let text = format!("the sockets of interface {interface} can't be read: {error}");
-            self.log.tell(Kind::StreamFailed, text, 0);
-        }
-        stream.counts.socket_errors += 1;
-    }
-
-    fn drain_finally(&mut self, index: usize, now: u64, desk: &mut Desk) {
-        let visit = Visit {
-            batches: 1,
-            until: now + FINAL_GRACE_NS,
-        };
-        for port in [Port::Rtp, Port::Rtcp] {
-            while self.visit(index, port, visit, desk).more {}
-        }
-    }
-
-    fn drain_all_finally(&mut self, desk: &mut Desk) {
-        let now = wall_clock();
-        for index in 0..self.streams.len() {
-            self.drain_finally(index, now, desk);
-        }
-        self.put_down(desk);
-    }
-
-    /// Writes the gathered blocks.
-    fn put_down(&mut self, desk: &mut Desk) {
-        self.log.append(&desk.blocks, Keep::IfRoom);
-        desk.blocks.clear();
-        desk.blocks.shrink_to(4 * GATHER);
     }
 }
 

@@ -22,6 +22,7 @@ pub fn bind(address: IpAddr, port: u16, receive_buffer: usize) -> io::Result<Udp
 }
 
 fn prepare(socket: &UdpSocket, address: IpAddr, receive_buffer: usize) -> io::Result<()> {
+    socket.set_nonblocking(true)?;
     set(socket, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, 1)?;
     set(socket, libc::SOL_SOCKET, libc::SO_RXQ_OVFL, 1)?;
     if address.is_unspecified() {
@@ -36,6 +37,33 @@ fn prepare(socket: &UdpSocket, address: IpAddr, receive_buffer: usize) -> io::Re
         set(socket, libc::SOL_SOCKET, libc::SO_RCVBUF, size)?;
     }
     Ok(())
+}
+
+/// Prepares a socket that another process has bound, and answers its local address.
+///
+/// Datagrams that it holds stay in it.
+pub fn adopt(socket: &UdpSocket) -> io::Result<SocketAddr> {
+    if get(socket, libc::SOL_SOCKET, libc::SO_TYPE)? != libc::SOCK_DGRAM {
+        return Err(io::Error::other("not a UDP socket"));
+    }
+    let bound = socket.local_addr()?;
+    prepare(socket, bound.ip(), 0)?;
+    Ok(bound)
+}
+
+fn get(socket: &UdpSocket, level: i32, name: i32) -> io::Result<libc::c_int> {
+    let mut value: libc::c_int = 0;
+    let mut length = mem::size_of::<libc::c_int>() as libc::socklen_t;
+    // SAFETY: the pointers lead to `value` and its length, which live through the call.
+    let outcome = unsafe {
+        let value = ptr::from_mut(&mut value).cast();
+        libc::getsockopt(socket.as_raw_fd(), level, name, value, &mut length)
+    };
+    if outcome == 0 {
+        Ok(value)
+    } else {
+        Err(io::Error::last_os_error())
+    }
 }
 
 fn set(socket: &UdpSocket, level: i32, name: i32, value: libc::c_int) -> io::Result<()> {
@@ -79,6 +107,19 @@ pub fn wall_clock() -> u64 {
     std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .map_or(0, |since| since.as_nanos() as u64)
+}
+
+/// Nanoseconds of a clock that never goes back.
+pub fn steady_clock() -> u64 {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: the structure lives through the call.
+    unsafe {
+        libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut time);
+    }
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
 /// A datagram in a receiver's buffer.
@@ -280,6 +321,7 @@ mod tests {
         socket
             .set_read_timeout(Some(Duration::from_secs(5)))
             .unwrap();
+        socket.set_nonblocking(false).unwrap();
         socket.peek_from(&mut [0; 16]).unwrap();
         receiver.receive(socket.as_raw_fd()).unwrap()
     }

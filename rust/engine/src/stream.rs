@@ -8,7 +8,7 @@ use siprecord_core::rtp::{default_clock_rate, Packet};
 use siprecord_core::stats::Reception;
 use siprecord_core::{rtcp, rtp};
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 
 /// What the application says of a stream.
@@ -81,7 +81,6 @@ impl Yield {
 pub struct Stream {
     pub interface: u32,
     pub pair: Pair,
-    address: IpAddr,
     clock_rates: Vec<(u8, u32)>,
     paused: bool,
     /// During a change of `paused`: what came until then is still treated as before.
@@ -91,12 +90,11 @@ pub struct Stream {
 }
 
 impl Stream {
-    pub fn new(interface: u32, pair: Pair, address: IpAddr, clock_rates: Vec<(u8, u32)>) -> Self {
+    pub fn new(interface: u32, pair: Pair, spec: StreamSpec) -> Self {
         Self {
             interface,
             pair,
-            address,
-            clock_rates,
+            clock_rates: spec.clock_rates,
             paused: false,
             switched_at: 0,
             counts: Counts::default(),
@@ -130,7 +128,7 @@ impl Stream {
             Port::Rtp => (self.pair.rtp.as_raw_fd(), self.pair.rtp_port),
             Port::Rtcp => (self.pair.rtcp.as_raw_fd(), self.pair.rtp_port + 1),
         };
-        let local = SocketAddr::new(self.address, number);
+        let local = SocketAddr::new(self.pair.address, number);
         let mut total = Yield::default();
         for _ in 0..visit.batches {
             let count = receiver.receive(socket)?;

@@ -28,6 +28,7 @@ struct MediaSettings {
     bind_address: String,
     port_min: u16,
     port_max: u16,
+    quarantine_s: f64,
     drain_interval_ms: u64,
     threads: usize,
     receive_buffer: usize,
@@ -46,6 +47,7 @@ impl MediaSettings {
         Ok(Settings {
             bind_address,
             ports: (self.port_min, self.port_max),
+            quarantine: seconds(self.quarantine_s),
             interval: Duration::from_millis(self.drain_interval_ms.max(1)),
             threads: self.threads,
             receive_buffer: self.receive_buffer,
@@ -53,6 +55,11 @@ impl MediaSettings {
             datagram_bytes: self.datagram_bytes,
         })
     }
+}
+
+/// Negative and absurd durations become the nearest sensible one: none, or a year.
+fn seconds(value: f64) -> Duration {
+    Duration::from_secs_f64(value.clamp(0.0, 31_536_000.0))
 }
 
 #[pyclass(frozen, module = "siprecord.media._core")]
@@ -88,6 +95,15 @@ impl Engine {
             self.engine
                 .open_log(&path, &section)
                 .map(|recording| Log { recording })
+        })
+    }
+
+    /// The log, and the names of its interfaces.
+    fn resume_log(&self, py: Python<'_>, path: PathBuf) -> PyResult<(Log, Vec<String>)> {
+        detached(py, || {
+            self.engine
+                .resume_log(&path)
+                .map(|(recording, names)| (Log { recording }, names))
         })
     }
 
@@ -177,6 +193,36 @@ impl Log {
             interface,
             rtp_port,
         })
+    }
+
+    /// `sockets`: RTP and RTCP.
+    fn resume_stream(
+        &self,
+        py: Python<'_>,
+        clock_rates: Vec<(u8, u32)>,
+        sockets: (i32, i32),
+        interface: u32,
+        paused: bool,
+    ) -> PyResult<Stream> {
+        let spec = StreamSpec {
+            clock_rates,
+            ..StreamSpec::default()
+        };
+        let resume = || {
+            self.recording
+                .resume_stream(spec, sockets, interface, paused)
+        };
+        let rtp_port = detached(py, resume)?;
+        Ok(Stream {
+            recording: self.recording.clone(),
+            interface,
+            rtp_port,
+        })
+    }
+
+    /// Interface, RTP descriptor, RTCP descriptor of each open stream.
+    fn descriptors(&self, py: Python<'_>) -> PyResult<Vec<(u32, i32, i32)>> {
+        detached(py, || self.recording.descriptors())
     }
 
     /// Bytes written, bytes pending, packets dropped, whether writing fails at present.

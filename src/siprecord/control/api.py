@@ -62,6 +62,11 @@ def _add_reading(api: FastAPI, sources: Sources) -> None:
         """Calls that are being recorded."""
         return _json({"calls": sources.calls()})
 
+    @api.get("/api/connections")
+    async def connections() -> Response:
+        """TCP and TLS connections of SIP."""
+        return _json({"connections": sources.connections()})
+
     @api.get("/api/recordings")
     def recordings(limit: Limit = DEFAULT_LIMIT) -> Response:
         """Finished recordings, the newest first."""

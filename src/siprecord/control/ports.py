@@ -39,5 +39,7 @@ class Sources:
     recordings: RecordingSource
     status: Callable[[], Row]
     calls: Callable[[], Sequence[Row]]
+    connections: Callable[[], Sequence[Row]]
+    """TCP and TLS connections of SIP."""
     metrics: Callable[[], bytes]
     """The page for Prometheus, in its text format."""

@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import platform
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from os import PathLike, fspath
 from typing import cast
 
+from siprecord.errors import MediaError
 from siprecord.media import _core
 from siprecord.media.types import (
     EngineTotals,
@@ -43,6 +44,15 @@ class MediaEngine:
         """
         return CaptureLog(self._core.open_log(fspath(path), _section(header or {})))
 
+    def resume_log(self, path: str | PathLike[str]) -> CaptureLog:
+        """Go on with a log that another process has begun; raises MediaError when that can't be.
+
+        Half a block at its end, left by a writer that died, is cut off; nothing else changes. Its streams
+        come back by `CaptureLog.resume_stream`. Reads the whole file: call it in an executor.
+        """
+        core, names = self._core.resume_log(fspath(path))
+        return CaptureLog(core, names)
+
     def fileno(self) -> int:
         """A descriptor that is readable while there are notices."""
         return self._core.fileno()
@@ -70,9 +80,9 @@ class MediaEngine:
 class CaptureLog:
     """One recording's file. All methods may be called from any thread."""
 
-    def __init__(self, core: _core.Log) -> None:
+    def __init__(self, core: _core.Log, names: Iterable[str] = ("sip",)) -> None:
         self._core = core
-        self._names: set[str] = {"sip"}
+        self._names = set(names)
 
     def append_sip(  # noqa: PLR0913, PLR0917 - the flow and the message are one record
         self,
@@ -99,7 +109,25 @@ class CaptureLog:
         name = self._unique(spec.label or f"mline-{spec.mline}")
         stream = self._core.open_stream(name, _json(description), _clock_rates(spec.description))
         self._names.add(name)
-        return MediaStream(stream)
+        return MediaStream(stream, self._core)
+
+    def resume_stream(
+        self, spec: StreamSpec, rtp_fd: int, rtcp_fd: int, interface: int, *, paused: bool = False
+    ) -> MediaStream:
+        """Take a stream of a resumed log up again with the sockets it had; `interface` is its old number.
+
+        What waits in the sockets is stored, or dropped if `paused`. Both descriptors are duplicated: close
+        yours afterwards. Statistics begin anew. Raises MediaError for what is no pair of media sockets.
+        """
+        rates = _clock_rates(spec.description)
+        return MediaStream(self._core.resume_stream(rates, (rtp_fd, rtcp_fd), interface, paused), self._core)
+
+    def filenos(self) -> dict[int, tuple[int, int]]:
+        """Descriptors of the RTP and RTCP sockets by interface, of all open streams.
+
+        For a process that duplicates them and so keeps them alive. They are valid until the stream closes.
+        """
+        return {interface: (rtp, rtcp) for interface, rtp, rtcp in self._core.descriptors()}
 
     def flush(self) -> None:
         """Take what the kernel holds for all streams and write it, without waiting for the disk."""
@@ -133,8 +161,9 @@ class CaptureLog:
 class MediaStream:
     """One captured stream: RTP on an even port, RTCP on the odd one above it."""
 
-    def __init__(self, core: _core.Stream) -> None:
+    def __init__(self, core: _core.Stream, log: _core.Log) -> None:
         self._core = core
+        self._log = log
 
     @property
     def interface(self) -> int:
@@ -150,6 +179,13 @@ class MediaStream:
     def rtcp_port(self) -> int:
         """The odd port above it."""
         return self._core.rtp_port + 1
+
+    def filenos(self) -> tuple[int, int]:
+        """Descriptors of the RTP and RTCP sockets until the stream closes; raises MediaError after that."""
+        for interface, rtp, rtcp in self._log.descriptors():
+            if interface == self.interface:
+                return rtp, rtcp
+        raise MediaError(f"no open stream has interface {self.interface}")
 
     def stats(self) -> StreamStats:
         """What has come so far, up to the last tick; also after the stream's end."""

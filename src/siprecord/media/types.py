@@ -19,6 +19,8 @@ class MediaSettings:
     """Lowest media port."""
     port_max: int = 39_999
     """Highest media port; each stream takes an even one and the odd one above it."""
+    quarantine_s: float = 30.0
+    """How long a pair of ports rests after use, so that late packets of the old call never meet a new one."""
     drain_interval_ms: int = 100
     """How often each socket is emptied. The kernel's buffer must hold that much."""
     threads: int = 0

@@ -41,9 +41,13 @@ class Endpoint:
         """What happened so far, by the names of `counters.Counter`; a name that is missing is zero."""
         return self._core.counters
 
-    def advertise(self, transport: str, local_port: int, address: Address) -> None:
-        """From now on, Via and Contact on the listener at `local_port` name `address`."""
-        self._core.advertised[(transport, local_port)] = address
+    def advertise(self, transport: str, local: Address, address: Address) -> None:
+        """From now on, Via and Contact on the listener at `local` name `address`.
+
+        A `local` of all addresses, 0.0.0.0 or ::, stands for each of its family that has no own listener.
+        An empty host in `address` leaves the host as it would be, port 0 the port.
+        """
+        self._core.advertised[(transport, *local)] = address
 
     def receive(self, data: bytes, flow: Flow, now: float) -> None:
         """Take one whole message: a datagram, or what a `StreamFramer` cut out."""

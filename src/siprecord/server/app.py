@@ -13,8 +13,9 @@ from siprecord import __version__
 from siprecord.aio import Wakeup, finish, spawn
 from siprecord.control import HttpServer, Sources
 from siprecord.errors import ConfigError
+from siprecord.server import translation
 from siprecord.server.assembly import Assembly
-from siprecord.server.config import Config, SipConfig
+from siprecord.server.config import Config, ListenerConfig, SipConfig
 from siprecord.server.eventlog import log_event, log_notice
 from siprecord.server.handler import Handler
 from siprecord.server.lifecycle import DataDirLock, StopRequests, raise_file_limit
@@ -46,7 +47,7 @@ class Application:
     ) -> None:
         self.config = config
         self.stop = StopRequests()
-        if not (config.sip.udp or config.sip.tcp or config.tls.certificate):
+        if not config.sip.sockets(tls=config.tls.certificate is not None):
             raise ConfigError("nothing to listen on: set sip.udp, sip.tcp or tls.certificate")
         self._on_ready = on_ready
         self._tls = server_context(config.tls)
@@ -91,15 +92,17 @@ class Application:
             await finish(*tasks, stopping, opening)
 
     def _listeners(self) -> list[tuple[str, Coroutine[Any, Any, None]]]:
-        sip, server = self.config.sip, self.server
-        listeners: list[tuple[str, Coroutine[Any, Any, None]]] = []
-        if sip.udp:
-            listeners.append(("udp", server.listen_and_serve_udp(sip.host, sip.port)))
-        if sip.tcp:
-            listeners.append(("tcp", server.listen_and_serve_tcp(sip.host, sip.port)))
-        if self._tls is not None:
-            listeners.append(("tls", server.listen_and_serve_tls(sip.host, sip.tls_port, self._tls)))
-        return listeners
+        sockets = self.config.sip.sockets(tls=self._tls is not None)
+        return [(f"{one.transport} {one.host}", self._listen(one)) for one in sockets]
+
+    def _listen(self, one: ListenerConfig) -> Coroutine[Any, Any, None]:
+        server, advertised = self.server, translation.advertised(one)
+        if one.transport == "udp":
+            return server.listen_and_serve_udp(one.host, one.port, advertised=advertised)
+        if one.transport == "tcp":
+            return server.listen_and_serve_tcp(one.host, one.port, advertised=advertised)
+        assert self._tls is not None, "the configuration asks for a certificate"
+        return server.listen_and_serve_tls(one.host, one.port, self._tls, advertised=advertised)
 
     def _opened(self, listeners: tuple[ListenerInfo, ...]) -> None:
         self.reports.listening = True
@@ -137,6 +140,7 @@ class Application:
             recordings=self._finisher,
             status=self.reports.status,
             calls=self.reports.calls,
+            connections=self.reports.connections,
             metrics=metrics_page(self.reports.snapshot),
         )
 
@@ -160,7 +164,14 @@ def transport_settings(sip: SipConfig) -> TransportSettings:
         max_connections=sip.max_connections,
         max_connections_per_source=sip.max_connections_per_source,
         idle_timeout=sip.idle_timeout_s,
+        max_age=sip.max_connection_age_s,
+        first_message_timeout=sip.first_message_timeout_s,
         message_timeout=sip.message_timeout_s,
+        handshake_timeout=sip.handshake_timeout_s,
+        connect_timeout=sip.connect_timeout_s,
+        close_timeout=sip.close_timeout_s,
+        max_unsent=sip.max_unsent_bytes,
+        udp_receive_buffer=sip.udp_receive_buffer,
     )
 
 

@@ -21,10 +21,43 @@ Host = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[^\s]+$")]
 MAX_SHARDS = 65536
 
 
+def _ip_address(value: str | None) -> str | None:
+    """An address as it is; raises ValueError for anything else, such as a name."""
+    if value is not None:
+        try:
+            IPv6Address(value) if ":" in value else IPv4Address(value)
+        except ValueError:
+            raise ValueError(f"{value!r} is not an IPv4 or IPv6 address") from None
+    return value
+
+
 class Section(BaseModel):
     """Base of all sections: frozen, and an unknown key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+
+class ListenerConfig(Section):
+    """One SIP socket of several."""
+
+    transport: Literal["udp", "tcp", "tls"] = Field(description="What is spoken on it.")
+    host: Host = Field(default="0.0.0.0", description="Address to listen on.")
+    port: Port = Field(default=5060, description="Port to listen on.")
+    advertised_host: Host | None = Field(
+        default=None, description="Where peers of this listener reach us; default: sip.advertised_host."
+    )
+    advertised_port: Port | None = Field(
+        default=None, description="The port they reach us on; default: the port of the listener."
+    )
+    media_address: str | None = Field(
+        default=None,
+        description="Address in the SDP of its calls; default: media.advertised_address.",
+    )
+
+    @field_validator("media_address")
+    @classmethod
+    def _numeric(cls, value: str | None) -> str | None:
+        return _ip_address(value)
 
 
 class SipConfig(Section):
@@ -38,6 +71,11 @@ class SipConfig(Section):
     udp: bool = Field(default=True, description="Listen on UDP.")
     tcp: bool = Field(default=True, description="Listen on TCP.")
     tls_port: Port = Field(default=5061, description="Port for TLS; used when tls.certificate is set.")
+    listeners: tuple[ListenerConfig, ...] = Field(
+        default=(),
+        description="Several sockets, each with its own advertised address, instead of host, port, udp, tcp "
+        'and tls_port: { transport = "udp", host = "10.0.0.1", port = 5060, advertised_host = "sip.test" }',
+    )
     advertised_host: Host | None = Field(
         default=None,
         description="Where peers reach us, when it is not the address we listen on (NAT, floating address).",
@@ -69,6 +107,10 @@ class SipConfig(Section):
         default=90, ge=90, le=86400, description="Shortest session interval we accept (RFC 4028)."
     )
     max_message_bytes: int = Field(default=2 * 1024 * 1024, ge=4096, description="Largest SIP message read.")
+    max_head_bytes: int = Field(
+        default=64 * 1024, ge=1024, description="Largest start line and headers of a SIP message."
+    )
+    max_headers: int = Field(default=256, ge=32, description="Most header rows of a SIP message.")
     max_transactions: Positive = Field(
         default=20_000, description="SIP transactions alive at a time; more are refused by 503."
     )
@@ -79,9 +121,52 @@ class SipConfig(Section):
     idle_timeout_s: Seconds = Field(
         default=3600, description="A TCP or TLS connection without traffic is closed after this; 0 never."
     )
+    max_connection_age_s: Seconds = Field(
+        default=0,
+        description="A TCP or TLS connection is closed after this however busy it is; 0 never. Clients "
+        "behind a NAT can't be reached until they connect again.",
+    )
+    first_message_timeout_s: Seconds = Field(
+        default=60, description="A connection that brought no message or ping is closed after this."
+    )
     message_timeout_s: Seconds = Field(
         default=20, description="A message begun on a TCP or TLS connection must be complete after this."
     )
+    handshake_timeout_s: float = Field(
+        default=10, ge=0.1, le=300, description="A TLS handshake must be complete after this."
+    )
+    connect_timeout_s: float = Field(
+        default=10, ge=0.1, le=300, description="A connection of our own must be up after this."
+    )
+    close_timeout_s: Seconds = Field(
+        default=5, description="What is left to send on a connection that ends may take this long."
+    )
+    max_unsent_bytes: int = Field(
+        default=1024 * 1024,
+        ge=64 * 1024,
+        description="A peer that lets so much of what we send wait is cut off.",
+    )
+    udp_receive_buffer: int = Field(
+        default=4 * 1024 * 1024,
+        ge=64 * 1024,
+        description="Kernel buffer of each UDP socket for SIP, in bytes; the kernel caps it at "
+        "net.core.rmem_max.",
+    )
+
+    def sockets(self, *, tls: bool) -> tuple[ListenerConfig, ...]:
+        """What to listen on: `listeners`, or else what host, port and their like say."""
+        if self.listeners:
+            return self.listeners
+        wanted: list[tuple[Literal["udp", "tcp", "tls"], bool, int]] = [
+            ("udp", self.udp, self.port),
+            ("tcp", self.tcp, self.port),
+            ("tls", tls, self.tls_port),
+        ]
+        return tuple(
+            ListenerConfig(transport=transport, host=self.host, port=port)
+            for transport, on, port in wanted
+            if on
+        )
 
 
 class TlsConfig(Section):
@@ -144,12 +229,7 @@ class MediaConfig(Section):
     @classmethod
     def _numeric(cls, value: str | None) -> str | None:
         """SDP and RTP sockets need an address, not a name that may change its mind."""
-        if value is not None:
-            try:
-                IPv6Address(value) if ":" in value else IPv4Address(value)
-            except ValueError:
-                raise ValueError(f"{value!r} is not an IPv4 or IPv6 address") from None
-        return value
+        return _ip_address(value)
 
     @model_validator(mode="after")
     def _room(self) -> Self:
@@ -194,10 +274,12 @@ class RecordingConfig(Section):
         description="Ask the client for complete metadata when it began with a partial document.",
     )
     media_timeout_s: Seconds = Field(
-        default=60, description="A call whose streams all stay silent this long is reported; 0 never."
+        default=60,
+        description="A call whose streams all stay silent this long has lost its BYE; 0 never. A call on hold "
+        "or paused is not silent.",
     )
     end_on_media_timeout: bool = Field(
-        default=False, description="Hang up such a call, instead of only reporting it."
+        default=True, description="Hang up such a call; false only notes it in the recording."
     )
     drain_grace_s: Seconds = Field(
         default=300, description="At SIGTERM, how long running calls may go on before they are ended."
@@ -293,6 +375,12 @@ class Config(Section):
                 f"{value} is not a power of two from 1 to {MAX_SHARDS}; the nearest one below is {below}"
             )
         return value
+
+    @model_validator(mode="after")
+    def _tls_has_a_certificate(self) -> Self:
+        if self.tls.certificate is None and any(one.transport == "tls" for one in self.sip.listeners):
+            raise ValueError("sip.listeners has one for tls, but tls.certificate is not set")
+        return self
 
     @property
     def spool_dir(self) -> Path:

@@ -100,8 +100,8 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: is not TOML: {error}") from None
 
 
-def _split(key: Key, value: str) -> str | list[str]:
-    """A list stands in a variable with commas between its items."""
+def _split(key: Key, value: str) -> Any:
+    """A list stands in a variable with commas between its items, one of tables as JSON."""
     model: type[BaseModel] = Config
     for name in key[:-1]:
         below = model.model_fields[name].annotation if name in model.model_fields else None
@@ -111,6 +111,11 @@ def _split(key: Key, value: str) -> str | list[str]:
     info = model.model_fields.get(key[-1])
     if info is None or get_origin(info.annotation) is not tuple:
         return value
+    if value.lstrip().startswith("["):
+        try:
+            return json.loads(value)
+        except json.JSONDecodeError:
+            return value
     return [item.strip() for item in value.split(",") if item.strip()]
 
 
@@ -137,9 +142,8 @@ def _fault(detail: ErrorDetails, origins: Mapping[Key, str]) -> str:
     """One fault as a sentence: place, key, what is wrong, what would be right."""
     key = tuple(str(part) for part in detail["loc"])
     dotted = ".".join(key) or "configuration"
-    origin = origins.get(key) or next(
-        (place for k, place in origins.items() if k[: len(key)] == key), "settings"
-    )
+    above = next((origins[key[:n]] for n in range(len(key), 0, -1) if key[:n] in origins), None)
+    origin = next((place for k, place in origins.items() if k[: len(key)] == key), above or "settings")
     place = origin if origin != _variable(key) else "environment"
     if detail["type"] == "extra_forbidden":
         return f"{place}: unknown key {dotted}{_nearest(key)}"
@@ -213,4 +217,9 @@ def _toml(value: Any) -> str:
     """A scalar in TOML's spelling; JSON's strings and numbers are TOML's too."""
     if isinstance(value, Path):
         value = str(value)
+    if isinstance(value, Section):
+        given = ((name, getattr(value, name)) for name in sorted(value.model_fields_set))
+        return "{ " + ", ".join(f"{name} = {_toml(each)}" for name, each in given) + " }"
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
     return json.dumps(value, ensure_ascii=False)

@@ -12,9 +12,10 @@ from siprecord.recording.identity import identify
 from siprecord.recording.plan import PlanSettings
 from siprecord.recording.policy import PolicySettings, read_signs
 from siprecord.recording.session import SessionSettings
-from siprecord.server.config import Config
+from siprecord.server.config import Config, ListenerConfig, SipConfig
 from siprecord.syntax.limits import DEFAULT_LIMITS
 from siprecord.syntax.sip import Request
+from siprecord.transport import Advertised
 
 UNSPECIFIED = frozenset({"0.0.0.0", "::", ""})
 LOOPBACK = "127.0.0.1"
@@ -26,7 +27,12 @@ def endpoint_settings(config: Config, version: str) -> EndpointSettings:
     return EndpointSettings(
         timers=TimerSettings(t1=sip.t1_ms / 1000, t2=sip.t2_ms / 1000, t4=sip.t4_ms / 1000),
         session_timer=SessionTimerSettings(interval=sip.session_expires_s, minimum=sip.min_session_expires_s),
-        limits=replace(DEFAULT_LIMITS, max_message=sip.max_message_bytes),
+        limits=replace(
+            DEFAULT_LIMITS,
+            max_message=sip.max_message_bytes,
+            max_head=sip.max_head_bytes,
+            max_headers=sip.max_headers,
+        ),
         product=sip.user_agent or f"siprecord/{version}",
         advertised_host=sip.advertised_host or "",
         max_transactions=sip.max_transactions,
@@ -62,9 +68,33 @@ def session_settings(config: Config) -> SessionSettings:
 
 def media_address(config: Config, flow: Flow) -> str:
     """The address for our SDP: the configured one, else the one the call came in on."""
-    bound = config.media.bind_address
-    candidates = (config.media.advertised_address or "", bound, flow.local[0])
+    candidates = (
+        _media_address_of(config.sip, flow),
+        config.media.advertised_address or "",
+        config.media.bind_address,
+        flow.local[0],
+    )
     return next((address for address in candidates if address not in UNSPECIFIED), LOOPBACK)
+
+
+def advertised(listener: ListenerConfig) -> Advertised | None:
+    """The address the listener's peers are told; None leaves it to `sip.advertised_host`."""
+    if listener.advertised_host is None and listener.advertised_port is None:
+        return None
+    return Advertised(listener.advertised_host or "", listener.advertised_port or 0)
+
+
+def _media_address_of(sip: SipConfig, flow: Flow) -> str:
+    """The media address of the listener a call came in on: the most exact match counts."""
+    for host in (flow.local[0], "::" if ":" in flow.local[0] else "0.0.0.0"):
+        for one in sip.listeners:
+            if one.media_address and (one.transport, one.host, one.port) == (
+                flow.transport,
+                host,
+                flow.local[1],
+            ):
+                return one.media_address
+    return ""
 
 
 def recording_id(wall: datetime, token: str) -> str:

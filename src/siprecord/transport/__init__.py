@@ -3,6 +3,7 @@
 from siprecord.transport.application import Deadline, EndpointControl, SipApplication
 from siprecord.transport.server import CustomSIPServer
 from siprecord.transport.settings import (
+    Advertised,
     ConnectionInfo,
     ListenerInfo,
     TransportCounters,
@@ -10,6 +11,7 @@ from siprecord.transport.settings import (
 )
 
 __all__ = [
+    "Advertised",
     "ConnectionInfo",
     "CustomSIPServer",
     "Deadline",

@@ -74,7 +74,7 @@ class Driver:
 
     @property
     def endpoint(self) -> Endpoint:
-        """For its counters only."""
+        """For its counters, and for what its listeners advertise."""
         return self._endpoint
 
     def attach(self, sender: Sender) -> None:
@@ -91,7 +91,7 @@ class Driver:
 
     def receive(self, data: bytes, flow: Flow) -> None:
         """One whole message has arrived."""
-        self.received.add(data)
+        self.received.add(data, flow.transport)
         self._guarded(lambda: self._endpoint.receive(data, flow, self.now()), f"a message from {flow.remote}")
         self._drain()
 
@@ -181,7 +181,7 @@ class Driver:
 
     def _transmit(self, transmit: Transmit) -> None:
         if self._sender is not None:
-            self.sent.add(transmit.data)
+            self.sent.add(transmit.data, transmit.flow.transport)
             self._sender.send(transmit)
         told = f"what was sent for call {transmit.call_id}"
         self._guarded(lambda: self._application.transmitted(transmit, self.now()), told)

@@ -130,7 +130,7 @@ class Exchange:
 
     def _connect(self, flow: Flow) -> StreamConnection | None:
         """A new connection to where `flow` leads; it takes messages at once and sends them when it is up."""
-        if not self.connections.admit(flow.remote[0]):
+        if not self.connections.admit(flow.remote[0], flow.transport):
             return None
         number = self.connections.next_number()
         connection = StreamConnection(
@@ -152,7 +152,7 @@ class Exchange:
                     lambda: connection, host, port, ssl=tls, server_hostname=host if tls else None
                 )
         except (OSError, TimeoutError) as error:
-            self.counters.connect_failures += 1
+            self.counters.count("connect_failures", connection.flow.transport)
             _log.warning("no connection to %s port %s: %s", host, port, error or "it does not answer")
             connection.abort()
             connection.connection_lost(None)

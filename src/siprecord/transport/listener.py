@@ -78,7 +78,7 @@ class StreamListener:
 
     def _take(self, sock: socket.socket, remote: tuple[str, int]) -> None:
         connections = self._exchange.connections
-        if not connections.admit(remote[0]):
+        if not connections.admit(remote[0], self._kind):
             sock.close()
             return
         flow = Flow(self._kind, self._address, remote, connections.next_number())
@@ -95,7 +95,7 @@ class StreamListener:
                 lambda: connection, sock, ssl=self._tls, ssl_handshake_timeout=timeout
             )
         except (OSError, TimeoutError) as error:
-            self._exchange.counters.handshake_failures += 1
+            self._exchange.counters.count("handshake_failures", self._kind)
             _log.info("connection from %s came to nothing: %s", connection.flow.remote[0], error)
             sock.close()
             connection.abort()

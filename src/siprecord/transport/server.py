@@ -14,6 +14,7 @@ from siprecord.transport.exchange import Exchange
 from siprecord.transport.lifetime import Lifetime
 from siprecord.transport.listener import Listener, StreamListener
 from siprecord.transport.settings import (
+    Advertised,
     ConnectionInfo,
     ListenerInfo,
     TransportCounters,
@@ -80,29 +81,35 @@ class CustomSIPServer:
         """What the SIP endpoint counted; see `siprecord.protocol`."""
         return {} if self._driver is None else dict(self._driver.endpoint.counters)
 
-    async def listen_and_serve_udp(self, host: str, port: int) -> None:
-        """Serve SIP over UDP."""
+    async def listen_and_serve_udp(
+        self, host: str, port: int, *, advertised: Advertised | None = None
+    ) -> None:
+        """Serve SIP over UDP; `advertised` is what peers are told of where we are."""
 
         async def open_listener(exchange: Exchange) -> Listener:
             return UdpListener(exchange, await bind("udp", host, port))
 
-        await self._serve(open_listener)
+        await self._serve(open_listener, advertised)
 
-    async def listen_and_serve_tcp(self, host: str, port: int) -> None:
+    async def listen_and_serve_tcp(
+        self, host: str, port: int, *, advertised: Advertised | None = None
+    ) -> None:
         """Serve SIP over TCP."""
 
         async def open_listener(exchange: Exchange) -> Listener:
             return StreamListener(exchange, await bind("tcp", host, port), None)
 
-        await self._serve(open_listener)
+        await self._serve(open_listener, advertised)
 
-    async def listen_and_serve_tls(self, host: str, port: int, ssl_context: ssl.SSLContext) -> None:
+    async def listen_and_serve_tls(
+        self, host: str, port: int, ssl_context: ssl.SSLContext, *, advertised: Advertised | None = None
+    ) -> None:
         """Serve SIP over TLS; `ssl_context` holds the certificate and says which clients are believed."""
 
         async def open_listener(exchange: Exchange) -> Listener:
             return StreamListener(exchange, await bind("tls", host, port), ssl_context)
 
-        await self._serve(open_listener)
+        await self._serve(open_listener, advertised)
 
     async def wait_listening(self, count: int = 1) -> tuple[ListenerInfo, ...]:
         """Wait until `count` sockets are being listened on, and say which."""
@@ -112,29 +119,32 @@ class CustomSIPServer:
             await waiter
         return self.listeners
 
-    async def _serve(self, open_listener: Opener) -> None:
+    async def _serve(self, open_listener: Opener, advertised: Advertised | None) -> None:
         await self._lifetime.join()
         listener: Listener | None = None
         try:
             assert self._exchange is not None  # join has started it
             listener = await open_listener(self._exchange)
             await listener.start()
-            self._opened(listener)
+            self._opened(listener, advertised)
             await listener.run()
         finally:
             await self._lifetime.leave()
             if listener is not None:
                 await self._closed(listener)
 
-    def _opened(self, listener: Listener) -> None:
+    def _opened(self, listener: Listener, advertised: Advertised | None) -> None:
         self._listeners.append(listener)
+        info = listener.info
+        if advertised is not None and self._driver is not None:
+            self._driver.endpoint.advertise(info.transport, (info.host, info.port), advertised)
         if isinstance(listener, UdpListener) and self._exchange is not None:
             self._exchange.add_udp(listener)
         for count, waiter in self._waiting:
             if len(self._listeners) >= count and not waiter.done():
                 waiter.set_result(None)
         if self._on_listening is not None:
-            self._on_listening(listener.info)
+            self._on_listening(info)
 
     async def _closed(self, listener: Listener) -> None:
         if listener in self._listeners:

@@ -4,6 +4,10 @@ use super::block::{self, option, padding, tag};
 use crate::ip::{self, Datagram};
 use std::net::{IpAddr, SocketAddr};
 
+/// Most bytes kept of one SIP message with its tags: Wireshark refuses a whole file that has a packet of more
+/// than 262,144.
+pub const MAX_SIP_PACKET: usize = 262_000;
+
 /// What the section header says of us; empty texts are left out.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Section<'a> {
@@ -96,9 +100,12 @@ pub struct SipMessage<'a> {
 }
 
 /// Appends a SIP message on an interface of the exported link type.
+///
+/// A message beyond [`MAX_SIP_PACKET`] is cut and tells its true length.
 pub fn sip(out: &mut Vec<u8>, interface: u32, time_ns: u64, message: &SipMessage<'_>) {
     let tags = sip_tags(message);
-    let captured = tags.len() + message.data.len();
+    let original = tags.len() + message.data.len();
+    let captured = original.min(MAX_SIP_PACKET);
     let pad = padding(captured);
     let length = (32 + captured + pad + 12) as u32;
     out.reserve(length as usize);
@@ -106,10 +113,10 @@ pub fn sip(out: &mut Vec<u8>, interface: u32, time_ns: u64, message: &SipMessage
         interface,
         time_ns,
         length,
-        (captured, captured),
+        (captured, original),
     ));
     out.extend_from_slice(&tags);
-    out.extend_from_slice(message.data);
+    out.extend_from_slice(&message.data[..captured - tags.len()]);
     out.extend_from_slice(&[0; 3][..pad]);
     let direction: u32 = if message.inbound { 1 } else { 2 };
     put_option(out, option::PACKET_FLAGS, &direction.to_le_bytes());
@@ -316,6 +323,28 @@ mod tests {
         assert_eq!(body[20..72], expected);
         assert_eq!(&body[72..79], b"OPTIONS");
         assert_eq!(body[80..], [2, 0, 4, 0, 1, 0, 0, 0, 0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn a_huge_sip_message_is_cut_and_tells_its_length() {
+        let data = vec![b'x'; 300_000];
+        for length in [261_947, 261_948, 261_949, 261_950, 300_000] {
+            let mut out = Vec::new();
+            let message = SipMessage {
+                data: &data[..length],
+                source: "192.0.2.1:5060".parse().unwrap(),
+                destination: "192.0.2.2:5061".parse().unwrap(),
+                transport: Transport::Tcp,
+                inbound: true,
+            };
+            sip(&mut out, 0, 1, &message);
+            let (_, body) = blocks(&out)[0];
+            let original = length + 52;
+            let captured = original.min(MAX_SIP_PACKET);
+            assert_eq!(body[12..16], (captured as u32).to_le_bytes());
+            assert_eq!(body[16..20], (original as u32).to_le_bytes());
+            assert_eq!(body.len(), 20 + captured + padding(captured) + 12);
+        }
     }
 
     #[test]

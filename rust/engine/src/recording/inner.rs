@@ -1,0 +1,126 @@
+//! The part of a recording behind its mutex: the log, and the streams that feed it.
+
+use super::resources::Desk;
+use super::StreamReport;
+use crate::error::Error;
+use crate::log::{Keep, Log};
+use crate::notice::Kind;
+use crate::socket::wall_clock;
+use crate::stream::{Port, Stream, Visit, Yield};
+
+/// Blocks gathered before they are written although the tick is not over.
+const GATHER: usize = 256 * 1024;
+/// A final drain ends at the latest when it meets a datagram this much younger than its own beginning: a sender
+/// that is faster than we are can't hold it up.
+const FINAL_GRACE_NS: u64 = 100_000_000;
+
+pub(super) struct Inner {
+    pub(super) log: Log,
+    pub(super) streams: Vec<Stream>,
+    pub(super) ended: Vec<(u32, StreamReport)>,
+    pub(super) interfaces: u32,
+    /// Interfaces of media in a log that was resumed, whose streams may be taken up again.
+    pub(super) resumable: Vec<u32>,
+    pub(super) state: State,
+    /// Lets a test see what a defect does.
+    #[cfg(test)]
+    pub(super) defect: bool,
+}
+
+pub(super) enum State {
+    Open,
+    Closed,
+    Failed(String),
+}
+
+pub(super) fn report(stream: &Stream) -> StreamReport {
+    StreamReport {
+        counts: stream.counts.clone(),
+        reception: stream.reception.clone(),
+        paused: stream.is_paused(),
+    }
+}
+
+impl Inner {
+    pub(super) fn new(log: Log, interfaces: u32) -> Self {
+        Self {
+            log,
+            streams: Vec::new(),
+            ended: Vec::new(),
+            interfaces,
+            resumable: Vec::new(),
+            state: State::Open,
+            #[cfg(test)]
+            defect: false,
+        }
+    }
+
+    pub(super) fn open(&self) -> Result<(), Error> {
+        match &self.state {
+            State::Open => Ok(()),
+            State::Closed => Err(Error::Closed),
+            State::Failed(text) => Err(Error::Failed(text.clone())),
+        }
+    }
+
+    pub(super) fn find(&self, interface: u32) -> Result<usize, Error> {
+        let position = self
+            .streams
+            .iter()
+            .position(|stream| stream.interface == interface);
+        position.ok_or(Error::NoStream(interface))
+    }
+
+    pub(super) fn visit(
+        &mut self,
+        index: usize,
+        port: Port,
+        visit: Visit,
+        desk: &mut Desk,
+    ) -> Yield {
+        let stream = &mut self.streams[index];
+        let outcome = stream.drain(port, visit, &mut desk.receiver, &mut desk.blocks);
+        if desk.blocks.len() >= GATHER {
+            self.put_down(desk);
+        }
+        outcome.unwrap_or_else(|error| {
+            self.socket_failed(index, &error);
+            Yield::default()
+        })
+    }
+
+    pub(super) fn socket_failed(&mut self, index: usize, error: &std::io::Error) {
+        let stream = &mut self.streams[index];
+        if stream.counts.socket_errors == 0 {
+            let interface = stream.interface;
+            let text = format!("the sockets of interface {interface} can't be read: {error}");
+            self.log.tell(Kind::StreamFailed, text, 0);
+        }
+        stream.counts.socket_errors += 1;
+    }
+
+    pub(super) fn drain_finally(&mut self, index: usize, now: u64, desk: &mut Desk) {
+        let visit = Visit {
+            batches: 1,
+            until: now + FINAL_GRACE_NS,
+        };
+        for port in [Port::Rtp, Port::Rtcp] {
+            while self.visit(index, port, visit, desk).more {}
+        }
+    }
+
+    pub(super) fn drain_all_finally(&mut self, desk: &mut Desk) {
+        let now = wall_clock();
+        for index in 0..self.streams.len() {
+            self.drain_finally(index, now, desk);
+        }
+        self.put_down(desk);
+    }
+
+    /// Writes the gathered blocks.
+    pub(super) fn put_down(&mut self, desk: &mut Desk) {
+        self.log.append(&desk.blocks, Keep::IfRoom);
+        desk.blocks.clear();
+        desk.blocks.shrink_to(4 * GATHER);
+    }
+}
