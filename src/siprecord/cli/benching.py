@@ -211,7 +211,6 @@ def report(plan: LoadPlan, measured: Measured, player: LoadPlayer) -> dict[str, 
     """The figures of calls, packets and the generator itself."""
     calls = figures(measured.outcomes)
     sent, failed = player.totals()
-    counts = player.lateness_counts()
     each = max(calls.calls, 1)
     return {
         "uris": plan.uris,
@@ -226,12 +225,20 @@ def report(plan: LoadPlan, measured: Measured, player: LoadPlayer) -> dict[str, 
         "packets_sent": sent,
         "packets_not_sent": failed,
         "mbit_s_peak": round(calls.calls_peak * plan.streams * WIRE_BYTES * 8 / FRAME_SECONDS / 1e6, 2),
-        "late_ms_p50": late_ms(counts, 50),
-        "late_ms_p99": late_ms(counts, 99),
-        "late_ms_p999": late_ms(counts, 99.9),
-        "late_ms_max": round(player.lateness * 1000, 3),
+        **_lateness(player),
         "generator_cpu_s": round(measured.cpu_seconds, 3),
         "generator_sip_ms_per_call": round(measured.signalling_seconds * 1000 / each, 3),
+    }
+
+
+def _lateness(player: LoadPlayer) -> dict[str, Any]:
+    """How late packets left; percentiles are upper bounds, hence never above the latest of all."""
+    counts, latest = player.lateness_counts(), round(player.lateness * 1000, 3)
+    percents = {"late_ms_p50": 50, "late_ms_p99": 99, "late_ms_p999": 99.9}
+    bounds = {name: late_ms(counts, percent) for name, percent in percents.items()}
+    return {
+        **{name: None if bound is None else min(bound, latest) for name, bound in bounds.items()},
+        "late_ms_max": latest,
     }
 
 

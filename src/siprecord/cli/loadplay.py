@@ -16,6 +16,8 @@ STREAMS_PER_SOCKET = 512
 """The more streams share a socket, the more packets leave in one system call."""
 FRAME_STEP = 7919
 """How far apart in the pattern two streams begin: a prime, so that many streams find places of their own."""
+SPREAD = 0x9E3779B1
+"""Multiplied by it, neighbouring numbers are far apart (2^32 over the golden ratio, odd)."""
 
 
 class LoadPlayer:
@@ -102,15 +104,15 @@ class LoadPlayer:
 
     def _spec(self, track: Track) -> SendSpec:
         mark = _mark(track)
-        random = Random(f"{self._plan.seed} start {mark}")
+        start = (self._plan.seed ^ mark * SPREAD) & 0xFFFFFFFF
         return SendSpec(
             socket=track.socket,
             destination=track.destination,
             clip=self._clip(track.audio),
             payload_type=track.payload_type,
             ssrc=(self._ssrc + mark) & 0xFFFFFFFF,
-            sequence=random.getrandbits(16),
-            timestamp=random.getrandbits(32),
+            sequence=start >> 16,
+            timestamp=start,
             first_frame=mark * FRAME_STEP,
             start_delay=track.start_delay,
             impairments=_impairments(faults_of(self._plan, mark)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from random import Random
 
 from siprecord.client.plan import CallPlan, Party
@@ -108,6 +108,8 @@ def pattern(plan: LoadPlan) -> bytes:
 
 def faults_of(plan: LoadPlan, mark: int) -> Faults:
     """The faults of one stream: drawn packet by packet, each kind for itself."""
+    if not any(asdict(plan.faults).values()):
+        return Faults()
     random = Random(f"{plan.seed} {mark}")
     lost, duplicated, reordered = (
         tuple(_hits(random, percent / 100, plan.packets))
