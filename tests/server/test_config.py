@@ -55,6 +55,8 @@ def test_tls_settings_must_be_whole() -> None:
         TlsConfig(require_client_certificate=True)
     with pytest.raises(ValidationError, match="certificate is not"):
         TlsConfig.model_validate({"key": "k.pem"})
+    with pytest.raises(ValidationError, match="client_crl needs client_ca"):
+        TlsConfig.model_validate({"client_crl": "crl.pem"})
 
 
 def test_log_words_may_be_written_in_capitals() -> None:

@@ -15,6 +15,7 @@ from siprecord.server.lifecycle import (
     StopRequests,
     loop_factory,
     raise_file_limit,
+    reloading,
     run,
 )
 
@@ -50,6 +51,16 @@ async def test_the_first_signal_drains_and_the_second_ends() -> None:
         os.kill(os.getpid(), signal.SIGINT)
         await asyncio.wait_for(requests.now.wait(), 5)
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+async def test_sighup_reloads_and_ends_nothing() -> None:
+    requests = StopRequests()
+    reloaded = asyncio.Event()
+    with requests.listening(), reloading(reloaded.set):
+        os.kill(os.getpid(), signal.SIGHUP)
+        await asyncio.wait_for(reloaded.wait(), 5)
+        assert not requests.drain.is_set()
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
 
 
 def test_as_many_files_as_the_system_allows() -> None:

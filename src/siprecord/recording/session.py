@@ -60,8 +60,9 @@ from siprecord.recording.knowledge import Knowledge, Lesson
 from siprecord.recording.metadata_state import Labels
 from siprecord.recording.model import Moment, RecordingModel
 from siprecord.recording.outcome import Ending
+from siprecord.recording.own_offer import stand_in
 from siprecord.recording.plan import OfferPlan, PlanSettings, StreamPlan
-from siprecord.recording.policy import PolicySettings, recognise
+from siprecord.recording.policy import PolicySettings, Signs, recognise
 from siprecord.recording.refusal import Refusal
 from siprecord.recording.silence import SilenceWatch
 from siprecord.syntax.sdp import SessionDescription
@@ -169,23 +170,29 @@ class RecordingSession:
         refused, notes = recognise(
             event.signs, has_metadata=bool(contents.documents), settings=self._settings.policy
         )
-        plan = contents.refusal or refused or self._first_plan(contents)
-        if isinstance(plan, Refusal) or contents.sdp is None:
+        offer = contents.sdp or self._own_offer(event.signs)
+        plan = contents.refusal or refused or self._first_plan(offer)
+        if isinstance(plan, Refusal) or offer is None:
             self.state = State.ENDED
             return [Refuse(event.transaction, plan if isinstance(plan, Refusal) else refusal.no_offer())]
+        if contents.sdp is None:
+            self._answer_due = True
+            notes += (deviations.delayed_offer(len(offer.media)),)
         self.identity = event.identity
         self.state = State.OPENING
         lesson = self.knowledge.read(contents, "INVITE", plan.labels, moment.wall)
-        self._pending = Pending(event.transaction, contents.sdp, plan, lesson)
+        self._pending = Pending(event.transaction, offer, plan, lesson)
         first_notes = self.knowledge.note(*notes)
         absent = self.knowledge.note_absence(contents)
         return [StartRecording(event.identity), *first_notes, *absent, OpenStreams(plan.open)]
 
-    def _first_plan(self, contents: Contents) -> OfferPlan | Refusal:
-        """An INVITE without SDP would need an offer of ours, and we may add no streams (CONFORMANCE
-        ANS-07).
-        """
-        return self._exchange.propose(contents.sdp) if contents.sdp is not None else refusal.no_offer()
+    def _first_plan(self, offer: SessionDescription | None) -> OfferPlan | Refusal:
+        return self._exchange.propose(offer) if offer is not None else refusal.no_offer()
+
+    def _own_offer(self, signs: Signs) -> SessionDescription | None:
+        """What stands in for the offer that the SRC left to us; our answer to it is our offer."""
+        streams = self._settings.policy.streams_to_offer(signs)
+        return None if streams is None else stand_in(streams)
 
     def _on_first_streams(self, event: StreamsOpened, moment: Moment) -> list[Command]:
         pending = self._take_pending()
@@ -267,7 +274,7 @@ class RecordingSession:
     def _commit(self, pending: Pending, opened: StreamsOpened) -> list[Command]:
         """Streams first, since a pause must not wait; then what was learned; then the answer."""
         commitment = self._exchange.commit(pending.offer, pending.plan, opened)
-        learned = self.knowledge.keep(pending.lesson)
+        learned = self.knowledge.keep(pending.lesson, self.streams)
         noted = self.knowledge.note(*commitment.deviations)
         answer = Answer(pending.transaction, commitment.answer)
         return [*commitment.commands, *learned, *noted, answer, *self._ask_for_snapshot()]
@@ -275,10 +282,10 @@ class RecordingSession:
     def _learn(self, contents: Contents, carried_by: str, moment: Moment) -> list[Command]:
         """Take in what came without SDP. Its labels are those of the SDP before it (CONFORMANCE MDP-20)."""
         lesson = self.knowledge.read(contents, carried_by, self._current_labels(), moment.wall)
-        return [*self.knowledge.keep(lesson), *self._ask_for_snapshot()]
+        return [*self.knowledge.keep(lesson, self.streams), *self._ask_for_snapshot()]
 
     def _current_labels(self) -> Labels:
-        bound = {stream.mline for stream in self.model.streams.values() if stream.ended is None}
+        bound = {stream.mline for stream in self.knowledge.told.streams.values() if stream.ended is None}
         labels = self._exchange.labels
         free = tuple(mline for mline in labels.unlabelled if mline not in bound)
         return replace(labels, unlabelled=free, borrowed=True)

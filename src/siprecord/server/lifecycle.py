@@ -9,7 +9,7 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -18,7 +18,7 @@ from siprecord.errors import ConfigError
 
 T = TypeVar("T")
 LOCK_NAME = "siprecord.lock"
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class DataDirLock:
@@ -60,7 +60,7 @@ class DataDirLock:
 
 
 class StopRequests:
-    """The first SIGTERM, SIGINT or SIGHUP asks to drain, any further one to end at once."""
+    """The first SIGTERM or SIGINT asks to drain, any further one to end at once."""
 
     def __init__(self) -> None:
         self.drain = asyncio.Event()
@@ -70,20 +70,30 @@ class StopRequests:
         """What a signal does; may also be called directly."""
         (self.now if self.drain.is_set() else self.drain).set()
 
-    @contextlib.contextmanager
-    def listening(self) -> Any:
-        """Take the signals within this context. Only the main thread can; elsewhere nothing is taken."""
-        loop = asyncio.get_running_loop()
-        taken = []
-        for number in SIGNALS:
-            with contextlib.suppress(ValueError, RuntimeError):
-                loop.add_signal_handler(number, self.request)
-                taken.append(number)
-        try:
-            yield self
-        finally:
-            for number in taken:
-                loop.remove_signal_handler(number)
+    def listening(self) -> contextlib.AbstractContextManager[None]:
+        """Take the signals within this context."""
+        return _taking(STOP_SIGNALS, self.request)
+
+
+def reloading(reload: Callable[[], object]) -> contextlib.AbstractContextManager[None]:
+    """Call `reload` at each SIGHUP within this context."""
+    return _taking((signal.SIGHUP,), reload)
+
+
+@contextlib.contextmanager
+def _taking(signals: tuple[signal.Signals, ...], callback: Callable[[], object]) -> Iterator[None]:
+    """Only the main thread can take signals; elsewhere nothing is taken."""
+    loop = asyncio.get_running_loop()
+    taken = []
+    for number in signals:
+        with contextlib.suppress(ValueError, RuntimeError):
+            loop.add_signal_handler(number, callback)
+            taken.append(number)
+    try:
+        yield
+    finally:
+        for number in taken:
+            loop.remove_signal_handler(number)
 
 
 def raise_file_limit() -> int:

@@ -156,6 +156,7 @@ class CallRunner:
             request_uri=identity.request_uri,
             transport=identity.transport,
             source=identity.source,
+            trunk=identity.trunk or None,
             date=identity.date,
             version=self._services.version,
             node=self._services.node,
@@ -168,6 +169,7 @@ class CallRunner:
                 to_uri=identity.to_uri,
                 source=identity.source,
                 transport=identity.transport,
+                trunk=identity.trunk,
                 started=self.started,
             )
         )

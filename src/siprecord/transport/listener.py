@@ -56,6 +56,14 @@ class StreamListener:
         """Where it listens."""
         return ListenerInfo(self._kind, *self._address)
 
+    def use_tls(self, context: ssl.SSLContext) -> None:
+        """From now on connections are accepted with `context`; those that are open stay as they are.
+
+        Without effect on a listener for TCP.
+        """
+        if self._tls is not None:
+            self._tls = context
+
     async def start(self) -> None:
         """The socket listens already."""
 
