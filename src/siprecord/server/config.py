@@ -262,6 +262,11 @@ class MediaConfig(Section):
     def _room(self) -> Self:
         if self.port_max <= self.port_min:
             raise ValueError(f"port_max ({self.port_max}) must be above port_min ({self.port_min})")
+        if self.port_min + self.port_min % 2 + 1 > self.port_max:
+            raise ValueError(
+                f"no stream fits between port_min ({self.port_min}) and port_max ({self.port_max}): it takes "
+                "an even port and the next one"
+            )
         return self
 
 
@@ -298,8 +303,8 @@ class RecordingConfig(Section):
     )
     media_timeout_s: Seconds = Field(
         default=60,
-        description="A call whose streams all stay silent this long has lost its BYE; 0 never. A call on hold "
-        "or paused is not silent.",
+        description="A call whose streams all stay silent this long has lost its BYE; 0 never. A call on "
+        "hold or paused is not silent.",
     )
     end_on_media_timeout: bool = Field(
         default=True, description="Hang up such a call; false only notes it in the recording."
