@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import resource
 import signal
@@ -34,6 +35,15 @@ def test_what_an_earlier_process_left_in_the_lock_file_is_replaced(tmp_path: Pat
     (tmp_path / LOCK_NAME).write_text("1234567890123\n")
     with DataDirLock(tmp_path):
         assert (tmp_path / LOCK_NAME).read_text() == f"{os.getpid()}\n"
+
+
+def test_a_full_disk_keeps_no_server_from_starting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(fd: int, data: bytes, offset: int) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "pwrite", full)
+    with DataDirLock(tmp_path), pytest.raises(ConfigError, match="in use by another siprecord"):
+        DataDirLock(tmp_path).__enter__()
 
 
 def test_a_directory_that_cannot_be_made_is_told_in_words(tmp_path: Path) -> None:

@@ -63,7 +63,8 @@ def show(
     document = store.load_metadata(found)
     if document is None:
         raise SiprecordError(f"{found.directory} is not rendered yet; `siprecord render` does it")
-    document["conversation"] = find_story(store, document)
+    if document.get("conversation"):
+        document["conversation"] = find_story(store, document)
     if as_json:
         print_json({"path": str(found.directory), **document})
     else:

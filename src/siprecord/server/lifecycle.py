@@ -49,9 +49,10 @@ class DataDirLock:
             raise ConfigError(
                 f"{self._data_dir} is in use by another siprecord (process {holder}); stop it or set data_dir"
             ) from None
-        os.ftruncate(fd, 0)
-        os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
         self._fd = fd
+        with contextlib.suppress(OSError):  # on a full disk nobody learns who we are, and that is all
+            os.ftruncate(fd, 0)
+            os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
         return self
 
     def __exit__(
