@@ -33,6 +33,7 @@ class DialogSnapshot:
     flow: Flow
     session: Session | None
     sdp: tuple[str, bytes] | None
+    session_id: str = ""
 
 
 def take_snapshot(dialog: Dialog) -> DialogSnapshot:
@@ -53,6 +54,7 @@ def take_snapshot(dialog: Dialog) -> DialogSnapshot:
         flow=dialog.flow,
         session=dialog.session,
         sdp=dialog.sdp,
+        session_id=dialog.session_id,
     )
 
 
@@ -70,6 +72,7 @@ def restore_snapshot(core: Core, lifespan: Lifespan, snapshot: DialogSnapshot, n
     dialog.remote_sequence = snapshot.remote_sequence
     dialog.remote_updates = snapshot.remote_updates
     dialog.sdp = snapshot.sdp
+    dialog.session_id = snapshot.session_id
     core.dialogs[dialog.id] = dialog
     lifespan.resume(dialog, snapshot.session, now)
     return dialog.id
