@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from siprecord.protocol import Flow
 from tests.server.test_handler import CALL, SNAPSHOT, finished, make
-from tests.support.fakes import sdp_in
+from tests.support.fakes import LOCAL, sdp_in
 from tests.support.recorder import TWO, Line, body, sdp
 
 UNUSABLE = body(sdp(Line(protocol="RTP/NONSENSE"), Line(label="2", protocol="RTP/NONSENSE"), version=2))
@@ -87,3 +88,15 @@ async def test_EXT_05_the_session_id_is_stored_and_mirrored() -> None:
     answer = client.request("INVITE", CALL, more=more)
     assert (answer.headers.get("Session-ID") or "").endswith(f";remote={uuid}")
     assert any(uuid in str(event) for event in server.log.events)
+
+
+async def test_SEC_14_our_requests_take_the_connection_the_client_made() -> None:
+    """Its Contact may be an address behind a NAT; the connection works."""
+    server, client = await make()
+    client.flow = Flow("tcp", LOCAL, ("203.0.113.99", 40000), 7)
+    client.call(CALL)
+    recording_id = server.handler.calls()[0].id
+    assert server.handler.stop_call(recording_id)
+    bye = server.raw[-1]
+    assert bye.data.startswith(b"BYE sip:src@198.51.100.7:5070")
+    assert bye.flow == client.flow
