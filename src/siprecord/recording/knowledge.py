@@ -13,6 +13,7 @@ from datetime import datetime
 from siprecord.recording import deviations
 from siprecord.recording.commands import AppendEvent
 from siprecord.recording.contents import Contents
+from siprecord.recording.continuation import KnowledgeSnapshot
 from siprecord.recording.deviations import Deviation
 from siprecord.recording.metadata_state import Labels, apply_document, close_all
 from siprecord.recording.model import RecordingModel
@@ -39,6 +40,19 @@ class Knowledge:
         self.model = RecordingModel()
         self.documents = 0
         self._noted: set[Deviation] = set()
+
+    @classmethod
+    def restore(cls, snapshot: KnowledgeSnapshot) -> Knowledge:
+        """Go on with what an earlier life knew."""
+        self = cls()
+        self.model, self.documents = snapshot.model, snapshot.documents
+        self._noted = set(snapshot.noted)
+        return self
+
+    def snapshot(self) -> KnowledgeSnapshot:
+        """All that is known, as a value."""
+        noted = tuple(sorted(self._noted, key=lambda each: (each.text, each.reference)))
+        return KnowledgeSnapshot(model=self.model, documents=self.documents, noted=noted)
 
     @property
     def deviations(self) -> frozenset[Deviation]:

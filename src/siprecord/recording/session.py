@@ -34,6 +34,7 @@ from siprecord.recording.commands import (
     StartRecording,
 )
 from siprecord.recording.contents import Contents
+from siprecord.recording.continuation import SessionSnapshot
 from siprecord.recording.events import (
     AckReceived,
     AckTimedOut,
@@ -123,6 +124,41 @@ class RecordingSession:
         self._ends_at: float | None = None
         self._snapshot_asked = False
         self._told_silent = False
+        self._taken_over: frozenset[int] = frozenset()
+
+    @classmethod
+    def restore(
+        cls, settings: SessionSettings, snapshot: SessionSnapshot, moment: Moment
+    ) -> RecordingSession:
+        """Go on with the session of an earlier life. Raises ParseError or ValueError for a damaged one."""
+        exchange = Exchange.restore(settings.plan, snapshot.exchange)
+        self = cls(settings, exchange.local)
+        self._exchange, self.knowledge = exchange, Knowledge.restore(snapshot.knowledge)
+        self.state, self.identity, self.ending = State(snapshot.state), snapshot.identity, snapshot.ending
+        self._stop, self._answer_due = snapshot.stop, snapshot.answer_due
+        self._snapshot_asked, self._told_silent = snapshot.snapshot_asked, snapshot.told_silent
+        self._taken_over = frozenset(exchange.streams)
+        if self.state is State.ENDING:
+            self._ends_at = moment.now + settings.linger_s
+        else:
+            self._silence.start(moment.now)
+        return self
+
+    def snapshot(self) -> SessionSnapshot | None:
+        """What it takes to go on elsewhere; None before the answer and after the end."""
+        if self.identity is None or self.state in (State.NEW, State.OPENING, State.ENDED):
+            return None
+        return SessionSnapshot(
+            state=self.state.value,
+            identity=self.identity,
+            knowledge=self.knowledge.snapshot(),
+            exchange=self._exchange.snapshot(),
+            ending=self.ending,
+            stop=self._stop,
+            answer_due=self._answer_due,
+            snapshot_asked=self._snapshot_asked,
+            told_silent=self._told_silent,
+        )
 
     @property
     def model(self) -> RecordingModel:
@@ -392,7 +428,9 @@ class RecordingSession:
             *(
                 deviations.silent_stream(plan.name)
                 for mline, plan in self.streams.items()
-                if not plan.held and event.counts.get(mline, StreamCount(0, 0)).packets == 0
+                # Counts begin anew with each life, so a stream taken over may have been heard before.
+                if not plan.held and mline not in self._taken_over
+                and event.counts.get(mline, StreamCount(0, 0)).packets == 0
             )
         )
         return [*noted, *self.knowledge.finish(moment.wall), FinishRecording(self.ending)]

@@ -26,6 +26,11 @@ class Registry:
         self._by_invite[invite] = runner
         self._by_call_id.setdefault(call_id, []).append(runner)
 
+    def restore(self, runner: CallRunner) -> None:
+        """A call of an earlier life, answered long ago."""
+        self.add(runner, f"restored {runner.recording_id}", runner.call_id)
+        self.answered(runner)
+
     def answered(self, runner: CallRunner) -> None:
         """The INVITE is answered: the call has a dialog now, if it was accepted."""
         invite, _ = self._keys[runner.recording_id]
