@@ -36,13 +36,13 @@ class Assembly:
         self.finisher = make_finisher(config)
         self.live = LiveAudioFeed(stt_callback, LogFollower) if stt_callback is not None else None
         self.engine = MediaEngine(media_settings(config))
-        self.parts = make_parts(config, self._closed, engine=self.engine)
+        self.parts = make_parts(config, self._closed, on_discarded=self._discarded, engine=self.engine)
+        self._call_ids: dict[str, str] = {}
 
     async def start(self, subscribe: Callable[[Subscriber], object]) -> None:
         """Take up what an earlier life left behind, and listen for recordings."""
         await self.finisher.start()
-        if self.live is not None:
-            subscribe(self._hear)
+        subscribe(self._hear)
 
     async def stop(self) -> None:
         """Hand over the rest of live audio, and give rendering its grace time. All logs are closed by now."""
@@ -51,13 +51,21 @@ class Assembly:
         await self.finisher.close(self._config.recording.shutdown_grace_s)
 
     def _hear(self, event: RecordingEvent) -> None:
-        if self.live is not None and isinstance(event, RecordingStarted):
+        if not isinstance(event, RecordingStarted):
+            return
+        self._call_ids[event.recording_id] = event.call_id
+        if self.live is not None:
             self.live.follow(event.recording_id, log_path(self._config.spool_dir, event.recording_id))
+
+    def _discarded(self, recording_id: str) -> None:
+        self._call_ids.pop(recording_id, None)
+        if self.live is not None:
+            self.live.finish(recording_id)
 
     def _closed(self, recording_id: str, path: Path) -> None:
         if self.live is not None:
             self.live.finish(recording_id)
-        self.finisher.submit(recording_id, path)
+        self.finisher.submit(recording_id, path, self._call_ids.pop(recording_id, None))
 
 
 def make_finisher(config: Config) -> Finisher:
@@ -67,19 +75,25 @@ def make_finisher(config: Config) -> Finisher:
 
 
 def make_parts(
-    config: Config, on_finished: Callable[[str, Path], object], *, engine: MediaEngine | None = None
+    config: Config,
+    on_finished: Callable[[str, Path], object],
+    *,
+    on_discarded: Callable[[str], object] = lambda recording_id: None,
+    engine: MediaEngine | None = None,
 ) -> Parts:
     """Make the spool folder and start the media engine, unless one is given, which is closed with the rest.
 
-    Raises MediaError when either can't be had.
+    `on_finished` is told of each closed log, `on_discarded` of each that was deleted. Raises MediaError when
+    folder or engine can't be had.
     """
     try:
         config.spool_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise MediaError(f"{config.spool_dir} can't be made: {error.strerror}") from error
     calls: ShardedMap[CallRunner] = ShardedMap(config.shard_count)
+    engine = engine or MediaEngine(media_settings(config))
     return Parts(
-        archive=SpoolArchive(engine or MediaEngine(media_settings(config)), config.spool_dir, on_finished),
+        archive=SpoolArchive(engine, config.spool_dir, on_finished, on_discarded),
         calls=calls,
         problems=_problems(config),
         wall=wall_clock,

@@ -274,10 +274,12 @@ class RecordingConfig(Section):
         description="Ask the client for complete metadata when it began with a partial document.",
     )
     media_timeout_s: Seconds = Field(
-        default=60, description="A call whose streams all stay silent this long is reported; 0 never."
+        default=60,
+        description="A call whose streams all stay silent this long has lost its BYE; 0 never. A call on hold "
+        "or paused is not silent.",
     )
     end_on_media_timeout: bool = Field(
-        default=False, description="Hang up such a call, instead of only reporting it."
+        default=True, description="Hang up such a call; false only notes it in the recording."
     )
     drain_grace_s: Seconds = Field(
         default=300, description="At SIGTERM, how long running calls may go on before they are ended."

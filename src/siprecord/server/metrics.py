@@ -157,7 +157,7 @@ def _signalling(now: Snapshot) -> Iterator[Metric]:
         for each in fields(now.transport)
         if each.name != "by_transport"
     }
-    events: dict[tuple[str, ...], int] = dict(now.transport.by_transport)
+    events: dict[tuple[str, ...], int] = {**now.transport.by_transport}
     yield _counters("transport", "What happened on the SIP sockets.", ("event",), _keys(sums))
     yield _counters("connection_events", "The same of connections.", ("transport", "event"), events)
     yield _gauges("connections", "TCP and TLS connections.", ("transport", "state"), now.connections)
