@@ -429,7 +429,8 @@ class RecordingSession:
                 deviations.silent_stream(plan.name)
                 for mline, plan in self.streams.items()
                 # Counts begin anew with each life, so a stream taken over may have been heard before.
-                if not plan.held and mline not in self._taken_over
+                if not plan.held
+                and mline not in self._taken_over
                 and event.counts.get(mline, StreamCount(0, 0)).packets == 0
             )
         )

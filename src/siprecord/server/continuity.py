@@ -63,11 +63,15 @@ class _KeptCall:
 class Continuity:
     """Keeps running calls with a store, and takes those of an earlier life up again."""
 
-    def __init__(self, store: FdStore, spool: Path) -> None:
+    def __init__(
+        self, store: FdStore, spool: Path, *, died_ns: int | None = None, fresh: bool = False
+    ) -> None:
         self.resumed: list[Resumed] = []
         """Filled by `resume`, to be taken out by the handler."""
         self._store = store
         self._spool = spool
+        self._died_ns = died_ns
+        self._fresh = fresh
         self._calls: dict[str, _KeptCall] = {}
         self._left: dict[str, _Left] = {}
 
@@ -87,12 +91,15 @@ class Continuity:
             return False
         return True
 
-    def resume(self, engine: MediaEngine, event: Mapping[str, object], *, fresh: bool = False) -> None:
-        """Open the logs and streams of all calls that can go on, and write `event` into each log.
+    def resume(self, engine: MediaEngine) -> frozenset[str]:
+        """Open the logs and streams of all calls that can go on, tell each log of it, and return their ids.
 
-        Reads whole logs: call it on a thread. `fresh` gives all calls up, since they may be what kills us.
+        Reads whole logs: call it on a thread. The holder may ask to give all calls up, since one of them may
+        be what kills us.
         """
         left, self._left = self._left, {}
+        event = {"event": "recorder.restarted", "died_ns": self._died_ns}
+        fresh = self._fresh
         for recording_id, one in left.items():
             try:
                 if fresh:
@@ -105,6 +112,7 @@ class Continuity:
                 for fd in one.fds():
                     if recording_id not in self._calls or fd != self._calls[recording_id].cell.fd:
                         os.close(fd)
+        return frozenset(one.state.recording_id for one in self.resumed)
 
     def _resume_one(
         self, engine: MediaEngine, recording_id: str, left: _Left, event: Mapping[str, object]

@@ -89,6 +89,10 @@ class Driver:
         if self._timer is not None:
             self._timer.cancel()
 
+    def flush(self) -> None:
+        """Send what has waited for a socket, such as what restored dialogs have to say."""
+        self._drain()
+
     # From the sockets
 
     def receive(self, data: bytes, flow: Flow) -> None:
