@@ -14,10 +14,24 @@ from benchmarks.result import Result, keep, show
 
 MODULES = {
     "sip": ("sip_parse_us", "sip_answer_us", "sip_call_cpu_ms"),
-    "sharded_map": ("sharded_map_ratio_1", "sharded_map_ratio_2", "sharded_map_ratio"),
+    "signalling": (
+        "sip_setup_p50_ms",
+        "sip_setup_p99_ms",
+        "sip_calls_per_core_udp",
+        "sip_calls_per_core_tcp",
+        "memory_per_connection_kib",
+    ),
+    "sharded_map": (
+        "sharded_map_ratio_1",
+        "sharded_map_ratio_2",
+        "sharded_map_ratio",
+        "sharded_map_1_shards",
+        "sharded_map_32_shards",
+        "sharded_map_256_shards",
+    ),
     "render": ("render_realtime_factor",),
     "ingest": ("ingest_floor_ratio", "ingest_us_per_packet"),
-    "load": ("calls_500_packets_lost", "memory_per_call_kib", "sip_setup_p99_ms"),
+    "load": ("calls_500_packets_lost", "memory_per_call_kib"),
 }
 """Each module of this folder with a `run()`, and the figures it makes."""
 

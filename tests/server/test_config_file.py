@@ -34,9 +34,10 @@ def test_top_level_settings_come_from_the_environment_too() -> None:
     assert load_config(None, {"SIPRECORD_DATA_DIR": "/srv/rec"}).data_dir == Path("/srv/rec")
 
 
-def test_lists_stand_in_variables_with_commas() -> None:
-    config = load_config(None, {"SIPRECORD_RECORDING__ALLOWED_SOURCES": "192.0.2.0/24, 2001:db8::1,"})
-    assert config.recording.allowed_sources == ("192.0.2.0/24", "2001:db8::1")
+def test_lists_stand_in_variables_as_json() -> None:
+    trunks = '[{"name": "lab", "sources": ["192.0.2.0/24", "2001:db8::1"]}]'
+    (trunk,) = load_config(None, {"SIPRECORD_TRUNKS": trunks}).trunks
+    assert trunk.sources == ("192.0.2.0/24", "2001:db8::1")
 
 
 def test_the_commands_own_variables_are_no_settings() -> None:
@@ -108,6 +109,49 @@ def test_a_secret_is_never_shown(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         load_config(None, {"SIPRECORD_TLS__KEY_PASSWORD__X": "hunter2"})
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "trunks",
+    [
+        '[{"name": "a", "users": {"u": "hunter2"}, "x": 1}]',
+        '[{"name": "a", "users": "hunter2"}]',
+        '[{"name": "a", "users": {"u": ["hunter2"]}}]',
+        '[{"name": "a", "users": {"u": "hunter2"}, "sources": ["x"]}]',
+        '["hunter2"]',
+        "[{broken hunter2",
+        "hunter2",
+    ],
+)
+def test_passwords_of_trunks_are_never_shown_in_errors(trunks: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config(None, {"SIPRECORD_TRUNKS": trunks})
+    assert "hunter2" not in str(caught.value)
+    assert "trunks" in str(caught.value)
+
+
+def test_passwords_of_trunks_are_masked(tmp_path: Path) -> None:
+    path = write(tmp_path, "[[trunks]]\nname = 'sbc'\n[trunks.users]\nsrc = 'hunter2'\n")
+    (shown,) = [s for s in load_with_origins(path, {}).describe() if s.key == "trunks"]
+    assert shown.value == '[{ name = "sbc", users = { "src" = "********" } }]'
+    assert "hunter2" not in repr(load_config(path, {}))
+
+
+def test_faults_of_trunks_name_the_file_and_the_trunk(tmp_path: Path) -> None:
+    path = write(tmp_path, "[[trunks]]\nname = 'sbc'\nsorces = ['10.0.0.1']\n")
+    with pytest.raises(ConfigError, match=r"trunks\.0\.sorces; did you mean trunks\.sources\?") as caught:
+        load_config(path, {})
+    assert str(caught.value).startswith(f"{path}: ")
+    with pytest.raises(ConfigError, match=r"trunks is a list of tables, each written \[\[trunks\]\]"):
+        load_config(write(tmp_path, "[trunks]\nname = 'sbc'\n"), {})
+
+
+def test_the_example_shows_a_trunk(tmp_path: Path) -> None:
+    block = example_toml().partition("# [[trunks]]\n")[2]
+    wanted = [line.removeprefix("#     ") for line in block.splitlines() if " = " in line]
+    lines = [line for line in wanted if not line.endswith("(not set)") and not line.startswith("#")]
+    config = load_config(write(tmp_path, "\n".join(["[[trunks]]", *lines])), {})
+    assert [trunk.name for trunk in config.trunks] == ["sbc"]
 
 
 def test_settings_tell_their_origin(tmp_path: Path) -> None:

@@ -111,7 +111,8 @@ def _understood(message: Request | Response) -> Json:
     plan = plan_offer(contents.sdp, Slots(), PlanSettings()) if contents.sdp and offering else OfferPlan()
     labels = labels_of(contents.sdp) if contents.sdp else Labels()
     knowledge = Knowledge()
-    knowledge.keep(knowledge.read(contents, "", labels, datetime.now(UTC)))
+    lines = {each.mline: each for each in plan.open}
+    knowledge.keep(knowledge.read(contents, "", labels, datetime.now(UTC)), lines)
     model = model_fields(knowledge.model)
     verdict, notes = _verdict(message, contents, plan)
     found: Iterable[Deviation] = (*notes, *knowledge.deviations, *plan.deviations)

@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from siprecord.recording.deviations import Deviation
+from siprecord.recording.dialects import Findings
 from siprecord.recording.events import Ports
 from siprecord.recording.identity import CallIdentity
 from siprecord.recording.metadata_state import Labels
 from siprecord.recording.model import RecordingModel
 from siprecord.recording.outcome import Ending
+from siprecord.recording.overlay import Lines
 from siprecord.recording.plan import StreamPlan
 
 
@@ -34,9 +36,24 @@ class ExchangeSnapshot:
 class KnowledgeSnapshot:
     """What the SRC told so far."""
 
-    model: RecordingModel
+    told: RecordingModel
+    findings: Findings
+    lines: Lines | None
     documents: int
     noted: tuple[Deviation, ...]
+    swap_sides: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Marks:
+    """What a session has to remember beside its state."""
+
+    answer_due: bool = False
+    """The ACK has to bring the answer to our offer."""
+    stop: Ending | None = None
+    """We want to hang up, as soon as the ACK allows it."""
+    snapshot_asked: bool = False
+    told_silent: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +64,5 @@ class SessionSnapshot:
     identity: CallIdentity
     knowledge: KnowledgeSnapshot
     exchange: ExchangeSnapshot
+    marks: Marks
     ending: Ending | None = None
-    stop: Ending | None = None
-    answer_due: bool = False
-    snapshot_asked: bool = False
-    told_silent: bool = False

@@ -71,6 +71,7 @@ def _participant(model: RecordingModel, participant: Participant) -> Json:
         name=first.name if first else None,
         names=[_told(aor=name.aor, name=name.name, lang=name.lang) for name in participant.names],
         sessions=memberships,
+        source=participant.source,
         extensions=list(participant.extensions),
         ended=_iso(participant.ended),
     )

@@ -6,11 +6,14 @@ wherever it is embedded. `config_file.load_config` is what the command uses.
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address, ip_network
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from siprecord.server.section import Section as Section
+from siprecord.server.trunk_config import TrunkConfig
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 """0 lets the system choose; what it chose is shown when the server listens."""
@@ -29,12 +32,6 @@ def _ip_address(value: str | None) -> str | None:
         except ValueError:
             raise ValueError(f"{value!r} is not an IPv4 or IPv6 address") from None
     return value
-
-
-class Section(BaseModel):
-    """Base of all sections: frozen, and an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
 
 
 class ListenerConfig(Section):
@@ -113,6 +110,31 @@ class SipConfig(Section):
     max_headers: int = Field(default=256, ge=32, description="Most header rows of a SIP message.")
     max_transactions: Positive = Field(
         default=20_000, description="SIP transactions alive at a time; more are refused by 503."
+    )
+    max_requests_per_second: float = Field(
+        default=1000,
+        ge=0,
+        le=1e6,
+        allow_inf_nan=False,
+        description="Requests outside dialogs from one address (in IPv6: one /64); more get 503, beyond four "
+        "times as many no answer. Calls that run are never hindered. 0: no limit.",
+    )
+    request_burst: int = Field(
+        default=0, ge=0, le=10**6, description="How many of them may come at once; 0: two seconds' worth."
+    )
+    unknown_sources: Literal["refuse", "ignore"] = Field(
+        default="refuse",
+        description="What requests that belong to no trunk get: 403, or no answer at all.",
+    )
+    realm: str = Field(
+        default="siprecord",
+        min_length=1,
+        max_length=200,
+        pattern=r"^[\x20-\x7e]+$",
+        description="Realm of digest authentication; passwords of clients are bound to it.",
+    )
+    nonce_lifetime_s: float = Field(
+        default=300, ge=5, le=86400, description="How long a digest challenge can be answered."
     )
     max_connections: Positive = Field(default=4096, description="TCP and TLS connections open at a time.")
     max_connections_per_source: Positive = Field(
@@ -259,10 +281,6 @@ class RecordingConfig(Section):
     non_siprec_status: Literal[403, 404, 421, 480, 488] = Field(
         default=403, description="The status code that refuses such a call."
     )
-    allowed_sources: tuple[str, ...] = Field(
-        default=(),
-        description="Addresses or networks whose calls are taken, such as 192.0.2.0/24; empty takes all.",
-    )
     linger_ms: int = Field(
         default=200,
         ge=0,
@@ -296,16 +314,6 @@ class RecordingConfig(Section):
         description="Below this much free disk new calls are refused; running ones go on.",
     )
     keep_capture: bool = Field(default=True, description="Keep capture.pcapng beside the audio.")
-
-    @field_validator("allowed_sources")
-    @classmethod
-    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for network in value:
-            try:
-                ip_network(network, strict=False)
-            except ValueError:
-                raise ValueError(f"{network!r} is not an address or a network") from None
-        return value
 
 
 class HttpConfig(Section):
@@ -365,6 +373,9 @@ class Config(Section):
     http: HttpConfig = Field(default_factory=HttpConfig, description="HTTP.")
     render: RenderConfig = Field(default_factory=RenderConfig, description="Audio files.")
     log: LogConfig = Field(default_factory=LogConfig, description="Logs.")
+    trunks: tuple[TrunkConfig, ...] = Field(
+        default=(), description="Who may call; without any trunk everybody may."
+    )
 
     @field_validator("shard_count")
     @classmethod
@@ -375,6 +386,17 @@ class Config(Section):
                 f"{value} is not a power of two from 1 to {MAX_SHARDS}; the nearest one below is {below}"
             )
         return value
+
+    @model_validator(mode="after")
+    def _trunks_fit(self) -> Self:
+        names = [trunk.name for trunk in self.trunks]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"two trunks are called {twice[0]}")
+        if self.tls.client_ca is None and (trunk := next((t for t in self.trunks if t.certificates), None)):
+            raise ValueError(
+                f"trunk {trunk.name} has certificates, but tls.client_ca to check them is not set"
+            )
+        return self
 
     @model_validator(mode="after")
     def _tls_has_a_certificate(self) -> Self:

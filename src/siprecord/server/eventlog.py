@@ -44,8 +44,12 @@ _log = structlog.stdlib.get_logger(NAME)
 def log_event(event: RecordingEvent) -> None:
     """A subscriber of the publisher. Each line carries recording_id and call_id."""
     level, text = LEVELS[type(event)]
+    if isinstance(event, CallRefused) and event.quiet:
+        return
     if logging.getLogger(NAME).isEnabledFor(level):  # before the work of describing it
-        _log.log(level, text, **asdict(event))
+        fields = asdict(event)
+        fields.pop("quiet", None)
+        _log.log(level, text, **fields)
 
 
 def log_notice(notice: Notice) -> None:

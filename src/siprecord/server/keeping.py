@@ -1,4 +1,4 @@
-"""The recorder's safety net: who keeps its sockets, what an earlier life left there, and that we are alive."""
+"""The recorder's safety net: who keeps its sockets, what an earlier life left there, our signs of life."""
 
 from __future__ import annotations
 

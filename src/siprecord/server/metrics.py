@@ -84,6 +84,8 @@ class Snapshot:
     endpoint: Mapping[str, int] = field(default_factory=dict)
     messages: Mapping[tuple[str, ...], int] = field(default_factory=dict)
     """By direction (received, sent), kind (request, response) and method or status."""
+    access: Mapping[str, int] = field(default_factory=dict)
+    """Requests outside dialogs, by what became of them."""
     transport_messages: Mapping[tuple[str, ...], int] = field(default_factory=dict)
     """By direction and transport."""
     connections: Mapping[tuple[str, ...], int] = field(default_factory=dict)
@@ -152,12 +154,14 @@ def _signalling(now: Snapshot) -> Iterator[Metric]:
         ("direction", "transport"),
         now.transport_messages,
     )
+    access = _keys(now.access)
+    yield _counters("access", "Requests outside dialogs, by what became of them.", ("outcome",), access)
     sums = {
         each.name: getattr(now.transport, each.name)
         for each in fields(now.transport)
         if each.name != "by_transport"
     }
-    events: dict[tuple[str, ...], int] = {**now.transport.by_transport}
+    events: dict[tuple[str, ...], int] = dict(now.transport.by_transport.items())
     yield _counters("transport", "What happened on the SIP sockets.", ("event",), _keys(sums))
     yield _counters("connection_events", "The same of connections.", ("transport", "event"), events)
     yield _gauges("connections", "TCP and TLS connections.", ("transport", "state"), now.connections)

@@ -25,6 +25,7 @@ class RecordingStarted:
     source: str
     transport: str
     started: datetime
+    trunk: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,12 +128,14 @@ class RecordingFinished:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallRefused:
-    """A new call was refused and left no recording."""
+    """A new call was refused and left no recording. `status` 0: it got no answer at all."""
 
     call_id: str
     source: str
     status: int
     reason: str
+    quiet: bool = False
+    """Not worth a line in the log: its source was told of just now."""
 
 
 RecordingEvent = (

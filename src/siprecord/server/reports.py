@@ -137,6 +137,7 @@ class Reports:
             transport=self._server.counters,
             endpoint=self._server.endpoint_counters,
             messages=self._messages(),
+            access=self._handler.entrance.outcomes,
             transport_messages=self._transport_messages(),
             connections=Counter((info.transport, info.state) for info in self._server.connections),
             render_queue=self._finishing.queued,

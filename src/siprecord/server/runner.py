@@ -167,6 +167,7 @@ class CallRunner:
             request_uri=identity.request_uri,
             transport=identity.transport,
             source=identity.source,
+            trunk=identity.trunk or None,
             date=identity.date,
             version=self._services.version,
             node=self._services.node,
@@ -179,6 +180,7 @@ class CallRunner:
                 to_uri=identity.to_uri,
                 source=identity.source,
                 transport=identity.transport,
+                trunk=identity.trunk,
                 started=self.started,
             )
         )

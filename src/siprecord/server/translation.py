@@ -5,13 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from siprecord.protocol import EndpointSettings, Flow, SessionTimerSettings, TimerSettings
+from siprecord.protocol import (
+    EndpointSettings,
+    Flow,
+    Gate,
+    RequestReceived,
+    SessionTimerSettings,
+    TimerSettings,
+)
 from siprecord.recording import events
 from siprecord.recording.contents import read_contents
 from siprecord.recording.identity import identify
 from siprecord.recording.plan import PlanSettings
 from siprecord.recording.policy import PolicySettings, read_signs
 from siprecord.recording.session import SessionSettings
+from siprecord.recording.trunks import Trunk
 from siprecord.server.config import Config, ListenerConfig, SipConfig
 from siprecord.syntax.limits import DEFAULT_LIMITS
 from siprecord.syntax.sip import Request
@@ -21,7 +29,7 @@ UNSPECIFIED = frozenset({"0.0.0.0", "::", ""})
 LOOPBACK = "127.0.0.1"
 
 
-def endpoint_settings(config: Config, version: str) -> EndpointSettings:
+def endpoint_settings(config: Config, version: str, gate: Gate) -> EndpointSettings:
     """How the SIP endpoint is to behave."""
     sip = config.sip
     return EndpointSettings(
@@ -37,27 +45,28 @@ def endpoint_settings(config: Config, version: str) -> EndpointSettings:
         advertised_host=sip.advertised_host or "",
         max_transactions=sip.max_transactions,
         max_dialogs=config.max_concurrent_calls + 1000,
+        gate=gate,
     )
 
 
-def policy_settings(config: Config) -> PolicySettings:
-    """Who may be recorded."""
+def policy_settings(config: Config, trunk: Trunk | None = None) -> PolicySettings:
+    """What is recorded, of a trunk with its own choices if it has some."""
     recording = config.recording
+    own = trunk.strict if trunk is not None else None
     return PolicySettings(
-        strict=recording.strict,
+        strict=recording.strict if own is None else own,
         plain_calls=recording.non_siprec == "accept",
         plain_status=recording.non_siprec_status,
-        allowed_sources=recording.allowed_sources,
         max_calls=config.max_concurrent_calls,
         retry_after_s=recording.retry_after_s,
     )
 
 
-def session_settings(config: Config) -> SessionSettings:
+def session_settings(config: Config, trunk: Trunk | None = None) -> SessionSettings:
     """How recordings behave."""
     recording = config.recording
     return SessionSettings(
-        policy=policy_settings(config),
+        policy=policy_settings(config, trunk),
         plan=PlanSettings(max_streams=recording.max_streams),
         media_timeout_s=recording.media_timeout_s,
         end_on_silence=recording.end_on_media_timeout,
@@ -102,10 +111,12 @@ def recording_id(wall: datetime, token: str) -> str:
     return f"{wall:%Y%m%dT%H%M%SZ}-{token}"
 
 
-def first_event(transaction: str, request: Request, flow: Flow, *, strict: bool) -> events.InviteReceived:
+def first_event(event: RequestReceived, *, strict: bool) -> events.InviteReceived:
     """A new INVITE as the session sees it."""
+    request = event.request
+    identity = identify(request, event.flow, event.principal)
     contents = read_contents(request, strict=strict)
-    return events.InviteReceived(transaction, identify(request, flow), contents, read_signs(request))
+    return events.InviteReceived(event.transaction, identity, contents, read_signs(request))
 
 
 def later_event(transaction: str, request: Request) -> events.Event | None:
