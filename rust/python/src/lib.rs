@@ -7,6 +7,7 @@ mod reader;
 mod render;
 mod sender;
 mod sharded_map;
+mod verify;
 
 #[pymodule(gil_used = false)]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -16,5 +17,6 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     render::register(module)?;
     sender::register(module)?;
     sharded_map::register(module)?;
+    verify::register(module)?;
     Ok(())
 }

@@ -48,13 +48,14 @@ def show(
     data: DataDir = None,
     as_json: Json = False,
 ) -> None:
-    """Show one recording: who took part, which streams there are, and what was lost.
+    """Show one recording: who took part, which streams there are, what was lost, and what else belongs to it.
 
     Example:
 
         siprecord recordings show 20260131T120000Z-4f2a
     """
     from siprecord.cli.document import print_document
+    from siprecord.cli.stories import find_story
     from siprecord.errors import SiprecordError
 
     store = _store(config, data)
@@ -62,6 +63,8 @@ def show(
     document = store.load_metadata(found)
     if document is None:
         raise SiprecordError(f"{found.directory} is not rendered yet; `siprecord render` does it")
+    if document.get("conversation"):
+        document["conversation"] = find_story(store, document)
     if as_json:
         print_json({"path": str(found.directory), **document})
     else:

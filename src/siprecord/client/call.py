@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 from collections.abc import Callable
 
@@ -94,14 +95,15 @@ class SrcCall:
         self._sockets = tuple(socket for socket, _ in bound)
         self._lines = lines_of(self.plan, [port for _, port in bound])
         spec = build_invite(self.target.uri, self.call_id, self._lines, flow, utc_now())
-        before = self._driver.now()
+        # The loop's clock stands still while the loop is busy, and may count whole milliseconds only.
+        before = time.perf_counter()
         transaction = self._driver.invite(spec, self._listen)
         self._impatient = not await self._until(lambda: self._settled or self._given_up, self.plan.patience)
         if not self._settled:
             self._driver.cancel(transaction)
             await self._until(lambda: self._settled, CANCEL_SECONDS)
         if self._response is not None:
-            self._setup_ms = round((self._driver.now() - before) * 1000, 3)
+            self._setup_ms = round((time.perf_counter() - before) * 1000, 3)
         return self._response
 
     async def _accompany(self) -> CallStatus:
@@ -141,6 +143,7 @@ class SrcCall:
             audio=party.audio,
             payload_type=accepted.payload_type,
             start_delay=party.start,
+            mark=party.mark,
         )
 
     def _seconds(self) -> float:

@@ -25,7 +25,8 @@ DIED_AT = "SIPRECORD_INTERNAL_DIED_AT"
 """For a recorder that is started again: when the one before it ended, in nanoseconds since 1970."""
 FRESH = "SIPRECORD_INTERNAL_FRESH"
 """Set when the recorder keeps dying: it is to close the calls that an earlier life left, not to go on."""
-FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+STOP = (signal.SIGTERM, signal.SIGINT)
+FORWARDED = (*STOP, signal.SIGHUP)
 WOKEN_BY = (*FORWARDED, signal.SIGCHLD)
 RELAYED = (messages.READY, messages.STOPPING, messages.WATCHDOG, messages.STATUS)
 
@@ -43,7 +44,7 @@ class HolderSettings:
     """So many within `within`, and the holder gives up."""
     within: float = 60.0
     steady: float = 2.0
-    """A life that served for so long wipes out the deaths before it: starting again is better than giving up."""
+    """A life that served for so long wipes out the deaths before it: better start again than give up."""
     fresh_after: int = 3
     """So many deaths in a row before it was ready: the recorder is told to leave old calls alone."""
     watchdog: float = 60.0
@@ -221,9 +222,9 @@ class Holder:
         self._reap()
 
     def _forward(self, number: int) -> None:
-        self._stopping = True
+        self._stopping = self._stopping or number in STOP
         if self._recorder is None:
-            self._code = 0
+            self._code = 0 if self._stopping else None
         else:
             self._recorder.process.send_signal(number)
 

@@ -11,10 +11,13 @@ from siprecord.media.types import (
     StreamSpec,
     StreamStats,
 )
+from siprecord.media.verification import FoundCapture, FoundStream, SentStream, verify_capture
 
 __all__ = [
     "CaptureLog",
     "EngineTotals",
+    "FoundCapture",
+    "FoundStream",
     "Impairments",
     "LogStatus",
     "MediaEngine",
@@ -25,7 +28,9 @@ __all__ = [
     "RtpSender",
     "SendProgress",
     "SendSpec",
+    "SentStream",
     "ShardedMap",
     "StreamSpec",
     "StreamStats",
+    "verify_capture",
 ]

@@ -19,7 +19,7 @@ from siprecord.server.config import Config, ListenerConfig, SipConfig
 from siprecord.server.eventlog import log_event, log_notice
 from siprecord.server.handler import Handler
 from siprecord.server.keeping import Keeping
-from siprecord.server.lifecycle import DataDirLock, StopRequests, raise_file_limit
+from siprecord.server.lifecycle import DataDirLock, StopRequests, raise_file_limit, reloading
 from siprecord.server.metrics import metrics_page
 from siprecord.server.reports import Reports
 from siprecord.server.tls import client_context, server_context
@@ -76,6 +76,7 @@ class Application:
             if self._keeping is not None:
                 beat = spawn(self._keeping.beat(), name="signs of life")
                 stack.push_async_callback(finish, beat)
+            stack.enter_context(reloading(self.reload_certificates))
             await self._assembly.start(self.handler.subscribe)
             stack.push_async_callback(self._assembly.stop)
             stack.enter_context(Wakeup(self._engine.fileno(), self._take_notices))
@@ -83,6 +84,24 @@ class Application:
                 await self.http.start(after=self._serving)
                 stack.push_async_callback(self.http.close)
             await self._serve()
+
+    def reload_certificates(self) -> None:
+        """Read the files of TLS again; what SIGHUP does. Connections that are open stay as they are.
+
+        Files that can't be used change nothing: the error is logged, and the old ones stay.
+        """
+        if self._tls is None:
+            _log.info("nothing to reload: TLS is off")
+            return
+        try:
+            server, client = server_context(self.config.tls), client_context(self.config.tls)
+        except ConfigError as error:
+            _log.error("certificates are not reloaded, the old ones stay", reason=str(error))
+            return
+        assert server is not None, "TLS is on"
+        self._tls = server
+        self.server.use_certificates(server, client)
+        _log.info("certificates reloaded", certificate=str(self.config.tls.certificate))
 
     async def _serve(self) -> None:
         """Keep all listeners up until the end; one that fails ends the others."""
@@ -157,6 +176,7 @@ class Application:
             calls=self.reports.calls,
             connections=self.reports.connections,
             metrics=metrics_page(self.reports.snapshot),
+            steering=self.handler,
         )
 
 

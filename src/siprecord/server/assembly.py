@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import platform
+import socket
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -17,7 +18,7 @@ from siprecord.media import MediaEngine, MediaSettings, ShardedMap
 from siprecord.media.follower import LogFollower
 from siprecord.render.pool import RenderPool, RenderPoolSettings
 from siprecord.server.archive import SpoolArchive, log_path
-from siprecord.server.config import Config
+from siprecord.server.config import Config, MediaConfig
 from siprecord.server.continuity import Continuity
 from siprecord.server.finishing import Finisher
 from siprecord.server.health import Health, disk_low, not_writable
@@ -43,7 +44,7 @@ class Assembly:
         self._config = config
         self.finisher = make_finisher(config)
         self.live = LiveAudioFeed(stt_callback, LogFollower) if stt_callback is not None else None
-        self.engine = MediaEngine(media_settings(config))
+        self.engine = make_engine(config.media)
         parts = make_parts(config, self._closed, on_discarded=self._discarded, engine=self.engine)
         self.parts = replace(parts, continuity=continuity)
         self._call_ids: dict[str, str] = {}
@@ -109,7 +110,7 @@ def make_parts(
     except OSError as error:
         raise MediaError(f"{config.spool_dir} can't be made: {error.strerror}") from error
     calls: ShardedMap[CallRunner] = ShardedMap(config.shard_count)
-    engine = engine or MediaEngine(media_settings(config))
+    engine = engine or make_engine(config.media)
     return Parts(
         archive=SpoolArchive(engine, config.spool_dir, on_finished, on_discarded),
         calls=calls,
@@ -120,9 +121,21 @@ def make_parts(
     )
 
 
-def media_settings(config: Config) -> MediaSettings:
+def make_engine(media: MediaConfig) -> MediaEngine:
+    """Start the media engine; raises MediaError now, not at the first call, when it could receive nothing."""
+    family = socket.AF_INET6 if ":" in media.bind_address else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.bind((media.bind_address, 0))
+    except OSError as error:
+        raise MediaError(
+            f"media can't be received on {media.bind_address}: {error.strerror}; set media.bind_address"
+        ) from error
+    return MediaEngine(media_settings(media))
+
+
+def media_settings(media: MediaConfig) -> MediaSettings:
     """How the engine receives and stores."""
-    media = config.media
     return MediaSettings(
         bind_address=media.bind_address,
         port_min=media.port_min,

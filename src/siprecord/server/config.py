@@ -12,6 +12,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from siprecord.server.rule_config import RuleConfig
 from siprecord.server.section import Section as Section
 from siprecord.server.trunk_config import TrunkConfig
 
@@ -204,6 +205,9 @@ class TlsConfig(Section):
     client_ca: Path | None = Field(
         default=None, description="Authorities whose client certificates we trust, PEM."
     )
+    client_crl: Path | None = Field(
+        default=None, description="Revoked client certificates, PEM; one list for each authority that signs."
+    )
     require_client_certificate: bool = Field(
         default=False, description="Refuse clients without a certificate from client_ca."
     )
@@ -215,6 +219,8 @@ class TlsConfig(Section):
             raise ValueError(
                 "require_client_certificate needs client_ca: without it no certificate can be checked"
             )
+        if self.client_crl is not None and self.client_ca is None:
+            raise ValueError("client_crl needs client_ca: without it no certificate can be checked")
         if self.key is not None and self.certificate is None:
             raise ValueError("key is set, but certificate is not")
         return self
@@ -257,6 +263,11 @@ class MediaConfig(Section):
     def _room(self) -> Self:
         if self.port_max <= self.port_min:
             raise ValueError(f"port_max ({self.port_max}) must be above port_min ({self.port_min})")
+        if self.port_min + self.port_min % 2 + 1 > self.port_max:
+            raise ValueError(
+                f"no stream fits between port_min ({self.port_min}) and port_max ({self.port_max}): it takes "
+                "an even port and the next one"
+            )
         return self
 
 
@@ -281,6 +292,15 @@ class RecordingConfig(Section):
     non_siprec_status: Literal[403, 404, 421, 480, 488] = Field(
         default=403, description="The status code that refuses such a call."
     )
+    no_offer: Literal["refuse", "empty", "offer"] = Field(
+        default="refuse",
+        description="What becomes of an INVITE without SDP: refused by 488; answered without streams; or "
+        "answered by an offer of own_streams, against RFC 7866 section 7.2, as Cisco phones always are.",
+    )
+    own_streams: int = Field(default=1, ge=1, le=8, description="Audio streams in an offer of ours.")
+    pause_max_s: Seconds = Field(
+        default=900, description="A pause that somebody asked for ends after this at the latest; 0 never."
+    )
     linger_ms: int = Field(
         default=200,
         ge=0,
@@ -293,8 +313,8 @@ class RecordingConfig(Section):
     )
     media_timeout_s: Seconds = Field(
         default=60,
-        description="A call whose streams all stay silent this long has lost its BYE; 0 never. A call on hold "
-        "or paused is not silent.",
+        description="A call whose streams all stay silent this long has lost its BYE; 0 never. A call on "
+        "hold or paused is not silent.",
     )
     end_on_media_timeout: bool = Field(
         default=True, description="Hang up such a call; false only notes it in the recording."
@@ -373,6 +393,9 @@ class Config(Section):
     http: HttpConfig = Field(default_factory=HttpConfig, description="HTTP.")
     render: RenderConfig = Field(default_factory=RenderConfig, description="Audio files.")
     log: LogConfig = Field(default_factory=LogConfig, description="Logs.")
+    rules: tuple[RuleConfig, ...] = Field(
+        default=(), description="What becomes of certain calls; without any rule all are recorded."
+    )
     trunks: tuple[TrunkConfig, ...] = Field(
         default=(), description="Who may call; without any trunk everybody may."
     )
@@ -386,6 +409,14 @@ class Config(Section):
                 f"{value} is not a power of two from 1 to {MAX_SHARDS}; the nearest one below is {below}"
             )
         return value
+
+    @model_validator(mode="after")
+    def _rules_fit(self) -> Self:
+        known = {trunk.name for trunk in self.trunks}
+        for rule in self.rules:
+            if unknown := [name for name in rule.trunks if name not in known]:
+                raise ValueError(f"rule {rule.name} names trunk {unknown[0]}, which there is not")
+        return self
 
     @model_validator(mode="after")
     def _trunks_fit(self) -> Self:

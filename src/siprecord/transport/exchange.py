@@ -13,6 +13,7 @@ from siprecord.protocol import Address, Flow, Transmit
 from siprecord.syntax.limits import Limits
 from siprecord.transport.connections import SWEEP_EVERY, Connections
 from siprecord.transport.driver import Driver
+from siprecord.transport.identity import certificate_names
 from siprecord.transport.keeping import SocketKeeper
 from siprecord.transport.settings import TransportCounters, TransportSettings
 from siprecord.transport.sockets import address_of
@@ -53,9 +54,10 @@ class Exchange:
         self._driver.receive(data, flow)
 
     def opened(self, connection: StreamConnection, transport: asyncio.BaseTransport) -> None:
-        """A connection is up: its local address is known now."""
+        """A connection is up: its local address is known now, and whom the certificate names."""
         local = address_of(transport.get_extra_info("sockname"))
-        connection.flow = replace(connection.flow, local=local)
+        identity = certificate_names(transport.get_extra_info("peercert"))
+        connection.flow = replace(connection.flow, local=local, identity=identity)
 
     def closed(self, connection: StreamConnection) -> None:
         """A connection is gone: whatever went through it has to know."""
@@ -81,6 +83,10 @@ class Exchange:
     def remove_udp(self, listener: UdpListener) -> None:
         """`listener` is closed."""
         self._udp.remove(listener)
+
+    def use_client_tls(self, context: ssl.SSLContext) -> None:
+        """From now on our own TLS connections are made with `context`."""
+        self._client_tls = context
 
     def accepted(self, connection: StreamConnection) -> None:
         """Watch over a connection that has a place."""

@@ -118,6 +118,19 @@ class CustomSIPServer:
 
         await self._serve(open_listener, advertised)
 
+    def use_certificates(self, server: ssl.SSLContext, client: ssl.SSLContext | None = None) -> None:
+        """Use these contexts for TLS connections from now on; no open connection is dropped.
+
+        `server` for all listeners for TLS, `client` for connections of our own.
+        """
+        for listener in self._listeners:
+            if isinstance(listener, StreamListener):
+                listener.use_tls(server)
+        if client is not None:
+            self._client_tls = client
+            if self._exchange is not None:
+                self._exchange.use_client_tls(client)
+
     async def wait_listening(self, count: int = 1) -> tuple[ListenerInfo, ...]:
         """Wait until `count` sockets are being listened on, and say which."""
         if len(self._listeners) < count:

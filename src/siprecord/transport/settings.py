@@ -98,6 +98,8 @@ class ConnectionInfo:
     opened: float
     last_active: float
     messages: int
+    identity: tuple[str, ...] = ()
+    """The names its certificate proves (RFC 5922)."""
     state: str = "open"
     """`opening` (or in the TLS handshake), `open`, `receiving` (half a message is there), `closing`."""
     received_bytes: int = 0

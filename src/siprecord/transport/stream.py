@@ -80,6 +80,7 @@ class StreamConnection(asyncio.Protocol):
             opened=self._opened,
             last_active=self._last_active,
             messages=self._messages,
+            identity=self.flow.identity,
             state=self._state(),
             received_bytes=self._received,
             sent_bytes=self._sent,
