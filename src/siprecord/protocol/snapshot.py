@@ -53,6 +53,7 @@ class DialogSnapshot:
     flow: Flow
     session: Session | None
     sdp: tuple[str, bytes] | None
+    session_id: str = ""
     accepted: tuple[TransactionSnapshot, ...] = ()
     """INVITEs whose 2xx waits for its ACK."""
 
@@ -98,6 +99,7 @@ def take_snapshot(dialog: Dialog) -> DialogSnapshot:
         accepted=tuple(
             taken for one in dialog.accepted.values() if (taken := take_transaction(one)) is not None
         ),
+        session_id=dialog.session_id,
     )
 
 
@@ -115,6 +117,7 @@ def restore_snapshot(core: Core, lifespan: Lifespan, snapshot: DialogSnapshot, n
     dialog.remote_sequence = snapshot.remote_sequence
     dialog.remote_updates = snapshot.remote_updates
     dialog.sdp = snapshot.sdp
+    dialog.session_id = snapshot.session_id
     core.dialogs[dialog.id] = dialog
     lifespan.resume(dialog, snapshot.session, now)
     return dialog.id

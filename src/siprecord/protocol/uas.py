@@ -37,6 +37,7 @@ from siprecord.protocol.server_transaction import (
     ServerTransactions,
     server_key,
 )
+from siprecord.protocol.session_id import own_uuid, peer_uuid, session_id_row
 from siprecord.protocol.snapshot import TransactionSnapshot
 from siprecord.protocol.uac import Uac
 from siprecord.syntax.sip import Request, has_option, parse_seconds
@@ -356,6 +357,9 @@ class Uas:
         if request is None:
             return
         own = (*extra, *self._capabilities.rows(request.method, answer.status))
+        if (uuid := peer_uuid(request)) is not None:
+            tag = request.to.tag or transaction.to_tag
+            own = (*own, session_id_row(own_uuid(request.call_id, tag), uuid))
         to = tagged(request.headers.get("To") or "", None if request.to.tag else transaction.to_tag)
         data = write_response(transaction.copied, to, answer, own)
         self._transactions.answer(transaction, answer.status, data, now)

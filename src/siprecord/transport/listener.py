@@ -86,7 +86,7 @@ class StreamListener:
             self._take_waiting()
 
     def _take_waiting(self) -> None:
-        """Take those who wait already, without a turn of the loop for each: a burst must not fill the queue."""
+        """Take those who wait already, at once: a burst must not overflow the queue of the kernel."""
         for _ in range(MAX_AT_ONCE):
             try:
                 sock, peer = self._sock.accept()
