@@ -198,9 +198,10 @@ def test_SEC_06_method_uri_and_realm_are_verified() -> None:
     assert access.decide(request(other_realm), flow(), 1.0).outcome is Outcome.CHALLENGED
 
 
-def test_a_proxy_may_have_replaced_the_host() -> None:
+@pytest.mark.parametrize("uri", ["sip:recorder@recorder.example.com", "sip:192.0.2.1:5060"])
+def test_a_proxy_may_have_replaced_the_host_and_some_sign_the_server_alone(uri: str) -> None:
     access = policy(Trunk(name="a", users=USERS))
-    right = authorization(challenged(access), "sbc", "secret", uri="sip:recorder@recorder.example.com")
+    right = authorization(challenged(access), "sbc", "secret", uri=uri)
     assert access.decide(request(right), flow(), 1.0).outcome is Outcome.ADMITTED
 
 

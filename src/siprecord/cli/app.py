@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from siprecord.cli import bench, call, config, connections, inspect, recordings, render, serve, status
+from siprecord.cli import bench, call, calls, config, connections, inspect, recordings, render, serve, status
 from siprecord.cli.output import complain
 from siprecord.errors import SiprecordError
 
@@ -25,6 +25,7 @@ app = typer.Typer(
 app.command("serve")(serve.serve)
 app.command("call")(call.call)
 app.command("bench")(bench.bench)
+app.add_typer(calls.app, name="calls")
 app.add_typer(recordings.app, name="recordings")
 app.command("status")(status.status)
 app.command("connections")(connections.connections)

@@ -23,6 +23,17 @@ def configured(config: Path | None) -> str:
 
 def ask(base: str, page: str) -> dict[str, Any]:
     """The JSON object at `/api/PAGE`; raises SiprecordError when nobody answers, or not as we do."""
+    return _exchange(base, page, None)
+
+
+def order(base: str, page: str, orders: dict[str, Any]) -> dict[str, Any]:
+    """Post a JSON object to `/api/PAGE`; raises SiprecordError, with the server's words when it refuses."""
+    import json
+
+    return _exchange(base, page, json.dumps(orders).encode())
+
+
+def _exchange(base: str, page: str, body: bytes | None) -> dict[str, Any]:
     import json
     import urllib.error
     import urllib.request
@@ -32,9 +43,13 @@ def ask(base: str, page: str) -> dict[str, Any]:
     address = f"{base.rstrip('/')}/api/{page}"
     if not address.startswith(("http://", "https://")):
         raise SiprecordError(f"{base} is not an HTTP address")
+    headers = {"Content-Type": "application/json"} if body is not None else {}
+    request = urllib.request.Request(address, data=body, headers=headers)
     try:
-        with urllib.request.urlopen(address, timeout=TIMEOUT) as response:
+        with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
             answer = json.load(response)
+    except urllib.error.HTTPError as error:
+        raise SiprecordError(_refused(error.read(), error.reason, base)) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
         text = f"no siprecord answers at {base} ({reason}); is `siprecord serve` running there?"
@@ -42,3 +57,13 @@ def ask(base: str, page: str) -> dict[str, Any]:
     if not isinstance(answer, dict):
         raise SiprecordError(f"{base} is not a siprecord server")
     return answer
+
+
+def _refused(body: bytes, reason: str, base: str) -> str:
+    """The server's own words, if it is one of ours."""
+    import json
+
+    try:
+        return str(json.loads(body)["error"])
+    except (ValueError, KeyError, TypeError):
+        return f"no siprecord answers at {base} ({reason}); is `siprecord serve` running there?"

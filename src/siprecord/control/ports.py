@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from siprecord.control.steering import CallSteering
 
 Row = Mapping[str, object]
 """One thing as JSON shows it."""
@@ -43,3 +46,5 @@ class Sources:
     """TCP and TLS connections of SIP."""
     metrics: Callable[[], bytes]
     """The page for Prometheus, in its text format."""
+    steering: CallSteering | None = None
+    """Acts on running calls; without it they can only be looked at."""

@@ -9,6 +9,7 @@ from siprecord.errors import ParseError
 from siprecord.recording import deviations, refusal
 from siprecord.recording.deviations import Deviation
 from siprecord.recording.refusal import Refusal
+from siprecord.recording.rules import Rule
 from siprecord.syntax.sip import NameAddr, Request
 
 OPTION_TAG = "siprec"
@@ -33,6 +34,7 @@ class PolicySettings:
     retry_after_s: int = 30
     no_offer: Literal["refuse", "empty", "offer"] = "refuse"
     own_streams: int = 1
+    rules: tuple[Rule, ...] = ()
 
     def streams_to_offer(self, signs: Signs) -> int | None:
         """How many streams to offer to an INVITE without SDP; None refuses it (CONFORMANCE ANS-07)."""

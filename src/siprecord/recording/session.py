@@ -23,6 +23,7 @@ from typing import Any
 from siprecord.recording import deviations, outcome, refusal
 from siprecord.recording.commands import (
     Answer,
+    AppendEvent,
     CheckMedia,
     Command,
     DiscardRecording,
@@ -61,9 +62,11 @@ from siprecord.recording.metadata_state import Labels
 from siprecord.recording.model import Moment, RecordingModel
 from siprecord.recording.outcome import Ending
 from siprecord.recording.own_offer import stand_in
+from siprecord.recording.pause import PauseLease
 from siprecord.recording.plan import OfferPlan, PlanSettings, StreamPlan
 from siprecord.recording.policy import PolicySettings, Signs, recognise
 from siprecord.recording.refusal import Refusal
+from siprecord.recording.rules import Verdict
 from siprecord.recording.silence import SilenceWatch
 from siprecord.syntax.sdp import SessionDescription
 
@@ -85,7 +88,7 @@ class State(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionSettings:
     """How sessions behave. `media_timeout_s` 0: silence is never looked for. `linger_s` is waited at the
-    end.
+    end. A pause that somebody asked for ends after `pause_max_s`; 0 never.
     """
 
     policy: PolicySettings = field(default_factory=PolicySettings)
@@ -93,6 +96,7 @@ class SessionSettings:
     media_timeout_s: float = 60.0
     end_on_silence: bool = True
     linger_s: float = 0.2
+    pause_max_s: float = 0.0
     request_snapshots: bool = True
 
 
@@ -118,6 +122,7 @@ class RecordingSession:
         self._settings = settings
         self._exchange = Exchange(settings.plan, local)
         self._silence = SilenceWatch(settings.media_timeout_s)
+        self._pause = PauseLease(settings.pause_max_s)
         self._pending: Pending | None = None
         self._answer_due = False
         self._stop: Ending | None = None
@@ -152,7 +157,8 @@ class RecordingSession:
         """When to call `expire`, in monotonic seconds."""
         if self.state is State.ENDING:
             return self._ends_at
-        return self._silence.deadline()
+        both = (self._silence.deadline(), self._pause.deadline())
+        return min((at for at in both if at is not None), default=None)
 
     def expire(self, moment: Moment) -> tuple[Command, ...]:
         """A deadline has passed."""
@@ -161,7 +167,8 @@ class RecordingSession:
                 return ()
             self._ends_at = None
             return (CheckMedia(),)
-        return (CheckMedia(),) if self._silence.due(moment.now) else ()
+        resumed = self._resume(moment) if self._pause.due(moment.now) else []
+        return (*resumed, CheckMedia()) if self._silence.due(moment.now) else tuple(resumed)
 
     # ---- the first INVITE ------------------------------------------------------------------------
 
@@ -171,7 +178,7 @@ class RecordingSession:
             event.signs, has_metadata=bool(contents.documents), settings=self._settings.policy
         )
         offer = contents.sdp or self._own_offer(event.signs)
-        plan = contents.refusal or refused or self._first_plan(offer)
+        plan = contents.refusal or refused or event.verdict.refusal or self._first_plan(offer)
         if isinstance(plan, Refusal) or offer is None:
             self.state = State.ENDED
             return [Refuse(event.transaction, plan if isinstance(plan, Refusal) else refusal.no_offer())]
@@ -182,9 +189,18 @@ class RecordingSession:
         self.state = State.OPENING
         lesson = self.knowledge.read(contents, "INVITE", plan.labels, moment.wall)
         self._pending = Pending(event.transaction, offer, plan, lesson)
+        ruled = self._apply_rule(event.verdict)
         first_notes = self.knowledge.note(*notes)
         absent = self.knowledge.note_absence(contents)
-        return [StartRecording(event.identity), *first_notes, *absent, OpenStreams(plan.open)]
+        return [StartRecording(event.identity), *ruled, *first_notes, *absent, OpenStreams(plan.open)]
+
+    def _apply_rule(self, verdict: Verdict) -> list[Command]:
+        self.knowledge.swap_sides = verdict.swap_sides
+        self._exchange.masked = verdict.action == "mask"
+        if verdict.rule is None:
+            return []
+        fields = {"rule": verdict.rule, "action": verdict.action, "swap_sides": verdict.swap_sides}
+        return [AppendEvent("rule.applied", fields)]
 
     def _first_plan(self, offer: SessionDescription | None) -> OfferPlan | Refusal:
         return self._exchange.propose(offer) if offer is not None else refusal.no_offer()
@@ -329,9 +345,14 @@ class RecordingSession:
     # ---- pause, silence --------------------------------------------------------------------------
 
     def _on_pause(self, event: PauseRequested, moment: Moment) -> list[Command]:
+        self._pause.begin(moment.now, event.seconds)
         return self._exchange.mask(True)
 
     def _on_resume(self, event: ResumeRequested, moment: Moment) -> list[Command]:
+        return self._resume(moment)
+
+    def _resume(self, moment: Moment) -> list[Command]:
+        self._pause.end()
         self._silence.start(moment.now)
         return self._exchange.mask(False)
 

@@ -161,6 +161,7 @@ class Application:
             calls=self.reports.calls,
             connections=self.reports.connections,
             metrics=metrics_page(self.reports.snapshot),
+            steering=self.handler,
         )
 
 

@@ -12,6 +12,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from siprecord.server.rule_config import RuleConfig
 from siprecord.server.section import Section as Section
 from siprecord.server.trunk_config import TrunkConfig
 
@@ -291,6 +292,15 @@ class RecordingConfig(Section):
     non_siprec_status: Literal[403, 404, 421, 480, 488] = Field(
         default=403, description="The status code that refuses such a call."
     )
+    no_offer: Literal["refuse", "empty", "offer"] = Field(
+        default="refuse",
+        description="What becomes of an INVITE without SDP: refused by 488; answered without streams; or "
+        "answered by an offer of own_streams, against RFC 7866 section 7.2, as Cisco phones always are.",
+    )
+    own_streams: int = Field(default=1, ge=1, le=8, description="Audio streams in an offer of ours.")
+    pause_max_s: Seconds = Field(
+        default=900, description="A pause that somebody asked for ends after this at the latest; 0 never."
+    )
     linger_ms: int = Field(
         default=200,
         ge=0,
@@ -383,6 +393,9 @@ class Config(Section):
     http: HttpConfig = Field(default_factory=HttpConfig, description="HTTP.")
     render: RenderConfig = Field(default_factory=RenderConfig, description="Audio files.")
     log: LogConfig = Field(default_factory=LogConfig, description="Logs.")
+    rules: tuple[RuleConfig, ...] = Field(
+        default=(), description="What becomes of certain calls; without any rule all are recorded."
+    )
     trunks: tuple[TrunkConfig, ...] = Field(
         default=(), description="Who may call; without any trunk everybody may."
     )
@@ -396,6 +409,14 @@ class Config(Section):
                 f"{value} is not a power of two from 1 to {MAX_SHARDS}; the nearest one below is {below}"
             )
         return value
+
+    @model_validator(mode="after")
+    def _rules_fit(self) -> Self:
+        known = {trunk.name for trunk in self.trunks}
+        for rule in self.rules:
+            if unknown := [name for name in rule.trunks if name not in known]:
+                raise ValueError(f"rule {rule.name} names trunk {unknown[0]}, which there is not")
+        return self
 
     @model_validator(mode="after")
     def _trunks_fit(self) -> Self:

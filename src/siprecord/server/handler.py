@@ -166,9 +166,11 @@ class Handler:
         """Why a new call, of that trunk, would be refused now; None when it would not."""
         return busy(self._load(trunk), self._policy)
 
-    def pause(self, recording_id: str) -> bool:
-        """Store nothing of this call until it is resumed. False: there is no such call."""
-        return self._tell(recording_id, events.PauseRequested())
+    def pause(self, recording_id: str, seconds: float | None = None) -> bool:
+        """Store nothing of this call until it is resumed, or for so many seconds; never longer than
+        recording.pause_max_s. Asking again begins the time anew. False: there is no such call.
+        """
+        return self._tell(recording_id, events.PauseRequested(seconds))
 
     def resume(self, recording_id: str) -> bool:
         """Store it again. False: there is no such call."""
@@ -222,8 +224,7 @@ class Handler:
             self._refuse(event, refused, now)
             return
         parts = self._parts_now
-        strict = self._session_settings[event.principal].policy.strict
-        first = translation.first_event(event, strict=strict)
+        first = translation.first_event(event, self._session_settings[event.principal].policy)
         runner = self._runner(event, translation.recording_id(parts.wall(), parts.token()))
         self._calls.add(runner, event.transaction, first.identity)
         self._idle.clear()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import gc
 import os
 import resource
 import signal
@@ -18,6 +19,8 @@ from siprecord.errors import ConfigError
 
 T = TypeVar("T")
 LOCK_NAME = "siprecord.lock"
+COLLECT_AFTER = (20_000, 20, 100)
+"""New objects, rounds, and rounds of rounds before a collection; Python's are 700, 10, 10."""
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -118,7 +121,19 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     return asyncio.new_event_loop
 
 
+def quiet_collector() -> None:
+    """Let the garbage collector look less often, and never again at what exists already.
+
+    A call is a few thousand objects without cycles that live for minutes. With Python's defaults a tenth of
+    the time of each INVITE goes into walking those of all other calls.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECT_AFTER)
+
+
 def run(main: Coroutine[Any, Any, T]) -> T:
     """Run `main` on the fastest loop there is."""
+    quiet_collector()
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         return runner.run(main)

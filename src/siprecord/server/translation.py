@@ -14,13 +14,15 @@ from siprecord.protocol import (
     TimerSettings,
 )
 from siprecord.recording import events
-from siprecord.recording.contents import read_contents
+from siprecord.recording.contents import Contents, read_contents
 from siprecord.recording.identity import identify
 from siprecord.recording.plan import PlanSettings
 from siprecord.recording.policy import PolicySettings, read_signs
+from siprecord.recording.rules import Verdict, aspects_of, judge
 from siprecord.recording.session import SessionSettings
 from siprecord.recording.trunks import Trunk
 from siprecord.server.config import Config, ListenerConfig, SipConfig
+from siprecord.server.rule_config import make_rule
 from siprecord.syntax.limits import DEFAULT_LIMITS
 from siprecord.syntax.sip import Request
 from siprecord.transport import Advertised
@@ -59,6 +61,9 @@ def policy_settings(config: Config, trunk: Trunk | None = None) -> PolicySetting
         plain_status=recording.non_siprec_status,
         max_calls=config.max_concurrent_calls,
         retry_after_s=recording.retry_after_s,
+        no_offer=recording.no_offer,
+        own_streams=recording.own_streams,
+        rules=tuple(make_rule(rule) for rule in config.rules),
     )
 
 
@@ -71,6 +76,7 @@ def session_settings(config: Config, trunk: Trunk | None = None) -> SessionSetti
         media_timeout_s=recording.media_timeout_s,
         end_on_silence=recording.end_on_media_timeout,
         linger_s=recording.linger_ms / 1000,
+        pause_max_s=recording.pause_max_s,
         request_snapshots=recording.request_snapshots,
     )
 
@@ -111,12 +117,21 @@ def recording_id(wall: datetime, token: str) -> str:
     return f"{wall:%Y%m%dT%H%M%SZ}-{token}"
 
 
-def first_event(event: RequestReceived, *, strict: bool) -> events.InviteReceived:
-    """A new INVITE as the session sees it."""
+def first_event(event: RequestReceived, policy: PolicySettings) -> events.InviteReceived:
+    """A new INVITE as the session sees it, with what the operator's rules say of it."""
     request = event.request
     identity = identify(request, event.flow, event.principal)
-    contents = read_contents(request, strict=strict)
-    return events.InviteReceived(event.transaction, identity, contents, read_signs(request))
+    contents = read_contents(request, strict=policy.strict)
+    verdict = ruling(request, contents, policy, trunk=event.principal)
+    return events.InviteReceived(event.transaction, identity, contents, read_signs(request), verdict)
+
+
+def ruling(request: Request, contents: Contents, policy: PolicySettings, *, trunk: str) -> Verdict:
+    """The verdict of the rules on a new INVITE."""
+    if not policy.rules:
+        return Verdict()
+    names = {name for rule in policy.rules for name in rule.headers}
+    return judge(policy.rules, aspects_of(request, contents, trunk, names))
 
 
 def later_event(transaction: str, request: Request) -> events.Event | None:

@@ -19,6 +19,8 @@ from siprecord.transport.stream import StreamConnection
 
 PAUSE_WHEN_FULL = 0.2
 """Seconds without accepting when the process has no descriptor left; the peers wait in the kernel's queue."""
+MAX_AT_ONCE = 64
+"""Ours: connections accepted in one turn of the loop."""
 _NO_ROOM = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 _log = logging.getLogger("siprecord.transport")
@@ -78,6 +80,17 @@ class StreamListener:
                     _log.error("no connection can be accepted: %s", error.strerror)
                     await asyncio.sleep(PAUSE_WHEN_FULL)
                 continue
+            self._take(sock, address_of(peer))
+            self._take_waiting()
+
+    def _take_waiting(self) -> None:
+        """Take those who wait already, without a turn of the loop for each: a burst must not fill the queue."""
+        for _ in range(MAX_AT_ONCE):
+            try:
+                sock, peer = self._sock.accept()
+            except OSError:  # nobody waits, or what `run` will meet and report
+                return
+            sock.setblocking(False)
             self._take(sock, address_of(peer))
 
     async def close(self) -> None:

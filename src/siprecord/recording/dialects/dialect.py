@@ -29,7 +29,7 @@ class Mark:
         text = self.text
         match self.where:
             case "product":
-                return text in evidence.product.lower()
+                return text in evidence.plain_product
             case "header":
                 return bool(evidence.headers_starting(text))
             case "namespace":

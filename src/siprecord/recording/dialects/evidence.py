@@ -76,15 +76,22 @@ class Evidence:
     def headers_starting(self, prefix: str) -> list[tuple[str, str]]:
         """Headers whose names begin so, in any case."""
         wanted = prefix.lower()
-        return [
-            (name, value.strip())
-            for name, value in self.request.headers.items()
-            if name.lower().startswith(wanted) and len(value) <= MAX_ROW
-        ]
+        return [(name, value) for lower, name, value in self._rows if lower.startswith(wanted)]
 
     def address(self, name: str) -> NameAddr:
         """The address in From, To or the like; an empty one when there is none that can be read."""
         return read_address(self.header(name) or "")
+
+    @cached_property
+    def _rows(self) -> tuple[tuple[str, str, str], ...]:
+        """All headers, their names in lower case first: every mark of every vendor looks through them."""
+        rows = self.request.headers.items()
+        return tuple((name.lower(), name, value.strip()) for name, value in rows if len(value) <= MAX_ROW)
+
+    @cached_property
+    def plain_product(self) -> str:
+        """The same in lower case."""
+        return self.product.lower()
 
     @cached_property
     def from_params(self) -> Mapping[str, str | None]:

@@ -1,7 +1,8 @@
 """Blanking of key material, so that a stored SIP message can't decrypt anything (RFC 4568, RFC 4567).
 
-Works on the bytes of a whole message and never parses it: what our parser would refuse is stored too. It
-blanks more than it must rather than less, and keeps every length, so that the stored message stays readable.
+Works on the bytes of a whole message, since what our parser would refuse is stored too. It blanks more than
+it must rather than less, and keeps every length, so that the stored message stays readable. Encoded parts are
+looked for twice: as text, and then by way of our own parsers, which forgive more than a pattern can.
 """
 
 from __future__ import annotations
@@ -10,8 +11,13 @@ import binascii
 import quopri
 import re
 
+from siprecord.errors import ParseError
+from siprecord.syntax.multipart import body_parts
+from siprecord.syntax.sip import parse_message
+from siprecord.syntax.sip.head import find_body
+
 _SECRET_LINE = re.compile(rb"(?i)(?:crypto|key-mgmt)[ \t]*:[^\r\n]*")
-_INLINE = re.compile(rb"(?i)(inline[ \t]*:[ \t]*)([^\s;|]+)")
+_INLINE = re.compile(rb"(?i)(inline[ \t]*:\s*)([^\s;|]+)")
 _KEY_MGMT = re.compile(rb"(?i)(key-mgmt[ \t]*:[ \t]*[^\s]+[ \t]+)([^\r\n]+)")
 _OLD_KEY = re.compile(rb"([kK][ \t]*=[ \t]*(?:base64|clear|uri)[ \t]*:)([^\r\n]+)", re.IGNORECASE)
 _ENCODED = re.compile(rb"(?i)content-transfer-encoding[ \t]*:[ \t]*(base64|quoted-printable)[^\n]*\n")
@@ -65,7 +71,20 @@ def _blank_encoded(message: bytes) -> bytes:
             content = _NOT_BREAK.sub(b"x", content)
         chunks += [message[position : blank.end()], content]
         position = end
-    return b"".join([*chunks, message[position:]])
+    return _blank_unseen(b"".join([*chunks, message[position:]]))
+
+
+def _blank_unseen(message: bytes) -> bytes:
+    """Blank the whole body if our own parsers can take a key out of it all the same."""
+    try:
+        parsed = parse_message(message)
+        parts, _ = body_parts(parsed.headers.get("Content-Type"), parsed.body)
+    except ParseError:
+        return message
+    if all(_blank_lines(part.body) == part.body for part in parts):
+        return message
+    body = find_body(message, len(message) - len(message.lstrip(b"\r\n")), len(message))
+    return message[:body] + _NOT_BREAK.sub(b"x", message[body:])
 
 
 def _hides_key(encoding: bytes, content: bytes) -> bool:
