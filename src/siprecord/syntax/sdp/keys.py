@@ -50,7 +50,7 @@ def _blank_line(line: re.Match[bytes]) -> bytes:
     text = _INLINE.sub(_blank_value, line[0])
     name = _KEY_MGMT.search(text)
     protocol = _PROTOCOL.match(text, name.end()) if name else None
-    # The data run to the end of the line: only the first name counts, or many of them would cost their square.
+    # The data run to the end of the line, so the first name decides; to try each would cost their square.
     return text if protocol is None else text[: protocol.end()] + b"x" * (len(text) - protocol.end())
 
 
