@@ -6,8 +6,8 @@ Invariants, for any octets in a file:
 - Every octet is accounted for: read, damaged, or left over at the end.
 - Payloads and messages are no longer than the file, and every media packet names an interface.
 - `LogFollower` ends and sees the same interfaces, messages and events as the reader: all of them, or the
-  first ones when the log is damaged, since it waits for what may still be a block. Its audio has whole samples
-  and, within one stream, never goes back.
+  first ones when the log is damaged, since it waits for what may still be a block.
+- Its audio has whole samples and, within one stream, never goes back.
 """
 
 from __future__ import annotations
