@@ -133,6 +133,10 @@ class _Notifier:
         """One line for people."""
         self._send({messages.STATUS: " ".join(text.split())})
 
+    def close(self) -> None:
+        """Say nothing any more."""
+        self._sock.close()
+
     def _send(self, fields: Mapping[str, str], fds: Sequence[int] = ()) -> bool:
         try:
             messages.send(self._sock, fields, fds)

@@ -14,6 +14,7 @@ from siprecord.server.publisher import (
     MetadataReceived,
     RecordingEvent,
     RecordingFinished,
+    RecordingResumed,
     RecordingStarted,
     StreamClosed,
     StreamOpened,
@@ -24,6 +25,7 @@ from siprecord.server.publisher import (
 
 LEVELS: dict[type[RecordingEvent], tuple[int, str]] = {
     RecordingStarted: (logging.INFO, "recording started"),
+    RecordingResumed: (logging.INFO, "recording goes on"),
     StreamOpened: (logging.DEBUG, "stream opened"),
     StreamPaused: (logging.INFO, "stream paused"),
     StreamResumed: (logging.INFO, "stream resumed"),
