@@ -111,7 +111,18 @@ def test_length_is_kept_and_twice_is_once(data: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "piece", [*PIECES, b"crypto", b"crypto:", b"k=", b"inline", b"key-mgmt:a ", b"\n\r\n"]
+    "piece",
+    [
+        *PIECES,
+        b"crypto",
+        b"crypto:",
+        b"k=",
+        b"inline",
+        b"key-mgmt:a ",
+        b"a=key-mgmt:a",
+        b"\n\r\n",
+        b"Content-Transfer-Encoding:base64",
+    ],
 )
 def test_long_messages_take_linear_time(piece: bytes) -> None:
     data = piece * (1_000_000 // len(piece))

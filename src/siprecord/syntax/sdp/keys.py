@@ -18,9 +18,10 @@ from siprecord.syntax.sip.head import find_body
 
 _SECRET_LINE = re.compile(rb"(?i)(?:crypto|key-mgmt)[ \t]*:[^\r\n]*")
 _INLINE = re.compile(rb"(?i)(inline[ \t]*:\s*)([^\s;|]+)")
-_KEY_MGMT = re.compile(rb"(?i)(key-mgmt[ \t]*:[ \t]*[^\s]+[ \t]+)([^\r\n]+)")
+_KEY_MGMT = re.compile(rb"(?i)key-mgmt[ \t]*:\s*")
+_PROTOCOL = re.compile(rb"\S++\s*+")
 _OLD_KEY = re.compile(rb"([kK][ \t]*=[ \t]*(?:base64|clear|uri)[ \t]*:)([^\r\n]+)", re.IGNORECASE)
-_ENCODED = re.compile(rb"(?i)content-transfer-encoding[ \t]*:[ \t]*(base64|quoted-printable)[^\n]*\n")
+_ENCODED = re.compile(rb"(?i)content-transfer-encoding[ \t]*:[ \t]*(base64|quoted-printable)")
 _BLANK_LINE = re.compile(rb"\n\r?\n")
 _NOT_BREAK = re.compile(rb"[^\r\n]")
 
@@ -46,7 +47,11 @@ def _blank_lines(text: bytes) -> bytes:
 
 
 def _blank_line(line: re.Match[bytes]) -> bytes:
-    return _KEY_MGMT.sub(_blank_value, _INLINE.sub(_blank_value, line[0]))
+    text = _INLINE.sub(_blank_value, line[0])
+    name = _KEY_MGMT.search(text)
+    protocol = _PROTOCOL.match(text, name.end()) if name else None
+    # The data run to the end of the line, so the first name decides; to try each would cost their square.
+    return text if protocol is None else text[: protocol.end()] + b"x" * (len(text) - protocol.end())
 
 
 def _blank_value(match: re.Match[bytes]) -> bytes:
@@ -61,7 +66,7 @@ def _blank_encoded(message: bytes) -> bytes:
         if header.start() < position:
             continue
         # The header may be the last one: its own line break then begins the empty line.
-        blank = _BLANK_LINE.search(message, header.end() - 1)
+        blank = _BLANK_LINE.search(message, header.end())
         if blank is None:
             break
         end = message.find(b"\n--", blank.end())
