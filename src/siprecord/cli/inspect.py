@@ -37,7 +37,7 @@ def inspect(
 
         siprecord inspect trace.pcap --fixture tests/data/our-sbc.sip
     """
-    kind = _kind(file)
+    kind = file_kind(file)
     if fixture is not None:
         _write_fixture(file, kind, fixture)
         return
@@ -88,7 +88,7 @@ def _first_of_log(file: Path) -> bytes:
     raise SiprecordError(f"{file} holds no SIP message")
 
 
-def _kind(file: Path) -> str:
+def file_kind(file: Path) -> str:
     """`log` for a capture log of ours, `field` for another capture, `message` for the rest."""
     from siprecord.errors import SiprecordError
 
