@@ -13,7 +13,7 @@ Start = Callable[..., RunningServer]
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """A server for all tests of a module that leave it alive."""
-    settings = {"SIPRECORD_RECORDING__DRAIN_GRACE_S": "1"}
+    settings = {"SIPRECORD_RECORDING__DRAIN_GRACE_S": "1", "SIPRECORD_RECORDING__LINGER_MS": "50"}
     running = RunningServer(tmp_path_factory.mktemp("server"), settings).start()
     yield running
     assert running.stop() == 0, running.log.read_text()

@@ -14,8 +14,8 @@ from tests.support.src import Play, Src, src
 from tests.support.voices import Voice
 from tests.system.conftest import Start
 
-ALICE = Voice(seed=1)
-BOB = Voice(seed=2, law="pcma")
+ALICE = Voice(seed=1, seconds=0.3)
+BOB = Voice(seed=2, seconds=0.3, law="pcma")
 LONG = Voice(seed=3, seconds=10)
 LONG_TOO = Voice(seed=4, seconds=10, law="pcma")
 RENDERER = "siprecord.render"
