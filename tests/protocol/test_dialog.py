@@ -358,7 +358,6 @@ def test_a_bye_that_was_answered_gets_the_same_answer_in_the_next_life() -> None
     assert snapshot is not None
     standby = Peer(prefix="standby")
     standby.endpoint.resume(snapshot, 0.0)
-    standby.receive(bye)
-    (again,) = standby.take()
+    (again,) = standby.receive(bye)
     assert again.to_bytes() == answer.to_bytes()
     assert standby.no_event(RequestReceived)
