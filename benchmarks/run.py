@@ -13,6 +13,13 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks.result import Result, keep, show
 
 MODULES = {
+    "recovery": (
+        "recovery_packets_lost",
+        "recovery_seconds",
+        "holder_resident_mib",
+        "state_bytes_per_call",
+        "state_us_per_event",
+    ),
     "sip": ("sip_parse_us", "sip_answer_us", "sip_call_cpu_ms"),
     "signalling": (
         "sip_setup_p50_ms",
