@@ -120,7 +120,7 @@ async def test_RS_06_a_plain_call_is_refused_and_leaves_nothing() -> None:
     plain = client.message("INVITE", CALL, more=()).replace(b";+sip.src", b"")
     (response,) = server.receive(plain)
     assert isinstance(response, Response)
-    assert response.status == 403
+    assert response.status == 404
     assert server.archive.logs == {}
     assert isinstance(server.news[-1], CallRefused)
 
@@ -136,7 +136,7 @@ async def test_RESP_03_an_unlisted_source_is_refused_before_anything_is_spent() 
     trunk = TrunkConfig(name="lab", sources=("192.0.2.0/24",))
     server = await VirtualServer(Config(trunks=(trunk,))).start()
     client = Client(server)
-    assert client.request("INVITE", CALL).status == 403
+    assert client.request("INVITE", CALL).status == 404
     assert server.archive.logs == {}
 
 
