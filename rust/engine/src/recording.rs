@@ -3,6 +3,7 @@
 mod inner;
 mod resources;
 mod resume;
+mod tell;
 
 pub use resources::{Desk, Resources};
 
@@ -14,6 +15,7 @@ use crate::stream::{Counts, Port, Stream, StreamSpec, Visit, Yield};
 use inner::{report, Inner, State};
 use siprecord_core::pcapng::block::{LINK_EXPORTED, LINK_RAW_IP};
 use siprecord_core::pcapng::write::{self, Section, SipMessage};
+use siprecord_core::source::{Policy, Source};
 use siprecord_core::stats::Reception;
 use std::os::fd::{AsRawFd, RawFd};
 use std::path::Path;
@@ -27,6 +29,8 @@ const INTERFACE_SIP: u32 = 0;
 pub struct StreamReport {
     pub counts: Counts,
     pub reception: Reception,
+    /// Whom the stream follows.
+    pub source: Option<Source>,
     pub paused: bool,
 }
 
@@ -133,6 +137,22 @@ impl Recording {
             }
             Ok(())
         })
+    }
+
+    /// Changes what is known of a stream's sender.
+    pub fn change_policy(
+        &self,
+        interface: u32,
+        change: impl FnOnce(&mut Policy),
+    ) -> Result<(), Error> {
+        let mut inner = lock(&self.inner);
+        inner.open()?;
+        let index = inner.find(interface)?;
+        let sources = &mut inner.streams[index].sources;
+        let mut policy = sources.policy();
+        change(&mut policy);
+        sources.set_policy(policy);
+        Ok(())
     }
 
     /// Takes what the kernel still holds, then closes the sockets. Closing twice is no error.

@@ -5,6 +5,7 @@ use crate::socket::{self, Received, Receiver, BATCH};
 use siprecord_core::ip::Datagram;
 use siprecord_core::pcapng::write;
 use siprecord_core::rtp::{default_clock_rate, Packet};
+use siprecord_core::source::{Event, Heard, Policy, Source, Sources, Verdict};
 use siprecord_core::stats::Reception;
 use siprecord_core::{rtcp, rtp};
 use std::io;
@@ -20,7 +21,12 @@ pub struct StreamSpec {
     pub description: String,
     /// Clock rates of the payload types that have no static one; only the jitter needs them.
     pub clock_rates: Vec<(u8, u32)>,
+    /// What the signalling tells of the sender.
+    pub policy: Policy,
 }
+
+/// Packets whose sender is not known yet, kept to be counted when it is.
+const MAX_HELD: usize = 64;
 
 /// What has come on a stream.
 #[derive(Clone, Debug, Default)]
@@ -30,6 +36,10 @@ pub struct Counts {
     pub bytes: u64,
     /// RTCP datagrams handed to the log, from either port.
     pub rtcp_packets: u64,
+    /// RTP packets of senders that the stream does not follow.
+    pub strays: u64,
+    /// Times that another sender was followed than before.
+    pub source_changes: u64,
     /// Datagrams that are neither, handed to the log as well.
     pub other_packets: u64,
     /// Datagrams of which only a part is kept.
@@ -87,6 +97,35 @@ pub struct Stream {
     switched_at: u64,
     pub counts: Counts,
     pub reception: Reception,
+    pub sources: Sources,
+    /// What happened to the sources since the last visit.
+    pub events: Vec<Event>,
+    held: Vec<Held>,
+}
+
+/// What the statistics need of a packet whose sender is not known yet.
+struct Held {
+    claim: u32,
+    ssrc: u32,
+    sequence: u16,
+    timestamp: u32,
+    time_ns: u64,
+    rate: u32,
+}
+
+impl Held {
+    fn packet(&self) -> Packet<'static> {
+        Packet {
+            marker: false,
+            payload_type: 0,
+            sequence: self.sequence,
+            timestamp: self.timestamp,
+            ssrc: self.ssrc,
+            csrc: &[],
+            extension: None,
+            payload: &[],
+        }
+    }
 }
 
 impl Stream {
@@ -99,6 +138,9 @@ impl Stream {
             switched_at: 0,
             counts: Counts::default(),
             reception: Reception::default(),
+            sources: Sources::new(spec.policy),
+            events: Vec::new(),
+            held: Vec::new(),
         }
     }
 
@@ -156,7 +198,11 @@ impl Stream {
     ) -> u64 {
         let time_ns = received.control.time_ns.unwrap_or_else(socket::wall_clock);
         let stored = (time_ns > self.switched_at) != self.paused;
+        let told = self.events.len();
         self.count(port, received, time_ns, stored);
+        for event in &self.events[told..] {
+            write::custom(out, event.json(self.interface, time_ns).as_bytes());
+        }
         if stored {
             let datagram = Datagram {
                 source: received.source,
@@ -199,15 +245,7 @@ impl Stream {
         time_ns: u64,
         stored: bool,
     ) {
-        let rate = self
-            .clock_rates
-            .iter()
-            .find(|(payload_type, _)| *payload_type == packet.payload_type)
-            .map_or_else(
-                || default_clock_rate(packet.payload_type),
-                |(_, rate)| *rate,
-            );
-        self.reception.take(packet, time_ns, rate);
+        self.judge(packet, received, time_ns);
         if stored {
             let counts = &mut self.counts;
             counts.packets += 1;
@@ -217,5 +255,67 @@ impl Stream {
                 counts.first_arrival_ns = time_ns;
             }
         }
+    }
+
+    /// Statistics follow only the senders that the stream follows.
+    fn judge(&mut self, packet: &Packet<'_>, received: &Received<'_>, time_ns: u64) {
+        let rate = self.clock_rate(packet.payload_type);
+        let source = Source {
+            address: received.source,
+            ssrc: packet.ssrc,
+        };
+        let taken = self.sources.take(&Heard {
+            source,
+            sequence: packet.sequence,
+            time_ns,
+        });
+        if let Some(event) = taken.event {
+            self.note(event, taken.claim);
+        }
+        if taken.verdict == Verdict::Followed {
+            return self.reception.take(packet, time_ns, rate);
+        }
+        self.counts.strays += 1;
+        if taken.verdict == Verdict::Pending {
+            self.hold(Held {
+                claim: taken.claim,
+                ssrc: packet.ssrc,
+                sequence: packet.sequence,
+                timestamp: packet.timestamp,
+                time_ns,
+                rate,
+            });
+        }
+    }
+
+    fn clock_rate(&self, payload_type: u8) -> u32 {
+        let named = self
+            .clock_rates
+            .iter()
+            .find(|(number, _)| *number == payload_type);
+        named.map_or_else(|| default_clock_rate(payload_type), |(_, rate)| *rate)
+    }
+
+    fn hold(&mut self, packet: Held) {
+        if self.held.len() == MAX_HELD {
+            self.held.remove(0);
+        }
+        self.held.push(packet);
+    }
+
+    /// Counts what was held back of a sender that is followed now.
+    fn note(&mut self, event: Event, claim: u32) {
+        if let Event::Followed { from, earlier, .. } = event {
+            self.counts.source_changes += u64::from(from.is_some());
+            self.counts.strays = self.counts.strays.saturating_sub(u64::from(earlier));
+            let reception = &mut self.reception;
+            self.held.retain(|held| {
+                if held.claim == claim {
+                    reception.take(&held.packet(), held.time_ns, held.rate);
+                }
+                held.claim != claim
+            });
+        }
+        self.events.push(event);
     }
 }

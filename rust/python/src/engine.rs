@@ -4,9 +4,11 @@ use crate::error::{detached, MediaError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use siprecord_core::pcapng::write::{Section, SipMessage, Transport};
+use siprecord_core::source::Policy;
 use siprecord_engine::drain::{self, Settings};
 use siprecord_engine::floor::{self, Plan};
 use siprecord_engine::recording::Recording;
+use siprecord_engine::socket::wall_clock;
 use siprecord_engine::stream::StreamSpec;
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -111,8 +113,8 @@ impl Engine {
         self.engine.notices().as_fd().as_raw_fd()
     }
 
-    /// Recording, kind, text, dropped.
-    fn drain_notices(&self) -> Vec<(String, &'static str, String, u64)> {
+    /// Recording, kind, text, dropped, interface.
+    fn drain_notices(&self) -> Vec<(String, &'static str, String, u64, u32)> {
         let notices = self.engine.notices().drain().into_iter();
         notices
             .map(|notice| {
@@ -121,6 +123,7 @@ impl Engine {
                     notice.kind.as_str(),
                     notice.text,
                     notice.dropped,
+                    notice.interface,
                 )
             })
             .collect()
@@ -147,6 +150,40 @@ impl Engine {
 
 /// How a SIP message travelled: source, destination, over a stream (TCP, TLS), inbound.
 type Way = ((String, u16), (String, u16), bool, bool);
+
+/// What `siprecord.media.engine` makes of a `StreamSpec`.
+#[derive(FromPyObject)]
+struct Details {
+    clock_rates: Vec<(u8, u32)>,
+    expected_source: Option<(String, u16)>,
+    announced: bool,
+}
+
+impl Details {
+    fn read(self) -> PyResult<StreamSpec> {
+        let policy = Policy {
+            expected: expected(self.expected_source)?,
+            known_from_ns: if self.announced { 0 } else { u64::MAX },
+        };
+        Ok(StreamSpec {
+            clock_rates: self.clock_rates,
+            policy,
+            ..StreamSpec::default()
+        })
+    }
+}
+
+fn expected(source: Option<(String, u16)>) -> PyResult<Option<SocketAddr>> {
+    source.as_ref().map(exact_address).transpose()
+}
+
+/// An address that something is sent to or compared with.
+fn exact_address((host, port): &(String, u16)) -> PyResult<SocketAddr> {
+    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    let address =
+        address.map_err(|_| MediaError::new_err(format!("{host:?} is not an IP address")))?;
+    Ok(SocketAddr::new(address.to_canonical(), *port))
+}
 
 #[pyclass(frozen, module = "siprecord.media._core")]
 struct Log {
@@ -180,12 +217,12 @@ impl Log {
         py: Python<'_>,
         name: String,
         description: String,
-        clock_rates: Vec<(u8, u32)>,
+        details: Details,
     ) -> PyResult<Stream> {
         let spec = StreamSpec {
             name,
             description,
-            clock_rates,
+            ..details.read()?
         };
         let (interface, rtp_port) = detached(py, || self.recording.open_stream(spec))?;
         Ok(Stream {
@@ -199,15 +236,12 @@ impl Log {
     fn resume_stream(
         &self,
         py: Python<'_>,
-        clock_rates: Vec<(u8, u32)>,
+        details: Details,
         sockets: (i32, i32),
         interface: u32,
         paused: bool,
     ) -> PyResult<Stream> {
-        let spec = StreamSpec {
-            clock_rates,
-            ..StreamSpec::default()
-        };
+        let spec = details.read()?;
         let resume = || {
             self.recording
                 .resume_stream(spec, sockets, interface, paused)
@@ -288,11 +322,30 @@ impl Stream {
         dict.set_item("dropped_kernel", counts.dropped_kernel)?;
         dict.set_item("socket_errors", counts.socket_errors)?;
         dict.set_item("paused", report.paused)?;
+        dict.set_item("strays", counts.strays)?;
+        dict.set_item("source_changes", counts.source_changes)?;
+        let source = report.source.map(|source| source.address);
+        dict.set_item(
+            "source",
+            source.map(|address| (address.ip().to_string(), address.port())),
+        )?;
         Ok(dict)
     }
 
     fn set_paused(&self, py: Python<'_>, paused: bool) -> PyResult<()> {
         detached(py, || self.recording.set_paused(self.interface, paused))
+    }
+
+    fn announce(&self, py: Python<'_>) -> PyResult<()> {
+        let now = wall_clock();
+        let change = |policy: &mut Policy| policy.known_from_ns = policy.known_from_ns.min(now);
+        detached(py, || self.recording.change_policy(self.interface, change))
+    }
+
+    fn expect_source(&self, py: Python<'_>, source: Option<(String, u16)>) -> PyResult<()> {
+        let expected = expected(source)?;
+        let change = |policy: &mut Policy| policy.expected = expected;
+        detached(py, || self.recording.change_policy(self.interface, change))
     }
 
     fn close(&self, py: Python<'_>) -> PyResult<()> {

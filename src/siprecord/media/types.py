@@ -6,7 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-NoticeKind = Literal["write_failed", "write_recovered", "stream_failed"]
+NoticeKind = Literal[
+    "write_failed", "write_recovered", "stream_failed", "source_changed", "source_refused", "srtp_failed"
+]
+"""`source_changed`: a stream follows another sender; `source_refused`: a second one sends to it and is only
+stored; `srtp_failed`: packets of a stream can't be authenticated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +49,10 @@ class StreamSpec:
     """Media type of the m-line."""
     description: Mapping[str, object] = field(default_factory=dict)
     """Stored as JSON. `payloads` ({"0": {"rate": 8000, ...}}) also gives the clock rates for the jitter."""
+    expected_source: tuple[str, int] | None = None
+    """From where the offer says that it comes: an IP address and a port. That sender is preferred."""
+    announced: bool = True
+    """False: nobody knows the ports yet, so nobody is followed who sends before `MediaStream.announce()`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,11 +74,11 @@ class StreamStats:
     first_arrival_ns: int
     """When the first stored RTP packet came."""
     ssrc: int | None
-    """The synchronisation source heard last."""
+    """The synchronisation source heard last, of those that are followed."""
     expected: int
     """Packets that the sequence numbers promised."""
     received: int
-    """RTP packets that came, those of pauses and duplicates included."""
+    """RTP packets of followed sources that came, those of pauses and duplicates included."""
     jitter: int
     """Interarrival jitter in clock ticks (RFC 3550 appendix A.8)."""
     sources: int
@@ -85,6 +93,12 @@ class StreamStats:
     """Times that a socket could not be read."""
     paused: bool
     """Whether packets are dropped at present."""
+    strays: int = 0
+    """RTP packets of senders that the stream does not follow. They are stored, and left out of the audio."""
+    source_changes: int = 0
+    """Times that another sender or SSRC was followed than before."""
+    source: tuple[str, int] | None = None
+    """The address that the stream follows; none before its second packet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,3 +139,5 @@ class Notice:
     """One plain sentence."""
     dropped: int
     """Packets and messages that did not reach the log for this reason."""
+    interface: int = 0
+    """The stream's interface; 0 when the whole recording is meant."""
