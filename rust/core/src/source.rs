@@ -24,7 +24,7 @@ use claim::{Claim, State};
 use std::net::SocketAddr;
 
 /// Claims kept at one time; the one unheard for longest makes room, but never the current one.
-const MAX_CLAIMS: usize = 16;
+const MAX_CLAIMS: usize = 40;
 /// Former holders that may come back.
 const MAX_FORMER: usize = 8;
 /// A claim takes over from a holder that is silent for this long.

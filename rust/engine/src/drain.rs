@@ -2,7 +2,6 @@
 
 use crate::error::Error;
 use crate::notice::{lock, Notices};
-use crate::ports::PortPool;
 use crate::recording::{Desk, Recording, Resources};
 use crate::socket;
 use crate::stream::Yield;
@@ -37,6 +36,8 @@ pub struct Settings {
     pub max_pending: usize,
     /// Bytes kept of one datagram.
     pub datagram_bytes: usize,
+    /// Mean time between two reports that a stream sends; zero: none.
+    pub report_interval: Duration,
 }
 
 /// Work done by all threads since the start.
@@ -59,19 +60,8 @@ pub struct Engine {
 
 impl Engine {
     pub fn start(settings: &Settings) -> Result<Self, Error> {
-        let ports = PortPool::new(
-            settings.bind_address,
-            settings.ports,
-            settings.receive_buffer,
-            settings.quarantine,
-        );
         let notices = Notices::new().map_err(Error::Start)?;
-        let resources = Resources::new(
-            ports,
-            notices,
-            settings.max_pending,
-            settings.datagram_bytes,
-        );
+        let resources = Resources::new(settings, notices);
         let mut engine = Self {
             resources: Arc::new(resources),
             workers: Vec::new(),

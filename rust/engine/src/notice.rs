@@ -20,6 +20,8 @@ pub enum Kind {
     SourceChanged,
     /// Somebody sends to a stream in earnest and is not followed.
     SourceRefused,
+    /// Packets can't be authenticated: a wrong key, or somebody who has none.
+    SrtpFailed,
 }
 
 impl Kind {
@@ -30,6 +32,7 @@ impl Kind {
             Self::StreamFailed => "stream_failed",
             Self::SourceChanged => "source_changed",
             Self::SourceRefused => "source_refused",
+            Self::SrtpFailed => "srtp_failed",
         }
     }
 }

@@ -1,9 +1,12 @@
 //! One media stream: its two sockets, and what becomes of each datagram.
 
 use crate::ports::Pair;
+use crate::reporter::{Reporter, Target};
+use crate::secure::{Keys, Secure};
 use crate::socket::{self, Received, Receiver, BATCH};
 use siprecord_core::ip::Datagram;
 use siprecord_core::pcapng::write;
+use siprecord_core::rtcp::compose::{self, ReportBlock};
 use siprecord_core::rtp::{default_clock_rate, Packet};
 use siprecord_core::source::{Event, Heard, Policy, Source, Sources, Verdict};
 use siprecord_core::stats::Reception;
@@ -23,6 +26,8 @@ pub struct StreamSpec {
     pub clock_rates: Vec<(u8, u32)>,
     /// What the signalling tells of the sender.
     pub policy: Policy,
+    /// Keys of SRTP; none for a stream in the clear.
+    pub keys: Keys,
 }
 
 /// Packets whose sender is not known yet, kept to be counted when it is.
@@ -98,6 +103,10 @@ pub struct Stream {
     pub counts: Counts,
     pub reception: Reception,
     pub sources: Sources,
+    pub secure: Option<Secure>,
+    pub reporter: Reporter,
+    /// Where protected packets are opened.
+    opened: Vec<u8>,
     /// What happened to the sources since the last visit.
     pub events: Vec<Event>,
     held: Vec<Held>,
@@ -129,7 +138,7 @@ impl Held {
 }
 
 impl Stream {
-    pub fn new(interface: u32, pair: Pair, spec: StreamSpec) -> Self {
+    pub fn new(interface: u32, pair: Pair, spec: StreamSpec, reporter: Reporter) -> Self {
         Self {
             interface,
             pair,
@@ -139,6 +148,9 @@ impl Stream {
             counts: Counts::default(),
             reception: Reception::default(),
             sources: Sources::new(spec.policy),
+            secure: Secure::new(spec.keys),
+            reporter,
+            opened: Vec::new(),
             events: Vec::new(),
             held: Vec::new(),
         }
@@ -177,7 +189,7 @@ impl Stream {
             let mut youngest = 0;
             for index in 0..count {
                 let received = receiver.datagram(index);
-                youngest = self.take(port, local, &received, out);
+                youngest = self.open_and_take(port, local, &received, out);
                 total.bytes += received.data.len() as u64;
             }
             total.packets += count as u64;
@@ -189,7 +201,8 @@ impl Stream {
         Ok(total)
     }
 
-    fn take(
+    /// What can't be authenticated is not stored.
+    fn open_and_take(
         &mut self,
         port: Port,
         local: SocketAddr,
@@ -197,6 +210,31 @@ impl Stream {
         out: &mut Vec<u8>,
     ) -> u64 {
         let time_ns = received.control.time_ns.unwrap_or_else(socket::wall_clock);
+        let Some(secure) = &mut self.secure else {
+            return self.take(port, local, received, (time_ns, out));
+        };
+        let mut opened = std::mem::take(&mut self.opened);
+        opened.clear();
+        let now = socket::steady_clock();
+        if secure.open(port, received.data, now, &mut opened) {
+            let clear = Received {
+                data: &opened,
+                original: opened.len() + (received.original - received.data.len()),
+                ..*received
+            };
+            self.take(port, local, &clear, (time_ns, out));
+        }
+        self.opened = opened;
+        time_ns
+    }
+
+    fn take(
+        &mut self,
+        port: Port,
+        local: SocketAddr,
+        received: &Received<'_>,
+        (time_ns, out): (u64, &mut Vec<u8>),
+    ) -> u64 {
         let stored = (time_ns > self.switched_at) != self.paused;
         let told = self.events.len();
         self.count(port, received, time_ns, stored);
@@ -232,7 +270,10 @@ impl Stream {
         };
         match packet {
             Some(packet) => self.count_rtp(&packet, received, time_ns, stored),
-            None if rtcp::looks_like_rtcp(data) => counts.rtcp_packets += u64::from(stored),
+            None if rtcp::looks_like_rtcp(data) => {
+                counts.rtcp_packets += u64::from(stored);
+                self.take_report(port, received, time_ns);
+            }
             None => counts.other_packets += u64::from(stored),
         }
     }
@@ -257,9 +298,73 @@ impl Stream {
         }
     }
 
+    fn take_report(&mut self, port: Port, received: &Received<'_>, time_ns: u64) {
+        self.reporter.note_report(received.source, port);
+        for packet in rtcp::walk(received.data).flatten() {
+            self.reception.take_report(&packet, time_ns);
+            if let rtcp::Packet::SenderReport(report) = packet {
+                self.reporter.note_source(report.ssrc);
+            }
+        }
+    }
+
+    /// Sends a report when it is time, also when nothing comes or while the stream is paused.
+    pub fn report(&mut self, steady_ns: u64) {
+        if !self.reporter.is_due(steady_ns) {
+            return;
+        }
+        let Some(target) = self.target() else {
+            return;
+        };
+        if let Some(left) = self.reporter.leave_collision() {
+            self.send_report(target, left, &[], true);
+        }
+        let blocks = self.reception.report_blocks(socket::wall_clock());
+        self.send_report(target, self.reporter.ssrc, &blocks, false);
+    }
+
+    /// Says goodbye, if anything was said before (RFC 3550 section 6.3.7).
+    pub fn leave(&mut self) {
+        if let (Some(target), 1..) = (self.target(), self.reporter.sent) {
+            let blocks = self.reception.report_blocks(socket::wall_clock());
+            self.send_report(target, self.reporter.ssrc, &blocks, true);
+        }
+    }
+
+    fn target(&self) -> Option<Target> {
+        let media = self.sources.current().map(|source| source.address);
+        self.reporter.target(media)
+    }
+
+    fn send_report(&mut self, target: Target, ssrc: u32, blocks: &[ReportBlock], leaves: bool) {
+        let mut clear = Vec::new();
+        let cname = self.reporter.cname();
+        let from = compose::Reporter {
+            ssrc,
+            cname: &cname,
+        };
+        compose::compound(&mut clear, &from, blocks, leaves);
+        let mut out = Vec::new();
+        match &mut self.secure {
+            Some(secure) => {
+                if !secure.protect_report(&clear, &mut out) {
+                    return;
+                }
+            }
+            None => out = clear,
+        }
+        let socket = match target.from {
+            Port::Rtp => &self.pair.rtp,
+            Port::Rtcp => &self.pair.rtcp,
+        };
+        let sent = socket::send(socket, self.pair.address, &out, target.address);
+        self.reporter.sent += u64::from(sent);
+    }
+
     /// Statistics follow only the senders that the stream follows.
     fn judge(&mut self, packet: &Packet<'_>, received: &Received<'_>, time_ns: u64) {
         let rate = self.clock_rate(packet.payload_type);
+        self.reporter.note_source(packet.ssrc);
         let source = Source {
             address: received.source,
             ssrc: packet.ssrc,

@@ -1,14 +1,13 @@
 //! The engine for Python: conversions and calls.
 
 use crate::error::{detached, MediaError};
+use crate::stream::{Details, Stream};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use siprecord_core::pcapng::write::{Section, SipMessage, Transport};
-use siprecord_core::source::Policy;
 use siprecord_engine::drain::{self, Settings};
 use siprecord_engine::floor::{self, Plan};
 use siprecord_engine::recording::Recording;
-use siprecord_engine::socket::wall_clock;
 use siprecord_engine::stream::StreamSpec;
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -20,7 +19,6 @@ use std::time::Duration;
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Engine>()?;
     module.add_class::<Log>()?;
-    module.add_class::<Stream>()?;
     module.add_function(wrap_pyfunction!(floor_loop, module)?)
 }
 
@@ -36,6 +34,7 @@ struct MediaSettings {
     receive_buffer: usize,
     max_pending_bytes: usize,
     datagram_bytes: usize,
+    rtcp_interval_s: f64,
 }
 
 impl MediaSettings {
@@ -55,6 +54,7 @@ impl MediaSettings {
             receive_buffer: self.receive_buffer,
             max_pending: self.max_pending_bytes,
             datagram_bytes: self.datagram_bytes,
+            report_interval: seconds(self.rtcp_interval_s),
         })
     }
 }
@@ -151,40 +151,6 @@ impl Engine {
 /// How a SIP message travelled: source, destination, over a stream (TCP, TLS), inbound.
 type Way = ((String, u16), (String, u16), bool, bool);
 
-/// What `siprecord.media.engine` makes of a `StreamSpec`.
-#[derive(FromPyObject)]
-struct Details {
-    clock_rates: Vec<(u8, u32)>,
-    expected_source: Option<(String, u16)>,
-    announced: bool,
-}
-
-impl Details {
-    fn read(self) -> PyResult<StreamSpec> {
-        let policy = Policy {
-            expected: expected(self.expected_source)?,
-            known_from_ns: if self.announced { 0 } else { u64::MAX },
-        };
-        Ok(StreamSpec {
-            clock_rates: self.clock_rates,
-            policy,
-            ..StreamSpec::default()
-        })
-    }
-}
-
-fn expected(source: Option<(String, u16)>) -> PyResult<Option<SocketAddr>> {
-    source.as_ref().map(exact_address).transpose()
-}
-
-/// An address that something is sent to or compared with.
-fn exact_address((host, port): &(String, u16)) -> PyResult<SocketAddr> {
-    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
-    let address =
-        address.map_err(|_| MediaError::new_err(format!("{host:?} is not an IP address")))?;
-    Ok(SocketAddr::new(address.to_canonical(), *port))
-}
-
 #[pyclass(frozen, module = "siprecord.media._core")]
 struct Log {
     recording: Arc<Recording>,
@@ -225,11 +191,7 @@ impl Log {
             ..details.read()?
         };
         let (interface, rtp_port) = detached(py, || self.recording.open_stream(spec))?;
-        Ok(Stream {
-            recording: self.recording.clone(),
-            interface,
-            rtp_port,
-        })
+        Ok(Stream::new(&self.recording, interface, rtp_port))
     }
 
     /// `sockets`: RTP and RTCP.
@@ -247,11 +209,7 @@ impl Log {
                 .resume_stream(spec, sockets, interface, paused)
         };
         let rtp_port = detached(py, resume)?;
-        Ok(Stream {
-            recording: self.recording.clone(),
-            interface,
-            rtp_port,
-        })
+        Ok(Stream::new(&self.recording, interface, rtp_port))
     }
 
     /// Interface, RTP descriptor, RTCP descriptor of each open stream.
@@ -288,69 +246,6 @@ fn address((host, port): &(String, u16)) -> SocketAddr {
         .unwrap_or_default();
     let address = host.parse::<IpAddr>().map(|address| address.to_canonical());
     SocketAddr::new(address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)), *port)
-}
-
-#[pyclass(frozen, module = "siprecord.media._core")]
-struct Stream {
-    recording: Arc<Recording>,
-    #[pyo3(get)]
-    interface: u32,
-    #[pyo3(get)]
-    rtp_port: u16,
-}
-
-#[pymethods]
-impl Stream {
-    fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let report = detached(py, || self.recording.stream_report(self.interface))?;
-        let (counts, reception) = (&report.counts, &report.reception);
-        let dict = PyDict::new(py);
-        dict.set_item("packets", counts.packets)?;
-        dict.set_item("bytes", counts.bytes)?;
-        dict.set_item("lost", reception.lost())?;
-        dict.set_item("rtcp_packets", counts.rtcp_packets)?;
-        dict.set_item("dropped_paused", counts.dropped_paused)?;
-        dict.set_item("last_arrival_ns", counts.last_arrival_ns)?;
-        dict.set_item("first_arrival_ns", counts.first_arrival_ns)?;
-        dict.set_item("ssrc", reception.ssrc())?;
-        dict.set_item("expected", reception.expected())?;
-        dict.set_item("received", reception.received())?;
-        dict.set_item("jitter", reception.jitter())?;
-        dict.set_item("sources", reception.sources_seen())?;
-        dict.set_item("other_packets", counts.other_packets)?;
-        dict.set_item("truncated", counts.truncated)?;
-        dict.set_item("dropped_kernel", counts.dropped_kernel)?;
-        dict.set_item("socket_errors", counts.socket_errors)?;
-        dict.set_item("paused", report.paused)?;
-        dict.set_item("strays", counts.strays)?;
-        dict.set_item("source_changes", counts.source_changes)?;
-        let source = report.source.map(|source| source.address);
-        dict.set_item(
-            "source",
-            source.map(|address| (address.ip().to_string(), address.port())),
-        )?;
-        Ok(dict)
-    }
-
-    fn set_paused(&self, py: Python<'_>, paused: bool) -> PyResult<()> {
-        detached(py, || self.recording.set_paused(self.interface, paused))
-    }
-
-    fn announce(&self, py: Python<'_>) -> PyResult<()> {
-        let now = wall_clock();
-        let change = |policy: &mut Policy| policy.known_from_ns = policy.known_from_ns.min(now);
-        detached(py, || self.recording.change_policy(self.interface, change))
-    }
-
-    fn expect_source(&self, py: Python<'_>, source: Option<(String, u16)>) -> PyResult<()> {
-        let expected = expected(source)?;
-        let change = |policy: &mut Policy| policy.expected = expected;
-        detached(py, || self.recording.change_policy(self.interface, change))
-    }
-
-    fn close(&self, py: Python<'_>) -> PyResult<()> {
-        detached(py, || self.recording.close_stream(self.interface))
-    }
 }
 
 /// The yardstick: `plan` is sockets for each file, tick in ms, seconds, whether to store as much as the engine.

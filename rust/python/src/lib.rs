@@ -7,6 +7,8 @@ mod reader;
 mod render;
 mod sender;
 mod sharded_map;
+mod srtp;
+mod stream;
 
 #[pymodule(gil_used = false)]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -16,5 +18,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     render::register(module)?;
     sender::register(module)?;
     sharded_map::register(module)?;
+    srtp::register(module)?;
+    stream::register(module)?;
     Ok(())
 }

@@ -16,6 +16,7 @@ from typing import cast
 
 from siprecord.errors import MediaError
 from siprecord.media import _core
+from siprecord.media.srtp import SrtpKeys
 from siprecord.media.types import (
     EngineTotals,
     LogStatus,
@@ -210,22 +211,52 @@ class MediaStream:
         """Change from where the signalling says that the stream comes, after a new offer."""
         self._core.expect_source(source)
 
+    def set_keys(self, *keys: SrtpKeys, own: SrtpKeys | None = None) -> None:
+        """Change the sender's SRTP keys, after a new offer; several differ by their MKI.
+
+        Where one of them stays, the rollover counters go on; else they begin anew, and the old keys are valid
+        for ten more seconds (RFC 4568 section 7.1.4). `own` replaces our own key. A stream in the clear
+        becomes a protected one.
+        """
+        self._core.set_keys(keys, own)
+
+    def srtp_indices(self) -> dict[int, int]:
+        """The highest SRTP packet index by SSRC, for a process that goes on with this stream."""
+        return self._core.srtp_indices()
+
+    def set_rtcp_target(self, target: SocketAddress | None, *, mux: bool = False) -> None:
+        """Say where our reports go; `mux` sends them from the media port.
+
+        Without a target they go to where the sender's reports come from, else to the port above its media.
+        """
+        self._core.set_rtcp_target(target, mux)
+
     def close(self) -> None:
         """Take what the kernel still holds and give the ports back. Closing twice is no error."""
         self._core.close()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Details:
     """What the core wants to know of a stream."""
 
     clock_rates: list[tuple[int, int]]
     expected_source: SocketAddress | None
     announced: bool
+    srtp: tuple[SrtpKeys, ...]
+    srtp_own: SrtpKeys | None
+    srtp_indices: dict[int, int]
 
     @classmethod
     def of(cls, spec: StreamSpec) -> _Details:
-        return cls(_clock_rates(spec.description), spec.expected_source, spec.announced)
+        return cls(
+            clock_rates=_clock_rates(spec.description),
+            expected_source=spec.expected_source,
+            announced=spec.announced,
+            srtp=(spec.srtp,) if spec.srtp else (),
+            srtp_own=spec.srtp_own,
+            srtp_indices=dict(spec.srtp_indices),
+        )
 
 
 def _section(header: Mapping[str, object]) -> tuple[str, str, str, str]:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from siprecord.media.srtp import SrtpKeys
+
 NoticeKind = Literal[
     "write_failed", "write_recovered", "stream_failed", "source_changed", "source_refused", "srtp_failed"
 ]
@@ -35,6 +37,8 @@ class MediaSettings:
     """What each recording may keep in memory while its log can't be written."""
     datagram_bytes: int = 65_536
     """What is kept of one datagram (2,048 to 65,536); the default keeps everything."""
+    rtcp_interval_s: float = 5.0
+    """Mean time between two RTCP reports that each stream sends, also while it is paused; 0 sends none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +55,12 @@ class StreamSpec:
     """Stored as JSON. `payloads` ({"0": {"rate": 8000, ...}}) also gives the clock rates for the jitter."""
     expected_source: tuple[str, int] | None = None
     """From where the offer says that it comes: an IP address and a port. That sender is preferred."""
+    srtp: SrtpKeys | None = None
+    """The sender's key; none for a stream in the clear. Packets that it does not fit are never stored."""
+    srtp_own: SrtpKeys | None = None
+    """Our own key, for the reports that we send; without one a protected stream sends none."""
+    srtp_indices: Mapping[int, int] = field(default_factory=dict)
+    """For `resume_stream`: what `MediaStream.srtp_indices()` told in the process before."""
     announced: bool = True
     """False: nobody knows the ports yet, so nobody is followed who sends before `MediaStream.announce()`."""
 
@@ -99,6 +109,12 @@ class StreamStats:
     """Times that another sender or SSRC was followed than before."""
     source: tuple[str, int] | None = None
     """The address that the stream follows; none before its second packet."""
+    srtp_failed: int = 0
+    """Packets that could not be authenticated. They are not stored."""
+    srtp_replayed: int = 0
+    """Protected packets that came twice or much too late. They are not stored."""
+    rtcp_sent: int = 0
+    """Our own RTCP packets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

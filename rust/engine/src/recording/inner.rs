@@ -5,6 +5,7 @@ use super::StreamReport;
 use crate::error::Error;
 use crate::log::{Keep, Log};
 use crate::notice::Kind;
+use crate::secure::Secure;
 use crate::socket::wall_clock;
 use crate::stream::{Port, Stream, Visit, Yield};
 
@@ -38,6 +39,8 @@ pub(super) fn report(stream: &Stream) -> StreamReport {
         counts: stream.counts.clone(),
         reception: stream.reception.clone(),
         source: stream.sources.current(),
+        reports_sent: stream.reporter.sent,
+        secure: stream.secure.as_ref().map(|secure| secure.counts),
         paused: stream.is_paused(),
     }
 }
@@ -81,8 +84,9 @@ impl Inner {
     ) -> Yield {
         let stream = &mut self.streams[index];
         let outcome = stream.drain(port, visit, &mut desk.receiver, &mut desk.blocks);
-        if !stream.events.is_empty() {
-            self.tell_sources(index);
+        let failing = stream.secure.as_mut().is_some_and(Secure::begins_to_fail);
+        if failing || !stream.events.is_empty() {
+            self.tell_of_stream(index, failing);
         }
         if desk.blocks.len() >= GATHER {
             self.put_down(desk);

@@ -1,4 +1,4 @@
-//! What the recording tells the application of its streams' sources.
+//! What the recording tells the application of its streams.
 
 use super::inner::Inner;
 use crate::notice::Kind;
@@ -8,10 +8,14 @@ use siprecord_core::source::{Event, Source};
 const MOST_NOTICES: u64 = 32;
 
 impl Inner {
-    /// Tells what happened to the sources of a stream on the last visit.
-    pub(super) fn tell_sources(&mut self, index: usize) {
+    /// Tells what happened to a stream on the last visit: to its sources, and whether its SRTP begins to fail.
+    pub(super) fn tell_of_stream(&mut self, index: usize, srtp_fails: bool) {
         let stream = &mut self.streams[index];
         let (interface, changes) = (stream.interface, stream.counts.source_changes);
+        if srtp_fails {
+            let text = format!("packets of interface {interface} fail their SRTP authentication");
+            self.log.tell_of(interface, Kind::SrtpFailed, text);
+        }
         for event in std::mem::take(&mut stream.events) {
             if let (Some((kind, text)), true) = (notice(&event), changes <= MOST_NOTICES) {
                 self.log
