@@ -139,6 +139,23 @@ impl Sources {
             .map(|claim| claim.source)
     }
 
+    /// The short way for nearly every packet: true if it is the current source's, and nothing is undecided. If not, the
+    /// packet is still to be judged by [`Sources::take`].
+    #[inline]
+    pub fn goes_on(&mut self, heard: &Heard) -> bool {
+        let (Some(claim), Some(holder)) = (self.claims.get_mut(self.current), &mut self.holder)
+        else {
+            return false;
+        };
+        let same = claim.source == heard.source && claim.state == State::Followed;
+        if !same || self.pending > 0 {
+            return false;
+        }
+        holder.last_ns = heard.time_ns;
+        claim.count(heard);
+        true
+    }
+
     /// Judges a packet.
     pub fn take(&mut self, heard: &Heard) -> Taken {
         let place = match self.claims.get(self.current) {

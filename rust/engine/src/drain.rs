@@ -197,20 +197,23 @@ impl Worker {
     /// Visits every recording once, then those that had more until the next tick is due.
     fn round(&self, mine: &[Arc<Recording>], tick: u64, due: Instant, desk: &mut Desk) {
         let mut busy: Vec<&Arc<Recording>> = Vec::new();
+        let now = socket::steady_clock();
         for (index, recording) in mine.iter().enumerate() {
             let with_rtcp = (tick + index as u64) % RTCP_EVERY == 0;
-            if self.visit(recording, with_rtcp, desk) {
+            if self.visit(recording, (with_rtcp, now), desk) {
                 busy.push(recording);
             }
         }
         while !busy.is_empty() && Instant::now() < due {
-            busy.retain(|recording| self.visit(recording, false, desk));
+            busy.retain(|recording| self.visit(recording, (false, now), desk));
         }
     }
 
     /// Drains one recording; true when it has more. A defect ends the recording, not the thread.
-    fn visit(&self, recording: &Recording, with_rtcp: bool, desk: &mut Desk) -> bool {
-        let outcome = catch_unwind(AssertUnwindSafe(|| recording.drain(desk, TURN, with_rtcp)));
+    fn visit(&self, recording: &Recording, (with_rtcp, now): (bool, u64), desk: &mut Desk) -> bool {
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            recording.drain(desk, TURN, with_rtcp, now)
+        }));
         let Yield {
             packets,
             bytes,

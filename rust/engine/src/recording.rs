@@ -175,7 +175,7 @@ impl Recording {
             inner.put_down(desk);
             match &mut inner.streams[index].secure {
                 Some(secure) => secure.set_keys(keys, steady_clock()),
-                clear => *clear = Secure::new(keys),
+                clear => *clear = Secure::new(keys).map(Box::new),
             }
             Ok(())
         })
@@ -195,7 +195,10 @@ impl Recording {
         let inner = lock(&self.inner);
         inner.open()?;
         let secure = &inner.streams[inner.find(interface)?].secure;
-        Ok(secure.as_ref().map(Secure::indices).unwrap_or_default())
+        Ok(secure
+            .as_ref()
+            .map(|secure| secure.indices())
+            .unwrap_or_default())
     }
 
     /// Takes what the kernel still holds, then closes the sockets. Closing twice is no error.
@@ -302,7 +305,9 @@ impl Recording {
     }
 
     /// One round of a drain thread: at most `batches` from each socket, reports only when asked for.
-    pub fn drain(&self, desk: &mut Desk, batches: usize, with_rtcp: bool) -> Yield {
+    ///
+    /// `now` is the steady clock's, and decides whether streams send their own reports.
+    pub fn drain(&self, desk: &mut Desk, batches: usize, with_rtcp: bool, now: u64) -> Yield {
         let mut inner = lock(&self.inner);
         if inner.open().is_err() {
             return Yield::default();
@@ -315,7 +320,6 @@ impl Recording {
             until: u64::MAX,
         };
         let mut total = Yield::default();
-        let now = steady_clock();
         for index in 0..inner.streams.len() {
             inner.streams[index].report(now);
             total.add(inner.visit(index, Port::Rtp, visit, desk));

@@ -103,8 +103,10 @@ pub struct Stream {
     pub counts: Counts,
     pub reception: Reception,
     pub sources: Sources,
-    pub secure: Option<Secure>,
-    pub reporter: Reporter,
+    pub secure: Option<Box<Secure>>,
+    pub reporter: Box<Reporter>,
+    /// A copy of what the reporter knows, so that a visit need not ask it.
+    report_due: u64,
     /// Where protected packets are opened.
     opened: Vec<u8>,
     /// What happened to the sources since the last visit.
@@ -148,8 +150,9 @@ impl Stream {
             counts: Counts::default(),
             reception: Reception::default(),
             sources: Sources::new(spec.policy),
-            secure: Secure::new(spec.keys),
-            reporter,
+            secure: Secure::new(spec.keys).map(Box::new),
+            report_due: reporter.due_ns(),
+            reporter: Box::new(reporter),
             opened: Vec::new(),
             events: Vec::new(),
             held: Vec::new(),
@@ -310,9 +313,10 @@ impl Stream {
 
     /// Sends a report when it is time, also when nothing comes or while the stream is paused.
     pub fn report(&mut self, steady_ns: u64) {
-        if !self.reporter.is_due(steady_ns) {
+        if steady_ns < self.report_due {
             return;
         }
+        self.report_due = self.reporter.schedule(steady_ns, false);
         let Some(target) = self.target() else {
             return;
         };
@@ -364,16 +368,20 @@ impl Stream {
     /// Statistics follow only the senders that the stream follows.
     fn judge(&mut self, packet: &Packet<'_>, received: &Received<'_>, time_ns: u64) {
         let rate = self.clock_rate(packet.payload_type);
-        self.reporter.note_source(packet.ssrc);
         let source = Source {
             address: received.source,
             ssrc: packet.ssrc,
         };
-        let taken = self.sources.take(&Heard {
+        let heard = Heard {
             source,
             sequence: packet.sequence,
             time_ns,
-        });
+        };
+        if self.sources.goes_on(&heard) {
+            return self.reception.take(packet, time_ns, rate);
+        }
+        self.reporter.note_source(packet.ssrc);
+        let taken = self.sources.take(&heard);
         if let Some(event) = taken.event {
             self.note(event, taken.claim);
         }

@@ -5,7 +5,6 @@ use super::StreamReport;
 use crate::error::Error;
 use crate::log::{Keep, Log};
 use crate::notice::Kind;
-use crate::secure::Secure;
 use crate::socket::wall_clock;
 use crate::stream::{Port, Stream, Visit, Yield};
 
@@ -84,7 +83,10 @@ impl Inner {
     ) -> Yield {
         let stream = &mut self.streams[index];
         let outcome = stream.drain(port, visit, &mut desk.receiver, &mut desk.blocks);
-        let failing = stream.secure.as_mut().is_some_and(Secure::begins_to_fail);
+        let failing = stream
+            .secure
+            .as_mut()
+            .is_some_and(|secure| secure.begins_to_fail());
         if failing || !stream.events.is_empty() {
             self.tell_of_stream(index, failing);
         }
