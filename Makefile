@@ -26,8 +26,8 @@ test: build packages lint  ## Everything that must hold: lint, types, layers, Ru
 
 lint: $(CORE)  ## Format, lint, types and import rules, both languages
 	@echo "== ruff, mypy, import-linter"
-	@$(BIN)/ruff format --check --quiet src tests scripts benchmarks examples
-	@$(BIN)/ruff check --quiet src tests scripts benchmarks examples
+	@$(BIN)/ruff format --check --quiet src tests scripts benchmarks examples fuzz
+	@$(BIN)/ruff check --quiet src tests scripts benchmarks examples fuzz
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-cache >/dev/null || $(BIN)/lint-imports --no-cache
 	@echo "== rustfmt, clippy"
@@ -36,6 +36,10 @@ lint: $(CORE)  ## Format, lint, types and import rules, both languages
 
 bench: build packages  ## Run the benchmarks (ONLY=name for one), print a table, write benchmarks/latest.json
 	@$(BIN)/python benchmarks/run.py $(if $(ONLY),--only $(ONLY))
+
+fuzz: build  ## Feed mutated input to the parsers (TARGET=name for one, INPUTS=200000 for each, SEED, JOBS)
+	@$(BIN)/python -m fuzz.run --target $(or $(TARGET),all) --inputs $(or $(INPUTS),200000) \
+	    --seed $(or $(SEED),7) --jobs $(or $(JOBS),1)
 
 packages:  ## Install the Debian packages that the demo and the tests use
 	@scripts/packages.sh
@@ -49,6 +53,7 @@ $(DEPS): requirements.lock
 
 $(CORE): $(DEPS) $(RUST) pyproject.toml
 	@echo "== building the Rust core (a minute or two the first time)"
-	@env -u CONDA_PREFIX VIRTUAL_ENV="$(CURDIR)/$(VENV)" PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/maturin develop --release --quiet \
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pip install --quiet --disable-pip-version-check \
+	    --no-deps --no-build-isolation --editable . \
 	    || { echo "the Rust core did not build; the reason stands above" >&2; exit 1; }
 	@touch $@

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -121,11 +122,18 @@ def ring(recorder: Recorder, event: RequestReceived, now: float) -> None:
 
 
 @asynccontextmanager
-async def listening(recorder: Recorder, transport: str = "udp") -> AsyncIterator[int]:
+async def listening(
+    recorder: Recorder, transport: str = "udp", tls: ssl.SSLContext | None = None
+) -> AsyncIterator[int]:
     """The port where the recorder can be called."""
     server = CustomSIPServer(recorder)
-    serve = server.listen_and_serve_udp if transport == "udp" else server.listen_and_serve_tcp
-    task = spawn(serve("127.0.0.1", 0), name="recorder")
+    if tls is not None:
+        serving = server.listen_and_serve_tls("127.0.0.1", 0, tls)
+    elif transport == "udp":
+        serving = server.listen_and_serve_udp("127.0.0.1", 0)
+    else:
+        serving = server.listen_and_serve_tcp("127.0.0.1", 0)
+    task = spawn(serving, name="recorder")
     async with asyncio.timeout(5):
         (info,) = await server.wait_listening()
     try:

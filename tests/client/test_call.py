@@ -1,8 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+import ssl
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -159,7 +163,7 @@ async def test_impatience_cancels_too() -> None:
     recorder = Recorder(ring)
     async with listening(recorder) as port:
         report = await place(replace(plan(port), patience=0.1), InstantPlayer())
-    assert report.status is CallStatus.CANCELLED
+    assert report.status is CallStatus.NO_ANSWER
     assert recorder.cancelled
 
 
@@ -194,6 +198,7 @@ async def test_a_long_invite_goes_over_tcp_unless_udp_was_named() -> None:
     async with listening(recorder, "tcp") as port:
         report = await place(plan(port, ""), InstantPlayer(), force_udp=False)
     assert report.ok
+    assert report.transport == "tcp"
     assert set(recorder.transports) == {"tcp"}
 
 
@@ -202,6 +207,7 @@ async def test_a_long_invite_falls_back_to_udp() -> None:
     async with listening(recorder, "udp") as port:
         report = await place(plan(port, ""), InstantPlayer(), force_udp=False)
     assert report.ok
+    assert report.transport == "udp"
     assert set(recorder.transports) == {"udp"}
 
 
@@ -218,3 +224,45 @@ async def test_many_calls_share_one_driver() -> None:
     assert all(report.ok for report in reports)
     assert len({report.call_id for report in reports}) == 20
     assert sorted(recorder.methods) == ["BYE"] * 20 + ["INVITE"] * 20
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate of localhost and 127.0.0.1, with its key in the same file."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    path = tmp_path_factory.mktemp("tls") / "both.pem"
+    key, cert = path.with_name("key.pem"), path.with_name("cert.pem")
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    command += [
+        "-days",
+        "2",
+        "-subj",
+        "/CN=localhost",
+        "-addext",
+        "subjectAltName=DNS:localhost,IP:127.0.0.1",
+    ]
+    subprocess.run([*command, "-keyout", key, "-out", cert], check=True, capture_output=True)
+    path.write_bytes(cert.read_bytes() + key.read_bytes())
+    return path
+
+
+async def call_over_tls(certificate: Path, trust: ssl.SSLContext) -> CallReport:
+    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    server.load_cert_chain(certificate)
+    async with listening(Recorder(accept()), tls=server) as port:
+        settings = DriverSettings(tls=trust)
+        async with ClientDriver(settings) as driver:
+            call = SrcCall(plan(port, ";transport=tls"), driver, InstantPlayer())
+            return await call.run()
+
+
+async def test_a_call_goes_over_tls(certificate: Path) -> None:
+    report = await call_over_tls(certificate, ssl.create_default_context(cafile=certificate))
+    assert report.ok
+    assert report.transport == "tls"
+
+
+async def test_a_certificate_nobody_vouches_for_is_one_clear_error(certificate: Path) -> None:
+    with pytest.raises(CallError, match=r"no TLS connection to 127\.0\.0\.1:\d+: self.signed certificate"):
+        await call_over_tls(certificate, ssl.create_default_context())

@@ -40,6 +40,7 @@ def sources(health: FakeHealth | None = None) -> Sources:
         recordings=FakeRecordings(),
         status=lambda: {"calls": 2},
         calls=lambda: [{"call_id": "c1"}],
+        connections=lambda: [{"number": 7, "transport": "tls"}],
         metrics=lambda: b"siprecord_calls 2\n",
     )
 
@@ -56,6 +57,10 @@ async def http(health: FakeHealth) -> AsyncIterator[httpx2.AsyncClient]:
     async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", timeout=60) as client:
         yield client
     await server.close()
+
+
+async def test_connections_are_listed(http: httpx2.AsyncClient) -> None:
+    assert (await http.get("/api/connections")).json() == {"connections": [{"number": 7, "transport": "tls"}]}
 
 
 async def test_health_tells_its_reasons(http: httpx2.AsyncClient, health: FakeHealth) -> None:

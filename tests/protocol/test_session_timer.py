@@ -55,7 +55,9 @@ def ok(**fields: Any) -> Response:
         (False, ";refresher=uas", "uas", False),
     ],
 )
-def test_TMR_01_02_03_04_who_refreshes(supported: bool, asked: str, refresher: str, require: bool) -> None:
+def test_TMR_01_TMR_02_TMR_03_TMR_04_who_refreshes(
+    supported: bool, asked: str, refresher: str, require: bool
+) -> None:
     fields = {"Session_Expires": f"1800{asked}"} | (CAPABLE if supported else {})
     agreement = answer(invite(**fields), DEFAULT)
     assert agreement.session == Session(1800, ours=refresher == "uas")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -460,7 +461,7 @@ def test_DLG_08_the_contact_of_a_2xx_reaches_us_on_the_same_transport(
 
 def test_DLG_08_the_advertised_address_is_named() -> None:
     peer = Peer(EndpointSettings(advertised_host="rec.example.com", contact_user=""))
-    peer.endpoint.advertise("tls", SRS[1], ("tls.example.com", 443))
+    peer.endpoint.advertise("tls", SRS, ("tls.example.com", 443))
     expected: dict[Transport, str] = {
         "udp": "<sip:rec.example.com:5060>;+sip.srs",
         "tls": "<sip:tls.example.com:443;transport=tls>;+sip.srs",
@@ -477,3 +478,21 @@ def test_DLG_08_a_sips_request_gets_a_sips_contact() -> None:
     peer.endpoint.respond(peer.event(RequestReceived).transaction, OK, 0.0)
     (sent,) = peer.take()
     assert sent.headers.get("Contact") == "<sips:siprecord@203.0.113.5:5060>;+sip.srs"
+
+
+def test_DLG_08_each_listener_may_advertise_an_address_of_its_own() -> None:
+    peer = Peer(EndpointSettings(contact_user=""))
+    peer.endpoint.advertise("udp", ("0.0.0.0", 5060), ("wild.example.com", 0))
+    peer.endpoint.advertise("udp", ("203.0.113.5", 5060), ("", 5062))
+    peer.endpoint.advertise("udp", ("::", 5060), ("six.example.com", 5064))
+    hosts = {
+        "203.0.113.5": "203.0.113.5:5062",
+        "203.0.113.6": "wild.example.com:5060",
+        "2001:db8::1": "six.example.com:5064",
+    }
+    for number, (local, expected) in enumerate(hosts.items()):
+        flow = replace(flow_of(), local=(local, 5060))
+        peer.receive(request(Call_ID=f"c{number}", branch=f"z9hG4bK{number}"), flow)
+        peer.endpoint.respond(peer.event(RequestReceived).transaction, OK, 0.0)
+        (sent,) = peer.take()
+        assert sent.headers.get("Contact") == f"<sip:{expected}>;+sip.srs"

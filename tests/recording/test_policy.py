@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from siprecord.recording.policy import Load, PolicySettings, admit, busy, read_signs, recognise
+from siprecord.recording.policy import Load, PolicySettings, busy, read_signs, recognise
 from siprecord.syntax.sip import Request
 from tests.support.recorder import request
 
 BOTH, NONE = ("siprec",), ()
 PLAIN = "<sip:src@198.51.100.7>"
 TAGGED = PLAIN + ";+sip.src"
+FULL = Load(calls=2, trunk_calls=2, trunk_max=2)
 
 
 def invite(require: tuple[str, ...] = BOTH, contact: str = TAGGED, *more: tuple[str, str]) -> Request:
@@ -94,23 +95,8 @@ def test_RESP_09_421_names_what_is_required() -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "allowed"),
-    [
-        ("192.0.2.7", True),
-        ("198.51.100.7", False),
-        ("::ffff:192.0.2.7", True),
-        ("2001:db8::1", True),
-        ("x", False),
-    ],
+    "load", [Load(draining=True), Load(problems=("The disk is full",)), Load(calls=5), FULL]
 )
-def test_RSEC_10_sources(source: str, allowed: bool) -> None:
-    settings = PolicySettings(allowed_sources=("192.0.2.0/24", "2001:db8::/32"))
-    refused = admit(Load(), source, settings)
-    assert (refused is None) is allowed
-    assert allowed or (refused is not None and refused.status == 403)
-
-
-@pytest.mark.parametrize("load", [Load(draining=True), Load(problems=("The disk is full",)), Load(calls=5)])
 def test_RESP_14_RESP_20_no_room_is_503(load: Load) -> None:
     refused = busy(load, PolicySettings(max_calls=5))
     assert refused is not None
@@ -128,3 +114,4 @@ def test_OVL_04_retry_after_tells_a_drain_from_a_peak() -> None:
 
 def test_there_is_room() -> None:
     assert busy(Load(calls=4), PolicySettings(max_calls=5)) is None
+    assert busy(Load(calls=4, trunk_calls=1, trunk_max=2), PolicySettings(max_calls=5)) is None

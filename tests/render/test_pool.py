@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 
 from siprecord.errors import RenderError
 from siprecord.render.pool import RenderPool, RenderPoolSettings
+from siprecord.server import lifecycle
 from tests.render.test_worker import capture
 
 DIES_ONCE = """
@@ -60,6 +63,38 @@ async def test_a_killed_worker_is_started_again_and_the_job_retried(tmp_path: Pa
     async with running(sys.executable, "-c", DIES_ONCE, str(tmp_path / "mark")) as pool:
         assert (await pool.render(capture(tmp_path), tmp_path / "out")).outcome == "complete"
     assert (tmp_path / "mark").exists()
+
+
+def workers_of_this_process() -> list[int]:
+    return [int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
+
+
+def wait_until_gone(pid: int) -> None:
+    while Path(f"/proc/{pid}").exists():
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("noticed", [True, False], ids=["noticed", "not-noticed"])
+@pytest.mark.parametrize("loop_factory", [asyncio.new_event_loop, lifecycle.loop_factory()])
+def test_a_worker_killed_between_two_jobs_is_started_again(
+    tmp_path: Path, loop_factory: Callable[[], asyncio.AbstractEventLoop], noticed: bool
+) -> None:
+    """On the server's own loop too: uvloop has other errors for a pipe that is gone."""
+
+    async def play() -> None:
+        before = set(workers_of_this_process())
+        log = capture(tmp_path)
+        async with running() as pool:
+            await pool.render(log, tmp_path / "1")
+            (worker,) = set(workers_of_this_process()) - before
+            os.kill(worker, 9)
+            if noticed:
+                await asyncio.to_thread(wait_until_gone, worker)
+            assert (await pool.render(log, tmp_path / "2")).outcome == "complete"
+            assert (await pool.render(log, tmp_path / "3")).outcome == "complete"
+
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(play())
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,11 @@ import asyncio
 import socket
 from pathlib import Path
 
+import pytest
+
 from siprecord.aio.tasks import finish, spawn
-from siprecord.server.assembly import make_parts
+from siprecord.errors import MediaError
+from siprecord.server.assembly import make_engine, make_parts
 from siprecord.server.config import Config, MediaConfig, RecordingConfig
 from siprecord.server.handler import Handler
 from siprecord.syntax.sdp import parse_sdp
@@ -98,3 +101,11 @@ async def test_a_discarded_log_leaves_no_file(tmp_path: Path) -> None:
     parts.archive.discard("r1", log)
     assert not (tmp_path / "spool" / "r1.pcapng").exists()
     await parts.archive.close()
+
+
+@pytest.mark.parametrize("address", ["192.0.2.77", "2001:db8::77"])
+def test_an_address_this_machine_does_not_have_is_told_before_the_first_call(address: str) -> None:
+    with pytest.raises(
+        MediaError, match=rf"media can't be received on {address}: .*; set media.bind_address"
+    ):
+        make_engine(MediaConfig(bind_address=address))

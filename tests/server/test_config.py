@@ -41,6 +41,16 @@ def test_nothing_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -
 def test_ports_must_leave_room() -> None:
     with pytest.raises(ValidationError, match="must be above port_min"):
         MediaConfig(port_min=3000, port_max=3000)
+    with pytest.raises(
+        ValidationError, match=r"no stream fits between port_min \(3001\) and port_max \(3002\)"
+    ):
+        MediaConfig(port_min=3001, port_max=3002)
+    assert MediaConfig(port_min=3001, port_max=3003).port_max == 3003
+
+
+def test_a_call_without_media_is_hung_up_unless_that_is_turned_off() -> None:
+    recording = Config().recording
+    assert (recording.media_timeout_s, recording.end_on_media_timeout) == (60, True)
 
 
 @pytest.mark.parametrize("address", ["::", "10.0.0.1"])
@@ -55,6 +65,8 @@ def test_tls_settings_must_be_whole() -> None:
         TlsConfig(require_client_certificate=True)
     with pytest.raises(ValidationError, match="certificate is not"):
         TlsConfig.model_validate({"key": "k.pem"})
+    with pytest.raises(ValidationError, match="client_crl needs client_ca"):
+        TlsConfig.model_validate({"client_crl": "crl.pem"})
 
 
 def test_log_words_may_be_written_in_capitals() -> None:

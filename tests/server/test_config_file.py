@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -33,9 +34,10 @@ def test_top_level_settings_come_from_the_environment_too() -> None:
     assert load_config(None, {"SIPRECORD_DATA_DIR": "/srv/rec"}).data_dir == Path("/srv/rec")
 
 
-def test_lists_stand_in_variables_with_commas() -> None:
-    config = load_config(None, {"SIPRECORD_RECORDING__ALLOWED_SOURCES": "192.0.2.0/24, 2001:db8::1,"})
-    assert config.recording.allowed_sources == ("192.0.2.0/24", "2001:db8::1")
+def test_lists_stand_in_variables_as_json() -> None:
+    trunks = '[{"name": "lab", "sources": ["192.0.2.0/24", "2001:db8::1"]}]'
+    (trunk,) = load_config(None, {"SIPRECORD_TRUNKS": trunks}).trunks
+    assert trunk.sources == ("192.0.2.0/24", "2001:db8::1")
 
 
 def test_the_commands_own_variables_are_no_settings() -> None:
@@ -109,6 +111,49 @@ def test_a_secret_is_never_shown(tmp_path: Path) -> None:
     assert "hunter2" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "trunks",
+    [
+        '[{"name": "a", "users": {"u": "hunter2"}, "x": 1}]',
+        '[{"name": "a", "users": "hunter2"}]',
+        '[{"name": "a", "users": {"u": ["hunter2"]}}]',
+        '[{"name": "a", "users": {"u": "hunter2"}, "sources": ["x"]}]',
+        '["hunter2"]',
+        "[{broken hunter2",
+        "hunter2",
+    ],
+)
+def test_passwords_of_trunks_are_never_shown_in_errors(trunks: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config(None, {"SIPRECORD_TRUNKS": trunks})
+    assert "hunter2" not in str(caught.value)
+    assert "trunks" in str(caught.value)
+
+
+def test_passwords_of_trunks_are_masked(tmp_path: Path) -> None:
+    path = write(tmp_path, "[[trunks]]\nname = 'sbc'\n[trunks.users]\nsrc = 'hunter2'\n")
+    (shown,) = [s for s in load_with_origins(path, {}).describe() if s.key == "trunks"]
+    assert shown.value == '[{ name = "sbc", users = { "src" = "********" } }]'
+    assert "hunter2" not in repr(load_config(path, {}))
+
+
+def test_faults_of_trunks_name_the_file_and_the_trunk(tmp_path: Path) -> None:
+    path = write(tmp_path, "[[trunks]]\nname = 'sbc'\nsorces = ['10.0.0.1']\n")
+    with pytest.raises(ConfigError, match=r"trunks\.0\.sorces; did you mean trunks\.sources\?") as caught:
+        load_config(path, {})
+    assert str(caught.value).startswith(f"{path}: ")
+    with pytest.raises(ConfigError, match=r"trunks is a list of tables, each written \[\[trunks\]\]"):
+        load_config(write(tmp_path, "[trunks]\nname = 'sbc'\n"), {})
+
+
+def test_the_example_shows_a_trunk(tmp_path: Path) -> None:
+    block = example_toml().partition("# [[trunks]]\n")[2]
+    wanted = [line.removeprefix("#     ") for line in block.splitlines() if " = " in line]
+    lines = [line for line in wanted if not line.endswith("(not set)") and not line.startswith("#")]
+    config = load_config(write(tmp_path, "\n".join(["[[trunks]]", *lines])), {})
+    assert [trunk.name for trunk in config.trunks] == ["sbc"]
+
+
 def test_settings_tell_their_origin(tmp_path: Path) -> None:
     path = write(tmp_path, "[sip]\nport = 5070\n")
     shown = {s.key: s for s in load_with_origins(path, {"SIPRECORD_LOG__LEVEL": "debug"}).describe()}
@@ -131,3 +176,38 @@ def test_the_example_with_all_comments_removed_is_the_default_configuration(tmp_
     ]
     assert load_config(write(tmp_path, "\n".join(lines)), {}) == Config()
     assert {"port = 5060", "[sip]", "shard_count = 32"} <= set(lines)
+
+
+LISTENERS = """
+[[sip.listeners]]
+transport = "udp"
+host = "10.0.0.1"
+advertised_host = "198.51.100.1"
+
+[[sip.listeners]]
+transport = "tcp"
+host = "::"
+port = 5070
+"""
+
+
+def test_listeners_are_tables_of_the_file_or_json_of_the_environment(tmp_path: Path) -> None:
+    loaded = load_with_origins(write(tmp_path, LISTENERS), {})
+    first, second = loaded.config.sip.listeners
+    assert (first.transport, first.host, first.port) == ("udp", "10.0.0.1", 5060)
+    assert first.advertised_host == "198.51.100.1"
+    assert (second.transport, second.host, second.port) == ("tcp", "::", 5070)
+    (shown,) = [setting for setting in loaded.describe() if setting.key == "sip.listeners"]
+    text = json.dumps([one.model_dump(exclude_unset=True) for one in (first, second)])
+    assert load_config(None, {"SIPRECORD_SIP__LISTENERS": text}) == loaded.config
+    assert load_config(write(tmp_path, f"[sip]\nlisteners = {shown.value}"), {}) == loaded.config
+
+
+def test_a_fault_in_a_listener_names_its_place(tmp_path: Path) -> None:
+    path = write(tmp_path, LISTENERS.replace("5070", "70000"))
+    with pytest.raises(ConfigError, match=r"siprecord\.toml: sip\.listeners\.1\.port is 70000"):
+        load_config(path, {})
+    with pytest.raises(ConfigError, match=r"tls\.certificate is not set"):
+        load_config(None, {"SIPRECORD_SIP__LISTENERS": '[{"transport": "tls"}]'})
+    with pytest.raises(ConfigError, match=r"sip\.listeners is '\[{': .*valid tuple"):
+        load_config(None, {"SIPRECORD_SIP__LISTENERS": "[{"})

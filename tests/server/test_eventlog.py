@@ -4,6 +4,7 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, get_args
 
@@ -14,7 +15,7 @@ from siprecord.media import Notice
 from siprecord.server.config import LogConfig
 from siprecord.server.eventlog import LEVELS, log_event, log_notice
 from siprecord.server.logs import Logs, start_logs
-from siprecord.server.publisher import RecordingEvent, RecordingFinished, StreamResumed
+from siprecord.server.publisher import CallRefused, RecordingEvent, RecordingFinished, StreamResumed
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 
@@ -61,6 +62,15 @@ def test_lines_carry_recording_and_call(written: tuple[Logs, io.StringIO]) -> No
     )
     assert (finished["outcome"], finished["packets"], finished["ended"]) == ("complete", 5, str(NOW))
     assert (resumed["event"], resumed["level"]) == ("stream resumed", "info")
+
+
+def test_a_refusal_that_is_not_worth_a_line_gets_none(written: tuple[Logs, io.StringIO]) -> None:
+    refused = CallRefused(call_id="c1", source="192.0.2.1:5060", status=403, reason="No trunk")
+    log_event(replace(refused, quiet=True))
+    log_event(refused)
+    (line,) = lines(written)
+    assert (line["event"], line["source"], line["status"]) == ("call refused", "192.0.2.1:5060", 403)
+    assert "quiet" not in line
 
 
 def test_the_engines_notices_are_errors_until_it_has_recovered(written: tuple[Logs, io.StringIO]) -> None:

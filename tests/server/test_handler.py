@@ -7,6 +7,7 @@ import pytest
 from siprecord.protocol import Flow, SessionExpired
 from siprecord.server.config import Config, RecordingConfig
 from siprecord.server.publisher import CallRefused, RecordingEvent, RecordingFinished
+from siprecord.server.trunk_config import TrunkConfig
 from siprecord.syntax.sip import Response
 from tests.support.fakes import LOCAL, Client, VirtualServer, requests_in, sdp_in
 from tests.support.recorder import TWO, Line, body, sdp, uid, xml
@@ -132,7 +133,9 @@ async def test_RS_06_a_plain_call_may_be_recorded() -> None:
 
 
 async def test_RESP_03_an_unlisted_source_is_refused_before_anything_is_spent() -> None:
-    server, client = await make(allowed_sources=("192.0.2.0/24",))
+    trunk = TrunkConfig(name="lab", sources=("192.0.2.0/24",))
+    server = await VirtualServer(Config(trunks=(trunk,))).start()
+    client = Client(server)
     assert client.request("INVITE", CALL).status == 403
     assert server.archive.logs == {}
 

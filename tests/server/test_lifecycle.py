@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import resource
 import signal
@@ -15,6 +16,7 @@ from siprecord.server.lifecycle import (
     StopRequests,
     loop_factory,
     raise_file_limit,
+    reloading,
     run,
 )
 
@@ -35,6 +37,15 @@ def test_what_an_earlier_process_left_in_the_lock_file_is_replaced(tmp_path: Pat
         assert (tmp_path / LOCK_NAME).read_text() == f"{os.getpid()}\n"
 
 
+def test_a_full_disk_keeps_no_server_from_starting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(fd: int, data: bytes, offset: int) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "pwrite", full)
+    with DataDirLock(tmp_path), pytest.raises(ConfigError, match="in use by another siprecord"):
+        DataDirLock(tmp_path).__enter__()
+
+
 def test_a_directory_that_cannot_be_made_is_told_in_words(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match=r"can't be used: .*; set data_dir"):
@@ -50,6 +61,16 @@ async def test_the_first_signal_drains_and_the_second_ends() -> None:
         os.kill(os.getpid(), signal.SIGINT)
         await asyncio.wait_for(requests.now.wait(), 5)
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+async def test_sighup_reloads_and_ends_nothing() -> None:
+    requests = StopRequests()
+    reloaded = asyncio.Event()
+    with requests.listening(), reloading(reloaded.set):
+        os.kill(os.getpid(), signal.SIGHUP)
+        await asyncio.wait_for(reloaded.wait(), 5)
+        assert not requests.drain.is_set()
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
 
 
 def test_as_many_files_as_the_system_allows() -> None:

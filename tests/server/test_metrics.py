@@ -63,15 +63,18 @@ def page(snapshot: Snapshot) -> list[str]:
 
 
 def test_figures_of_calls_media_and_signalling() -> None:
+    transport = TransportCounters(framing_errors=7)
+    transport.count("connections_timed_out", "tls")
     lines = page(
         Snapshot(
             statistics=filled(),
             calls=2,
             media=MediaFigures(packets=100, bytes=17200, dropped=3, late_ticks=4),
-            transport=TransportCounters(framing_errors=7),
+            transport=transport,
             endpoint={"malformed": 9},
             messages={("received", "request", "INVITE"): 3, ("sent", "response", "200"): 2},
-            connections=6,
+            connections={("tcp", "open"): 5, ("tls", "opening"): 1},
+            transport_messages={("received", "udp"): 8},
             render_queue=1,
             render_failed=2,
             disk_free=12345,
@@ -93,7 +96,10 @@ def test_figures_of_calls_media_and_signalling() -> None:
         'siprecord_sip_messages_total{direction="sent",kind="response",name="200"} 2.0',
         'siprecord_sip_endpoint_total{event="malformed"} 9.0',
         'siprecord_transport_total{event="framing_errors"} 7.0',
-        "siprecord_connections 6.0",
+        'siprecord_connections{state="open",transport="tcp"} 5.0',
+        'siprecord_connections{state="opening",transport="tls"} 1.0',
+        'siprecord_sip_transport_messages_total{direction="received",transport="udp"} 8.0',
+        'siprecord_connection_events_total{event="connections_timed_out",transport="tls"} 1.0',
         "siprecord_render_queue 1.0",
         "siprecord_render_failed_total 2.0",
         "siprecord_disk_free_bytes 12345.0",

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
@@ -10,7 +12,7 @@ from siprecord.media import EngineTotals, Notice
 from siprecord.server.config import Config
 from siprecord.server.handler import Handler
 from siprecord.server.reports import HOLDER_VARIABLE, Reports
-from siprecord.transport import CustomSIPServer
+from siprecord.transport import ConnectionInfo, CustomSIPServer
 from tests.transport.fakes import FakeApplication
 
 
@@ -77,3 +79,22 @@ def test_the_snapshot_holds_the_figures_of_all_parts(tmp_path: Path) -> None:
     assert snapshot.ready
     assert snapshot.disk_free
     assert found.calls() == []
+
+
+async def test_connections_are_told_with_their_ages(tmp_path: Path) -> None:
+    found = reports(tmp_path)
+    now = asyncio.get_running_loop().time()
+    info = ConnectionInfo(
+        number=1,
+        transport="tcp",
+        local=("127.0.0.1", 5060),
+        remote=("127.0.0.1", 40000),
+        outgoing=False,
+        opened=now - 60,
+        last_active=now - 5,
+        messages=2,
+    )
+    found._server = cast(CustomSIPServer, SimpleNamespace(connections=[info]))
+    (row,) = found.connections()
+    assert (row["number"], row["age_s"], row["idle_s"]) == (1, 60.0, 5.0)
+    assert "opened" not in row

@@ -63,9 +63,25 @@ def test_files_that_do_not_fit_or_are_missing(files: Path) -> None:
         server_context(config(files, certificate=files / "none.pem"))
     with pytest.raises(ConfigError, match=r"tls\.client_ca: .*none\.pem"):
         server_context(config(files, client_ca=files / "none.pem"))
+    with pytest.raises(ConfigError, match=r"tls\.client_crl: .*none\.pem"):
+        server_context(config(files, client_ca=files / "two.pem", client_crl=files / "none.pem"))
 
 
-def test_our_own_connections_check_the_peers_name(files: Path) -> None:
+def test_RSEC_04_no_renegotiation_no_compression_no_weak_ciphers(files: Path) -> None:
+    context = server_context(config(files))
+    assert context is not None
+    assert context.options & ssl.OP_NO_RENEGOTIATION
+    assert context.options & ssl.OP_NO_COMPRESSION
+    names = {cipher["name"] for cipher in context.get_ciphers()}
+    assert not [
+        name
+        for name in names
+        if any(weak in name for weak in ("NULL", "RC4", "EXP", "-SHA", "3DES"))
+        and not name.endswith(("SHA256", "SHA384"))
+    ]
+
+
+def test_SEC_12_our_own_connections_check_the_peers_name(files: Path) -> None:
     context = client_context(config(files, client_ca=files / "two.pem"))
     assert context.check_hostname
     assert context.verify_mode is ssl.CERT_REQUIRED

@@ -95,9 +95,14 @@ class RunningServer:
         assert self.process is not None
         return self.process.pid
 
+    @property
+    def recorder_pid(self) -> int:
+        """The process that records; `pid` is its holder."""
+        return int(self.get("/api/status")["recorder_pid"])
+
     def resident_kib(self) -> int:
-        """Resident memory of the server's process."""
-        status = Path(f"/proc/{self.pid}/status").read_text()
+        """Resident memory of the recorder."""
+        status = Path(f"/proc/{self.recorder_pid}/status").read_text()
         return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1])
 
     def recordings(self) -> list[Path]:

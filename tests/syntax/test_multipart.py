@@ -327,3 +327,9 @@ def test_long_bodies_take_linear_time(piece: bytes) -> None:
     data = b"--b\r\n" + piece * (1_000_000 // len(piece))
     parts, _ = body_parts(MIXED, data)
     assert len(parts) <= 32
+
+
+def test_a_nested_part_that_is_plain_sdp_keeps_its_disposition() -> None:
+    inner = part("multipart/mixed;boundary=c", SDP, "Content-Disposition: session")
+    parts, _ = body_parts(MIXED, inner + b"--b--")
+    assert [(each.essence, each.disposition) for each in parts] == [("application/sdp", "session")]

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tests.transport.fakes import options
-from tests.transport.hub import FakeHub, FakeTransport
+from tests.transport.hub import SETTINGS, FakeHub, FakeTransport
 
 
 async def test_TP_19_half_a_message_has_its_time_however_it_drips() -> None:
@@ -100,3 +102,34 @@ async def test_nothing_is_taken_or_sent_after_closing() -> None:
     connection.write(b"x")
     assert hub.messages == []
     assert transport.written == b""
+
+
+async def test_an_old_connection_is_closed_at_its_first_quiet_moment() -> None:
+    hub = FakeHub()
+    hub.settings = replace(SETTINGS, max_age=50)
+    connection, transport = hub.made()
+    for _ in range(5):
+        hub.after(10)
+        connection.data_received(options(via="TCP"))
+    connection.data_received(b"OPT")
+    hub.after(1)
+    assert transport.state == "open", "half a message is there"
+    connection.data_received(options(via="TCP")[3:])
+    hub.after(1)
+    assert transport.state == "closing"
+    assert hub.counters.by_transport["tcp", "connections_timed_out"] == 1
+
+
+async def test_what_people_see_of_a_connection() -> None:
+    hub = FakeHub()
+    connection, transport = hub.connection(), FakeTransport()
+    assert (connection.info().state, connection.info().messages) == ("opening", 0)
+    connection.connection_made(transport)
+    connection.data_received(options(via="TCP") + b"OPT")
+    connection.write(b"12345")
+    transport.unsent = 3
+    info = connection.info()
+    assert (info.state, info.messages, info.sent_bytes, info.unsent_bytes) == ("receiving", 1, 5, 3)
+    assert info.received_bytes == len(options(via="TCP")) + 3
+    connection.close()
+    assert connection.info().state == "closing"

@@ -17,8 +17,8 @@ from siprecord.transport.tally import Tally
 )
 def test_requests_are_counted_by_method(message: bytes, method: str) -> None:
     tally = Tally()
-    tally.add(message)
-    tally.add(message)
+    tally.add(message, "udp")
+    tally.add(message, "udp")
     assert (tally.requests, tally.responses) == ({method: 2}, {})
 
 
@@ -33,5 +33,5 @@ def test_requests_are_counted_by_method(message: bytes, method: str) -> None:
 )
 def test_responses_are_counted_by_status(message: bytes, status: str) -> None:
     tally = Tally()
-    tally.add(message)
+    tally.add(message, "udp")
     assert (tally.requests, tally.responses) == ({}, {status: 1})

@@ -21,3 +21,6 @@ pub mod render;
 
 // Sending: real-time RTP for test calls and load.
 pub mod sender;
+
+// Comparing: what a capture log holds of what was sent.
+pub mod verify;

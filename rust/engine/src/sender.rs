@@ -16,8 +16,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use outbound::PortPair;
-use schedule::Schedule;
-pub use schedule::{Impairments, Packets};
+pub use schedule::{Impairments, Packets, Schedule};
 use worker::{Active, Worker};
 
 /// What to send, where, and how.
@@ -57,7 +56,8 @@ impl SendSpec {
         Ok(())
     }
 
-    fn frame(&self) -> Duration {
+    /// The time between two packets.
+    pub fn frame(&self) -> Duration {
         let samples = u64::from(self.packets.frame_samples);
         Duration::from_nanos(samples * 1_000_000_000 / u64::from(self.clock_rate))
     }
@@ -117,6 +117,16 @@ struct Shared {
     unfinished: Mutex<usize>,
     finished: Condvar,
     late_nanos: AtomicU64,
+    /// Packets by how late they left: entry n counts those below 2^n microseconds.
+    late: [AtomicU64; LATE_CLASSES],
+}
+
+/// The last class holds whatever was later than 2^30 microseconds too.
+const LATE_CLASSES: usize = 32;
+
+fn late_class(late: Duration) -> usize {
+    let micros = u32::try_from(late.as_micros()).unwrap_or(u32::MAX);
+    (u32::BITS - micros.leading_zeros()).min(LATE_CLASSES as u32 - 1) as usize
 }
 
 /// Every lock here guards plain data that no panic can leave half changed.
@@ -253,6 +263,12 @@ impl RtpSender {
     /// The most a packet left after its time, so far.
     pub fn lateness(&self) -> Duration {
         Duration::from_nanos(self.shared.late_nanos.load(Ordering::Relaxed))
+    }
+
+    /// Packets by how late they left: entry n counts those less than 2^n microseconds late.
+    pub fn lateness_counts(&self) -> Vec<u64> {
+        let count = |class: &AtomicU64| class.load(Ordering::Relaxed);
+        self.shared.late.iter().map(count).collect()
     }
 
     /// Waits until all streams are done; says whether they are. Without a limit it waits as long as it takes.

@@ -9,6 +9,7 @@ mod sender;
 mod sharded_map;
 mod srtp;
 mod stream;
+mod verify;
 
 #[pymodule(gil_used = false)]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -20,5 +21,6 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     sharded_map::register(module)?;
     srtp::register(module)?;
     stream::register(module)?;
+    verify::register(module)?;
     Ok(())
 }

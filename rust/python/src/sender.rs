@@ -34,7 +34,7 @@ struct PyImpairments {
 
 /// The attributes of `siprecord.media.sender.SendSpec`.
 #[derive(FromPyObject)]
-struct PySendSpec<'py> {
+pub struct PySendSpec<'py> {
     socket: usize,
     destination: (String, u16),
     clip: Bound<'py, PyRtpClip>,
@@ -42,6 +42,7 @@ struct PySendSpec<'py> {
     ssrc: u32,
     sequence: u16,
     timestamp: u32,
+    first_frame: u64,
     frame_samples: u32,
     frame_bytes: usize,
     clock_rate: u32,
@@ -75,7 +76,7 @@ impl PyImpairments {
 }
 
 impl PySendSpec<'_> {
-    fn convert(self) -> PyResult<SendSpec> {
+    pub fn convert(self) -> PyResult<SendSpec> {
         let (host, port) = &self.destination;
         let destination = SocketAddr::new(address(host)?, *port);
         let frames = self.clip.get().0.len().div_ceil(self.frame_bytes.max(1)) as u64;
@@ -91,6 +92,7 @@ impl PySendSpec<'_> {
                 ssrc: self.ssrc,
                 sequence: self.sequence,
                 timestamp: self.timestamp,
+                first_frame: self.first_frame,
             },
             clock_rate: self.clock_rate,
             start_delay: seconds(self.start_delay)?,
@@ -181,6 +183,11 @@ impl PyRtpSender {
     #[getter]
     fn lateness(&self) -> f64 {
         self.0.lateness().as_secs_f64()
+    }
+
+    /// Packets by how late they left: the n-th count is of those less than 2^n microseconds late.
+    fn lateness_counts(&self) -> Vec<u64> {
+        self.0.lateness_counts()
     }
 
     #[pyo3(signature = (timeout = None))]

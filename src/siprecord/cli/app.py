@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from siprecord.cli import call, config, inspect, recordings, render, serve, status
+from siprecord.cli import bench, call, calls, config, connections, inspect, recordings, render, serve, status
 from siprecord.cli.output import complain
 from siprecord.errors import SiprecordError
 
@@ -24,8 +24,11 @@ app = typer.Typer(
 )
 app.command("serve")(serve.serve)
 app.command("call")(call.call)
+app.command("bench")(bench.bench)
+app.add_typer(calls.app, name="calls")
 app.add_typer(recordings.app, name="recordings")
 app.command("status")(status.status)
+app.command("connections")(connections.connections)
 app.command("inspect")(inspect.inspect)
 app.command("render")(render.render)
 app.add_typer(config.app, name="config")

@@ -7,7 +7,7 @@ import contextlib
 import re
 import signal
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,12 +132,12 @@ async def _run(plan: CallPlan, options: CallOptions) -> tuple[CallReport, bool]:
     target = read_target(plan.uri)
     settings = DriverSettings(
         force_udp=target.named and target.transport == "udp",
-        tls=_tls(options) if target.transport == "tls" else None,
+        tls=client_tls(options.ca, options.insecure) if target.transport == "tls" else None,
     )
     with Playback() as playback:
         async with ClientDriver(settings) as driver:
             call = SrcCall(plan, driver, playback)
-            with _hanging_up_at_ctrl_c(call) as interrupted:
+            with ending_at_ctrl_c(call.hang_up) as interrupted:
                 watcher = None if options.as_json else spawn(_watch(call), name="progress")
                 try:
                     return await call.run(), bool(interrupted)
@@ -146,31 +146,32 @@ async def _run(plan: CallPlan, options: CallOptions) -> tuple[CallReport, bool]:
                         await finish(watcher)
 
 
-def _tls(options: CallOptions) -> ssl.SSLContext:
+def client_tls(ca: Path | None, insecure: bool) -> ssl.SSLContext:
+    """Whom to trust over TLS; raises `CallError` if the certificates of `ca` can't be used."""
     try:
-        context = ssl.create_default_context(cafile=options.ca)
+        context = ssl.create_default_context(cafile=ca)
     except (OSError, ssl.SSLError) as error:
-        raise CallError(f"can't use {options.ca}: {error.strerror or error}") from None
-    if options.insecure:
+        raise CallError(f"can't use {ca}: {error.strerror or error}") from None
+    if insecure:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
 
 
 @contextmanager
-def _hanging_up_at_ctrl_c(call: SrcCall) -> Iterator[list[int]]:
-    """Ctrl-C and SIGTERM end the call as a caller does. The list says which signals came."""
+def ending_at_ctrl_c(hang_up: Callable[[], object]) -> Iterator[list[int]]:
+    """Ctrl-C and SIGTERM hang up, as a caller does. The list says which signals came."""
     loop = asyncio.get_running_loop()
     came: list[int] = []
 
-    def hang_up(number: int) -> None:
+    def take(number: int) -> None:
         came.append(number)
-        call.hang_up()
+        hang_up()
 
     taken = (signal.SIGINT, signal.SIGTERM)
     for number in taken:
         with contextlib.suppress(ValueError, RuntimeError):  # only the main thread may
-            loop.add_signal_handler(number, hang_up, number)
+            loop.add_signal_handler(number, take, number)
     try:
         yield came
     finally:

@@ -28,10 +28,52 @@ def print_document(document: Row, *, folder: str | None = None) -> None:
             ("files", ", ".join(_files(document))),
         )
     )
+    print_call(document)
     names = print_participants(document)
     print_streams(document, names)
+    print_conversation(document)
     deviations = document.get("deviations") or []
     print_notes("Deviations", (_sentence(each) for each in deviations))
+
+
+def print_call(document: Row) -> None:
+    """Print what is known of the call beside its metadata: vendor, direction, sides, ids."""
+    sides = document.get("sides") or {}
+    vendor = document.get("vendor")
+    ids = (f"{each.get('kind')} {each.get('value')}" for each in document.get("correlation") or [])
+    print_fields(
+        (
+            ("client", vendor if vendor != "generic" else None),
+            ("direction", document.get("direction")),
+            ("caller", _side(sides.get("caller"))),
+            ("callee", _side(sides.get("callee"))),
+            ("sides from", sides.get("decided_from")),
+            ("known as", "\n".join(ids)),
+        )
+    )
+
+
+def _side(side: Row | None) -> str | None:
+    if not side:
+        return None
+    labels = ", ".join(side.get("labels") or [])
+    who = " ".join(filter(None, (side.get("name"), side.get("aor"))))
+    return f"{who} (label {labels})" if labels else who
+
+
+def print_conversation(document: Row) -> None:
+    """Print the other recordings of the same conversation, and what joins them."""
+    conversation = document.get("conversation") or {}
+    parts = conversation.get("recordings") or []
+    if len(parts) < 2:
+        return
+    joins = {str(each.get("second")): each for each in conversation.get("joined_by") or []}
+    rows = []
+    for part in parts:
+        join = joins.get(str(part.get("recording_id"))) or {}
+        by = f"{join['by']} {join['value']}" if join else ""
+        rows.append((part.get("recording_id"), str(part.get("started"))[:19].replace("T", " "), by))
+    print_table(("recording", "started", "joined by"), rows, title="Conversation")
 
 
 def outcome(document: Row) -> str:
@@ -50,6 +92,12 @@ def seconds(value: object) -> str:
     minutes, rest = divmod(round(value), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def sentence(deviation: Row) -> str:
+    """A deviation with the rule it rests on, unless the text names one itself."""
+    text, reference = str(deviation.get("text")), deviation.get("reference")
+    return text if not reference or "RFC" in text else f"{text} ({reference})"
 
 
 def people(document: Row) -> list[str]:
@@ -116,13 +164,10 @@ def _packets(stream: Row, name: str) -> object:
 
 
 def _files(document: Row) -> list[str]:
-    audio = document.get("audio") or {}
-    capture = document.get("capture") or {}
-    return [name for name in (audio.get("file"), document.get("metadata"), capture.get("file")) if name]
+    parts = [document.get("audio"), *(document.get("metadata") or []), document.get("capture")]
+    names = [part.get("file") for part in parts if isinstance(part, Mapping)]
+    return list(dict.fromkeys(str(name) for name in names if name))
 
 
 def _sentence(deviation: object) -> str:
-    if not isinstance(deviation, Mapping):
-        return str(deviation)
-    reference = deviation.get("reference")
-    return f"{deviation.get('text')} ({reference})" if reference else str(deviation.get("text"))
+    return sentence(deviation) if isinstance(deviation, Mapping) else str(deviation)

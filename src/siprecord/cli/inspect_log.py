@@ -22,10 +22,8 @@ def read_log(path: Path) -> Json:
     facts = read_facts(path)
     streams = channel_streams(facts)
     renderer = AudioRenderer(path, [stream_plan(stream) for stream in streams])
-    metadata = "metadata.xml" if facts.metadata else None
-    document = build_document(
-        facts, streams, renderer, {"capture": path.name, "audio": None, "metadata": metadata}
-    )
+    files: Json = {"capture": path.name, "audio": None, "metadata": []}
+    document = build_document(facts, streams, renderer, files)
     return {
         **document,
         "messages": [_message(item) for item in CaptureReader(path) if isinstance(item, SipMessage)],
@@ -46,7 +44,7 @@ def print_log(log: Json) -> None:
     print_table(
         ("time", "", "message", "transport", "peer"),
         [
-            (row["time"], row["arrow"], row["start_line"], row["transport"], row["peer"])
+            (row["time"], _ARROWS[row["inbound"]], row["start_line"], row["transport"], row["peer"])
             for row in log["messages"]
         ],
         title="SIP messages",

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from siprecord.cli.document import print_participants
-from siprecord.cli.output import console, print_fields, print_notes, print_table
+from siprecord.cli.advice import advice, answer_lines, print_answer
+from siprecord.cli.document import print_call, print_participants, sentence
+from siprecord.cli.output import console, harmless, print_fields, print_notes, print_table
 from siprecord.errors import ParseError, SiprecordError
 from siprecord.recording import deviations
+from siprecord.recording.call_facts import call_fields
 from siprecord.recording.contents import Contents, read_contents
 from siprecord.recording.deviations import Deviation
 from siprecord.recording.knowledge import Knowledge
@@ -43,6 +46,8 @@ HEADERS = (
     "Server",
 )
 
+_LENGTH = re.compile(rb"\n(?:content-length|l)[ \t]*:[^\n]*", re.IGNORECASE)
+
 Json = dict[str, Any]
 
 
@@ -55,14 +60,19 @@ def read_message(data: bytes, name: str) -> Json:
     known: Json = {"kind": "request" if isinstance(message, Request) else "response"}
     known["start_line"] = _start_line(message)
     known["headers"] = {name: message.headers.get_all(name) for name in HEADERS if name in message.headers}
-    known["faults"] = _faults(message)
     known["body"] = _parts(message)
-    return known | _understood(message)
+    known |= _understood(message)
+    fault = _fault(message)
+    known["faults"] = [] if fault is None else [str(fault)]
+    if fault is not None:
+        answered = isinstance(message, Request) and message.method != "ACK"
+        known["verdict"] = f"It would be refused: {fault.status}" if answered else "It would be dropped."
+    return known
 
 
 def print_message(known: Json) -> None:
     """Show it to people."""
-    console().print(known["start_line"], style="bold", markup=False)
+    console().print(harmless(known["start_line"]), style="bold", markup=False)
     print_fields((name, "\n".join(values)) for name, values in known["headers"].items())
     if known["verdict"]:
         console().print(f"\n{known['verdict']}", markup=False)
@@ -71,8 +81,10 @@ def print_message(known: Json) -> None:
     names = print_participants(known)
     _print_lines(known, names)
     print_notes("Faults", known["faults"])
-    notes = (f"{each['text']} ({each['reference']})" for each in known["deviations"])
-    print_notes("Deviations", notes)
+    print_call(known)
+    print_notes("Deviations", (sentence(each) for each in known["deviations"]))
+    print_notes("What to change", known["advice"])
+    print_answer(known["answer"])
 
 
 def _print_lines(known: Json, names: Mapping[str, str]) -> None:
@@ -104,7 +116,8 @@ def _understood(message: Request | Response) -> Json:
     plan = plan_offer(contents.sdp, Slots(), PlanSettings()) if contents.sdp and offering else OfferPlan()
     labels = labels_of(contents.sdp) if contents.sdp else Labels()
     knowledge = Knowledge()
-    knowledge.keep(knowledge.read(contents, "", labels, datetime.now(UTC)))
+    lines = {each.mline: each for each in plan.open}
+    knowledge.keep(knowledge.read(contents, "", labels, datetime.now(UTC)), lines)
     model = model_fields(knowledge.model)
     verdict, notes = _verdict(message, contents, plan)
     found: Iterable[Deviation] = (*notes, *knowledge.deviations, *plan.deviations)
@@ -115,6 +128,9 @@ def _understood(message: Request | Response) -> Json:
         "sessions": model["sessions"],
         "streams": model["streams"],
         "deviations": [asdict(each) for each in dict.fromkeys(found)],
+        "advice": advice(contents.findings.vendor, dict.fromkeys(found)),
+        "answer": answer_lines(contents.sdp, plan) if offering and plan.usable and contents.sdp else [],
+        **call_fields(knowledge.model, knowledge.findings),
     }
 
 
@@ -168,7 +184,7 @@ def _parts(message: Request | Response) -> list[Json]:
     return [{"type": part.essence or "unknown", "octets": len(part.body)} for part in parts]
 
 
-def _faults(message: Request | Response) -> list[str]:
+def _fault(message: Request | Response) -> ParseError | None:
     """Why it would be answered by 400 or its like, or be dropped."""
     try:
         if isinstance(message, Request):
@@ -176,8 +192,8 @@ def _faults(message: Request | Response) -> list[str]:
         else:
             validate_response(message)
     except ParseError as error:
-        return [str(error)]
-    return []
+        return error
+    return None
 
 
 def _start_line(message: Request | Response) -> str:
@@ -187,5 +203,9 @@ def _start_line(message: Request | Response) -> str:
 
 
 def _with_wire_ends(data: bytes) -> bytes:
-    """Editors drop the CR of each line end, and then no Content-Length fits any more: put them back."""
-    return data if b"\r\n" in data else data.replace(b"\n", b"\r\n")
+    """Editors drop the CR of each line end: put them back, and forget the length, which fits no more."""
+    if b"\r\n" in data:
+        return data
+    head, empty, body = data.lstrip(b"\n").partition(b"\n\n")
+    head = _LENGTH.sub(b"", head)
+    return (head + empty + body).replace(b"\n", b"\r\n")

@@ -28,7 +28,9 @@ def print_json(value: Any) -> None:
     """Print a value as JSON, readable and in the order given."""
     import json
 
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
+    # Octets of peers that are no UTF-8 stand as lone surrogates: JSON's own escape is what comes out.
+    typer.echo(text.encode("utf-8", "backslashreplace"))
 
 
 def print_table(
@@ -61,9 +63,7 @@ def print_fields(fields: Iterable[tuple[str, object]], *, title: str | None = No
 
 def print_notes(title: str, notes: Iterable[str]) -> None:
     """Print sentences as a list; nothing if there are none."""
-    from rich.markup import escape
-
-    lines = [escape(note) for note in notes]
+    lines = [_plain(note) for note in notes]
     if lines:
         out = console()
         out.print(f"[bold]{title}[/bold]")
@@ -74,11 +74,20 @@ def print_notes(title: str, notes: Iterable[str]) -> None:
 def complain(text: str) -> None:
     """Say what went wrong, on standard error."""
     for line in text.splitlines():
-        typer.echo(f"siprecord: {line}", err=True)
+        typer.echo(f"siprecord: {harmless(line)}", err=True)
 
 
 def _plain(value: object) -> str:
-    """The text of a value; what peers sent must not be taken for markup."""
+    """A value as text. What peers sent must not be taken for markup, nor steer the terminal."""
     from rich.markup import escape
 
-    return "" if value is None else escape(str(value))
+    return "" if value is None else escape(harmless(str(value)))
+
+
+def harmless(text: str) -> str:
+    """The text with everything that can't be shown written as an escape."""
+    return "".join(mark if mark.isprintable() or mark == "\n" else _escaped(mark) for mark in text)
+
+
+def _escaped(mark: str) -> str:
+    return mark.encode("unicode_escape", "surrogatepass").decode() if mark != "\t" else " "

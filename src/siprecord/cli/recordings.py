@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from itertools import islice
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from siprecord.cli.options import ConfigFile, DataDir, Json, load
 from siprecord.cli.output import console, print_json, print_table
 
+if TYPE_CHECKING:
+    from siprecord.store import LocalStore, Recording
+
 app = typer.Typer(
-    name="recordings", help="Look at finished recordings.", no_args_is_help=True, rich_markup_mode="markdown"
+    name="recordings", help="Look at recordings.", no_args_is_help=True, rich_markup_mode="markdown"
 )
 
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="How many to show, the newest first.")]
@@ -19,7 +22,7 @@ Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="How many to sh
 
 @app.command("list")
 def list_(config: ConfigFile = None, data: DataDir = None, limit: Limit = 20, as_json: Json = False) -> None:
-    """List finished recordings, the newest first.
+    """List recordings, the newest first.
 
     Examples:
 
@@ -27,17 +30,15 @@ def list_(config: ConfigFile = None, data: DataDir = None, limit: Limit = 20, as
 
         siprecord recordings list --data /srv/siprecord --limit 100 --json
     """
-    from siprecord.cli.library import recordings
-
-    folder = load(config, data).recordings_dir
-    found = [(str(path), document) for path, document in islice(recordings(folder), limit)]
+    store = _store(config, data)
+    found = [(each, store.load_metadata(each) or {}) for each in store.list(limit)]
     if as_json:
-        print_json([_summary(path, document) for path, document in found])
+        print_json([_summary(recording, document) for recording, document in found])
     elif found:
         columns = ("recording", "started", ">duration", "participants", ">streams", "outcome")
-        print_table(columns, [_row(document) for _, document in found])
+        print_table(columns, [_row(recording, document) for recording, document in found])
     else:
-        console(stderr=True).print(f"no recordings below {folder}", markup=False)
+        console(stderr=True).print(f"no recordings below {store.layout.recordings}", markup=False)
 
 
 @app.command()
@@ -47,36 +48,63 @@ def show(
     data: DataDir = None,
     as_json: Json = False,
 ) -> None:
-    """Show one recording: who took part, which streams there are, and what was lost.
+    """Show one recording: who took part, which streams there are, what was lost, and what else belongs to it.
 
     Example:
 
         siprecord recordings show 20260131T120000Z-4f2a
     """
     from siprecord.cli.document import print_document
-    from siprecord.cli.library import find_recording
+    from siprecord.cli.stories import find_story
+    from siprecord.errors import SiprecordError
 
-    path, document = find_recording(load(config, data).recordings_dir, recording)
+    store = _store(config, data)
+    found = _find(store, recording)
+    document = store.load_metadata(found)
+    if document is None:
+        raise SiprecordError(f"{found.directory} is not rendered yet; `siprecord render` does it")
+    if document.get("conversation"):
+        document["conversation"] = find_story(store, document)
     if as_json:
-        print_json({"path": str(path), **document})
+        print_json({"path": str(found.directory), **document})
     else:
-        print_document(document, folder=str(path))
+        print_document(document, folder=str(found.directory))
 
 
-def _row(document: dict[str, Any]) -> tuple[object, ...]:
+def _store(config: Path | None, data: Path | None) -> LocalStore:
+    from siprecord.store import LocalStore
+
+    return LocalStore(load(config, data).data_dir)
+
+
+def _find(store: LocalStore, wanted: str) -> Recording:
+    from siprecord.store import Recording
+
+    folder = Path(wanted)
+    if "/" in wanted and folder.is_dir():
+        return Recording(folder.resolve().name, folder)
+    return store.find(wanted)
+
+
+def _row(recording: Recording, document: dict[str, Any]) -> tuple[object, ...]:
     from siprecord.cli.document import people, seconds
 
     return (
-        document.get("recording_id"),
+        recording.id,
         str(document.get("started") or "")[:19].replace("T", " "),
         seconds(document.get("duration_s")),
         ", ".join(people(document)),
-        len(document.get("streams") or []),
-        document.get("outcome"),
+        len(document["streams"]) if "streams" in document else "",
+        document.get("outcome") if document else "not rendered yet",
     )
 
 
-def _summary(path: str, document: dict[str, Any]) -> dict[str, Any]:
-    names = ("recording_id", "outcome", "reason", "started", "ended", "duration_s", "participants")
-    known = {name: document.get(name) for name in names}
-    return {"path": path, **known, "streams": len(document.get("streams") or [])}
+def _summary(recording: Recording, document: dict[str, Any]) -> dict[str, Any]:
+    names = ("outcome", "reason", "started", "ended", "duration_s", "participants")
+    return {
+        "recording_id": recording.id,
+        "path": str(recording.directory),
+        "rendered": bool(document),
+        **{name: document.get(name) for name in names},
+        "streams": len(document.get("streams") or []),
+    }

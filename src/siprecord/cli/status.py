@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
-from siprecord.cli.options import ConfigFile, Json, load
+from siprecord.cli.asking import Url, ask, configured
+from siprecord.cli.options import ConfigFile, Json
 from siprecord.cli.output import print_fields, print_json, print_notes
-
-TIMEOUT = 5.0
 
 
 def status(
     config: ConfigFile = None,
-    url: Annotated[str | None, typer.Option(help="Where the server's HTTP is, if not as configured.")] = None,
+    url: Url = None,
     as_json: Json = False,
 ) -> None:
     """Show the running server: calls, packets, and whether it is well. Exit code 1 if it is not.
@@ -26,41 +24,13 @@ def status(
 
         siprecord status --url http://recorder:8080 --json
     """
-    answer = _ask(url or _configured(config))
+    answer = ask(url or configured(config), "status")
     if as_json:
         print_json(answer)
     else:
         _show(answer)
     if _reasons(answer):
         raise typer.Exit(1)
-
-
-def _configured(config: Path | None) -> str:
-    http = load(config).http
-    host = "127.0.0.1" if http.host in ("0.0.0.0", "::") else http.host
-    return f"http://[{host}]:{http.port}" if ":" in host else f"http://{host}:{http.port}"
-
-
-def _ask(base: str) -> dict[str, Any]:
-    import json
-    import urllib.error
-    import urllib.request
-
-    from siprecord.errors import SiprecordError
-
-    address = base.rstrip("/") + "/api/status"
-    if not address.startswith(("http://", "https://")):
-        raise SiprecordError(f"{base} is not an HTTP address")
-    try:
-        with urllib.request.urlopen(address, timeout=TIMEOUT) as response:
-            answer = json.load(response)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "reason", error)
-        text = f"no siprecord answers at {base} ({reason}); is `siprecord serve` running there?"
-        raise SiprecordError(text) from None
-    if not isinstance(answer, dict):
-        raise SiprecordError(f"{base} is not a siprecord server")
-    return answer
 
 
 def _show(answer: dict[str, Any]) -> None:

@@ -7,19 +7,30 @@ of calls may share both.
 from siprecord.client.audio import load_pcm
 from siprecord.client.call import SrcCall
 from siprecord.client.driver import ClientDriver, DriverSettings
+from siprecord.client.load import CallOutcome, Load, LoadProgress
+from siprecord.client.load_plan import FaultRates, Faults, LoadPlan, faults_of
+from siprecord.client.load_report import LoadFigures, figures
 from siprecord.client.plan import CallPlan, Party
 from siprecord.client.ports import Codec, Played, Player, Track
 from siprecord.client.report import CallError, CallReport, CallStatus, StreamReport
+from siprecord.client.safety import refuse_strangers
 from siprecord.client.target import Target, read_target
 
 __all__ = [
     "CallError",
+    "CallOutcome",
     "CallPlan",
     "CallReport",
     "CallStatus",
     "ClientDriver",
     "Codec",
     "DriverSettings",
+    "FaultRates",
+    "Faults",
+    "Load",
+    "LoadFigures",
+    "LoadPlan",
+    "LoadProgress",
     "Party",
     "Played",
     "Player",
@@ -27,6 +38,9 @@ __all__ = [
     "StreamReport",
     "Target",
     "Track",
+    "faults_of",
+    "figures",
     "load_pcm",
     "read_target",
+    "refuse_strangers",
 ]

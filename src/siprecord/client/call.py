@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 from collections.abc import Callable
 
@@ -13,10 +14,19 @@ from siprecord.client.plan import CallPlan
 from siprecord.client.ports import FRAME_SECONDS, Played, Player, Track
 from siprecord.client.report import CallReport, CallStatus, StreamReport
 from siprecord.client.target import Target, read_target
-from siprecord.protocol import DialogEnded, Event, Flow, OutgoingRequest, RequestTimedOut, ResponseReceived
+from siprecord.protocol import (
+    DialogEnded,
+    Event,
+    Flow,
+    OutgoingRequest,
+    RequestTimedOut,
+    ResponseReceived,
+    Transport,
+)
 from siprecord.syntax.sip import Response
 
 POLL_SECONDS = 0.02
+MAX_POLL_SECONDS = 1.0
 CANCEL_SECONDS = 2.0
 """How long the end of a call that was given up is waited for; a dead peer never answers."""
 BYE_SECONDS = 5.0
@@ -37,9 +47,11 @@ class SrcCall:
         self._player = player
         self._changed = asyncio.Event()
         self._given_up = False
+        self._impatient = False
         self._timed_out = False
         self._over = False
         self._response: Response | None = None
+        self._transport: Transport = self.target.transport
         self._dialog: str | None = None
         self._lines: tuple[Line, ...] = ()
         self._sockets: tuple[int, ...] = ()
@@ -52,7 +64,7 @@ class SrcCall:
         flow = await self._driver.open(self.target)
         response = await self._invite(flow)
         if response is None or response.status >= 300:
-            return self._report(self._failure(), flow)
+            return self._report(self._failure())
         try:
             self._verdict = read_answer(response, self._lines)
             self._play()
@@ -60,7 +72,7 @@ class SrcCall:
         finally:
             self._player.stop(list(self._tracks.values()))
             await self._bye()
-        return self._report(status, flow)
+        return self._report(status)
 
     def hang_up(self) -> None:
         """Give up: CANCEL before the answer, BYE after it. `run` returns soon after."""
@@ -84,25 +96,27 @@ class SrcCall:
         self._sockets = tuple(socket for socket, _ in bound)
         self._lines = lines_of(self.plan, [port for _, port in bound])
         spec = build_invite(self.target.uri, self.call_id, self._lines, flow, utc_now())
-        before = self._driver.now()
+        # The loop's clock stands still while the loop is busy, and may count whole milliseconds only.
+        before = time.perf_counter()
         transaction = self._driver.invite(spec, self._listen)
-        if not await self._until(lambda: self._settled or self._given_up, self.plan.patience):
-            self._given_up = True
+        self._impatient = not await self._until(lambda: self._settled or self._given_up, self.plan.patience)
         if not self._settled:
             self._driver.cancel(transaction)
             await self._until(lambda: self._settled, CANCEL_SECONDS)
         if self._response is not None:
-            self._setup_ms = round((self._driver.now() - before) * 1000, 3)
+            self._setup_ms = round((time.perf_counter() - before) * 1000, 3)
         return self._response
 
     async def _accompany(self) -> CallStatus:
         """Wait until everything is sent, or the call ends before that."""
         if not self._tracks:
-            return CallStatus.HUNG_UP if self._given_up else CallStatus.UNUSABLE
+            return self._untalked()
         if await self._until(self._interrupted, self._seconds()):
             return self._interruption()
-        while not all(each.done for each in self._player.played(list(self._tracks.values()))):
-            if await self._until(self._interrupted, POLL_SECONDS):
+        while (left := self._left()) is not None:
+            # A player that is late is asked less often, the more it has to send: asking costs it time too.
+            pause = min(max(left / 2, POLL_SECONDS), MAX_POLL_SECONDS)
+            if await self._until(self._interrupted, pause):
                 return self._interruption()
         await self._until(self._interrupted, self.plan.linger)
         return CallStatus.COMPLETED
@@ -115,7 +129,7 @@ class SrcCall:
     # What they need
 
     def _play(self) -> None:
-        if self._given_up:
+        if self._given_up or self._impatient:
             return
         numbers, tracks = [], []
         for number, verdict in enumerate(self._verdict.lines):
@@ -132,11 +146,21 @@ class SrcCall:
             audio=party.audio,
             payload_type=accepted.payload_type,
             start_delay=party.start,
+            mark=party.mark,
         )
 
     def _seconds(self) -> float:
         parties = [self.plan.parties[number] for number in self._tracks]
         return max(party.start + party.packets * FRAME_SECONDS for party in parties)
+
+    def _left(self) -> float | None:
+        """Seconds of audio still to be sent, at most; None when all is sent."""
+        played = self._player.played(list(self._tracks.values()))
+        parties = [self.plan.parties[number] for number in self._tracks]
+        left = [
+            party.packets - each.packets for party, each in zip(parties, played, strict=True) if not each.done
+        ]
+        return max(left) * FRAME_SECONDS if left else None
 
     @property
     def _settled(self) -> bool:
@@ -153,6 +177,7 @@ class SrcCall:
             case ResponseReceived(response=response, dialog=dialog) if self._response is None:
                 if response.status >= 200:
                     self._response, self._dialog = response, dialog
+                    self._transport = event.flow.transport
             case RequestTimedOut():
                 self._timed_out = True
             case DialogEnded():
@@ -171,22 +196,30 @@ class SrcCall:
                 return done()
         return True
 
+    def _untalked(self) -> CallStatus:
+        """The call was taken, and yet nothing was sent."""
+        if self._given_up:
+            return CallStatus.HUNG_UP
+        return CallStatus.NO_ANSWER if self._impatient else CallStatus.UNUSABLE
+
     def _failure(self) -> CallStatus:
         if self._given_up:
             return CallStatus.CANCELLED
-        return CallStatus.NO_ANSWER if self._response is None else CallStatus.REFUSED
+        if self._impatient or self._response is None:
+            return CallStatus.NO_ANSWER
+        return CallStatus.REFUSED
 
     def _played(self, number: int) -> Played:
         track = self._tracks.get(number)
         return Played(0, False) if track is None else self._player.played([track])[0]
 
-    def _report(self, status: CallStatus, flow: Flow) -> CallReport:
+    def _report(self, status: CallStatus) -> CallReport:
         response = self._response
         return CallReport(
             status=status,
             call_id=self.call_id,
             uri=self.target.uri,
-            transport=flow.transport,
+            transport=self._transport,
             code=None if response is None else response.status,
             reason="" if response is None else response.reason,
             setup_ms=self._setup_ms,

@@ -55,8 +55,10 @@ class ClientDriver:
         self._endpoint = Endpoint(_endpoint_settings(settings), lambda: secrets.token_hex(12))
         self._wires = Wires(self._receive, self._lost, settings.tls)
         self._listeners: dict[str, Listener] = {}
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        self._armed_at: float | None = None
         self._draining = False
+        self._closed = False
 
     async def __aenter__(self) -> ClientDriver:
         return self
@@ -68,6 +70,7 @@ class ClientDriver:
 
     def close(self) -> None:
         """Close the sockets and forget all calls."""
+        self._closed = True
         if self._timer is not None:
             self._timer.cancel()
         self._wires.close()
@@ -129,11 +132,12 @@ class ClientDriver:
         self._arm()
 
     def _arm(self) -> None:
-        at = self._endpoint.deadline()
+        at = None if self._closed else self._endpoint.deadline()
         if self._timer is not None:
-            if self._timer.when() == at:
+            if self._armed_at == at:
                 return
             self._timer.cancel()
+        self._armed_at = at
         self._timer = None if at is None else self._loop.call_at(at, self._expire)
 
     def _tell(self, event: Event) -> None:

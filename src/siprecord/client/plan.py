@@ -11,7 +11,8 @@ from siprecord.client.ports import FRAME_SAMPLES, Codec
 class Party:
     """One participant of the recorded conversation, and what they say.
 
-    `audio` is G.711 of the `codec`. `start` is how many seconds after the others they begin to send.
+    `audio` is G.711 of the `codec`. `start` is how many seconds after the others they begin to send. `mark`
+    is the stream's number in a load test; the player knows what it stands for.
     """
 
     name: str
@@ -19,6 +20,7 @@ class Party:
     audio: bytes
     codec: Codec = "pcmu"
     start: float = 0.0
+    mark: int | None = None
 
     @property
     def packets(self) -> int:

@@ -26,6 +26,8 @@ class Track:
     payload_type: int
     start_delay: float = 0.0
     """Seconds of silence before the first packet."""
+    mark: int | None = None
+    """The party's number in a load test."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The HTTP API. Reads only; imports FastAPI, so load it when it is needed and not before."""
+"""The HTTP API; imports FastAPI, so load it when it is needed and not before."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from fastapi import FastAPI, Path, Query
 from fastapi.responses import Response
 
 from siprecord.control.ports import Row, Sources
+from siprecord.control.steering import add_steering
 
 METRICS_TYPE = "text/plain; version=1.0.0; charset=utf-8"
 DEFAULT_LIMIT = 100
@@ -31,6 +32,8 @@ def build_api(sources: Sources) -> FastAPI:
     )
     _add_health(api, sources)
     _add_reading(api, sources)
+    if sources.steering is not None:
+        add_steering(api, sources.steering)
     return api
 
 
@@ -61,6 +64,11 @@ def _add_reading(api: FastAPI, sources: Sources) -> None:
     async def calls() -> Response:
         """Calls that are being recorded."""
         return _json({"calls": sources.calls()})
+
+    @api.get("/api/connections")
+    async def connections() -> Response:
+        """TCP and TLS connections of SIP."""
+        return _json({"connections": sources.connections()})
 
     @api.get("/api/recordings")
     def recordings(limit: Limit = DEFAULT_LIMIT) -> Response:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from siprecord.control.steering import CallSteering
 
 Row = Mapping[str, object]
 """One thing as JSON shows it."""
@@ -39,5 +42,9 @@ class Sources:
     recordings: RecordingSource
     status: Callable[[], Row]
     calls: Callable[[], Sequence[Row]]
+    connections: Callable[[], Sequence[Row]]
+    """TCP and TLS connections of SIP."""
     metrics: Callable[[], bytes]
     """The page for Prometheus, in its text format."""
+    steering: CallSteering | None = None
+    """Acts on running calls; without it they can only be looked at."""

@@ -12,10 +12,13 @@ from siprecord.media.types import (
     StreamSpec,
     StreamStats,
 )
+from siprecord.media.verification import FoundCapture, FoundStream, SentStream, verify_capture
 
 __all__ = [
     "CaptureLog",
     "EngineTotals",
+    "FoundCapture",
+    "FoundStream",
     "Impairments",
     "LogStatus",
     "MediaEngine",
@@ -26,10 +29,12 @@ __all__ = [
     "RtpSender",
     "SendProgress",
     "SendSpec",
+    "SentStream",
     "ShardedMap",
     "SrtpKeys",
     "SrtpReceiver",
     "SrtpSender",
     "StreamSpec",
     "StreamStats",
+    "verify_capture",
 ]

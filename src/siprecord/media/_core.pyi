@@ -5,6 +5,7 @@ from os import PathLike
 from typing import Any, Generic, Literal, Protocol, TypedDict, TypeVar, final, overload
 
 from siprecord.media.sender import SendSpec
+from siprecord.media.verification import SentStream
 
 _V = TypeVar("_V")
 _D = TypeVar("_D")
@@ -243,11 +244,20 @@ class RtpSender:
     def lateness(self) -> float:
         """The most a packet left after its time, so far."""
 
+    def lateness_counts(self) -> list[int]:
+        """Count packets by how late they left: entry n has those less than 2**n microseconds late."""
+
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until all streams are done, and say whether they are."""
 
     def stop(self) -> None:
         """End all streams and the thread."""
+
+# ---- verification: a capture log beside what was sent --------------------------------------------------
+
+def verify_capture(
+    path: str | PathLike[str], streams: Sequence[SentStream]
+) -> tuple[list[tuple[int, int, int, int]], int]: ...
 
 # ---- sharded map ---------------------------------------------------------------------------------------
 

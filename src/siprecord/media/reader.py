@@ -17,6 +17,7 @@ Address = tuple[str, int]
 _MAGIC = b"\x0a\x0d\x0d\x0a"
 _BATCH_ITEMS = 512
 _BATCH_BYTES = 1 << 20
+_HEAD_ITEMS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,3 +153,17 @@ def _decode(data: bytes) -> dict[str, Any]:
     except (msgspec.DecodeError, UnicodeDecodeError):
         event = None
     return event if isinstance(event, dict) else {"event": "unreadable"}
+
+
+def first_event(path: Path, name: str) -> LogEvent | None:
+    """The first event of this name among the first few items of a log, without reading the rest of it.
+
+    Raises MediaError when the file can't be read or is no capture log.
+    """
+    check_magic(path)
+    try:
+        batch = _core.ItemBatches(path, False).batch(_HEAD_ITEMS, _BATCH_BYTES)
+    except OSError as error:
+        raise MediaError(f"can't read {path}: {error}") from error
+    items = (as_item(raw) for raw in batch)
+    return next((item for item in items if isinstance(item, LogEvent) and item.name == name), None)

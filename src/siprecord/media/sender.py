@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from siprecord.media._core import RtpClip, RtpSender, SendProgress
+from siprecord.media._core import (
+    RtpClip,
+    RtpSender,
+    SendProgress,
+)
 
 __all__ = ["NO_IMPAIRMENTS", "Impairments", "RtpClip", "RtpSender", "SendProgress", "SendSpec"]
 
@@ -30,8 +34,9 @@ class SendSpec:
     """One stream to send; the defaults are G.711 in packets of 20 ms.
 
     `socket` is the number `RtpSender.bind` gave. `destination` is an IP address and a port. `sequence` and
-    `timestamp` are those of the first packet. It ends after `packets` packets, else with the clip, or
-    never if it shall `loop`. `start_delay` is in seconds.
+    `timestamp` are those of the first packet, `first_frame` is the frame of the clip that it carries. The
+    stream ends after `packets` packets, else with the clip, or never if it shall `loop`. `start_delay` is in
+    seconds.
     """
 
     socket: int
@@ -41,6 +46,7 @@ class SendSpec:
     payload_type: int = 0
     sequence: int = 0
     timestamp: int = 0
+    first_frame: int = 0
     frame_samples: int = 160
     frame_bytes: int = 160
     clock_rate: int = 8000

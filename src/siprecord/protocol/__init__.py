@@ -22,8 +22,10 @@ from siprecord.protocol.events import (
     SessionRefreshed,
 )
 from siprecord.protocol.flow import Address, Flow, Transmit, Transport
+from siprecord.protocol.gate import Admitted, Gate, OpenGate, Verdict
+from siprecord.protocol.refusal import Refusal
 from siprecord.protocol.settings import SRS_METHODS, EndpointSettings, SessionTimerSettings
-from siprecord.protocol.snapshot import DialogSnapshot
+from siprecord.protocol.snapshot import DialogSnapshot, TransactionSnapshot
 from siprecord.protocol.timers import TimerSettings
 
 __all__ = [
@@ -31,6 +33,7 @@ __all__ = [
     "AckReceived",
     "AckTimedOut",
     "Address",
+    "Admitted",
     "Answer",
     "AnswerTimedOut",
     "CancelReceived",
@@ -42,11 +45,14 @@ __all__ = [
     "EndpointSettings",
     "Event",
     "Flow",
+    "Gate",
     "HeaderItems",
     "InviteSpec",
     "MessageRejected",
+    "OpenGate",
     "OutOfDialogRequest",
     "OutgoingRequest",
+    "Refusal",
     "RequestReceived",
     "RequestTimedOut",
     "ResponseReceived",
@@ -54,6 +60,8 @@ __all__ = [
     "SessionRefreshed",
     "SessionTimerSettings",
     "TimerSettings",
+    "TransactionSnapshot",
     "Transmit",
     "Transport",
+    "Verdict",
 ]

@@ -33,7 +33,7 @@ class Core:
         self.output: deque[Transmit | Event] = deque()
         self.counters: defaultdict[str, int] = defaultdict(int)
         self.dialogs: dict[str, Dialog] = {}
-        self.advertised: dict[tuple[str, int], Address] = {}
+        self.advertised: dict[tuple[str, str, int], Address] = {}
         self._lost: dict[int, None] = {}
         self._secret = token().encode()[:64]
 
@@ -76,7 +76,8 @@ class Core:
 
     def sent_by(self, flow: Flow) -> Address:
         """The address of ours that a peer on `flow` should use."""
-        known = self.advertised.get((flow.transport, flow.local[1]))
-        if known is not None:
-            return known
-        return (self.settings.advertised_host or flow.local[0], flow.local[1])
+        local, port = flow.local
+        everywhere = "::" if ":" in local else "0.0.0.0"
+        known = self.advertised.get((flow.transport, local, port))
+        host, known_port = known or self.advertised.get((flow.transport, everywhere, port)) or ("", 0)
+        return (host or self.settings.advertised_host or local, known_port or port)

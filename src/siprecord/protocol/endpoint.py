@@ -15,11 +15,18 @@ from siprecord.protocol.core import Core
 from siprecord.protocol.counters import Counter
 from siprecord.protocol.events import Event, MessageRejected
 from siprecord.protocol.flow import Address, Flow, Transmit
+from siprecord.protocol.gate import is_sheddable
 from siprecord.protocol.lifespan import Lifespan
 from siprecord.protocol.responses import write_malformed
 from siprecord.protocol.routing import response_flow, stamp
 from siprecord.protocol.settings import EndpointSettings
-from siprecord.protocol.snapshot import DialogSnapshot, restore_snapshot, take_snapshot
+from siprecord.protocol.snapshot import (
+    DialogSnapshot,
+    TransactionSnapshot,
+    restore_snapshot,
+    take_snapshot,
+    take_transaction,
+)
 from siprecord.protocol.uac import Uac
 from siprecord.protocol.uas import Uas
 from siprecord.syntax.sip import MessageError, Request, Via, is_keepalive, parse_message, validate_request
@@ -40,9 +47,13 @@ class Endpoint:
         """What happened so far, by the names of `counters.Counter`; a name that is missing is zero."""
         return self._core.counters
 
-    def advertise(self, transport: str, local_port: int, address: Address) -> None:
-        """From now on, Via and Contact on the listener at `local_port` name `address`."""
-        self._core.advertised[(transport, local_port)] = address
+    def advertise(self, transport: str, local: Address, address: Address) -> None:
+        """From now on, Via and Contact on the listener at `local` name `address`.
+
+        A `local` of all addresses, 0.0.0.0 or ::, stands for each of its family that has no own listener.
+        An empty host in `address` leaves the host as it would be, port 0 the port.
+        """
+        self._core.advertised[(transport, *local)] = address
 
     def receive(self, data: bytes, flow: Flow, now: float) -> None:
         """Take one whole message: a datagram, or what a `StreamFramer` cut out."""
@@ -50,22 +61,25 @@ class Endpoint:
             # Line ends, zeros, STUN: dropped in silence, however many come.
             self._core.count(Counter.NOT_SIP)
             return
+        if self._core.settings.gate.flooded(flow, now) and is_sheddable(data):
+            self._core.count(Counter.SHED)
+            return
         try:
             message = parse_message(data, self._core.settings.limits)
         except MessageError as error:
-            self._reject(error.partial, error, flow)
+            self._reject(error.partial, error, flow, now)
             return
         if not isinstance(message, Request):
             try:
                 self._uac.receive(message, flow, now)
             except ParseError as error:
-                self._reject(None, error, flow)
+                self._reject(None, error, flow, now)
             return
         try:
             validate_request(message)
             self._uas.receive(message, flow, now)
         except ParseError as error:
-            self._reject(message, error, flow)
+            self._reject(message, error, flow, now)
 
     def snapshot(self, dialog: str) -> DialogSnapshot | None:
         """What it takes to go on with a dialog elsewhere, or after a restart; None when there is none.
@@ -77,7 +91,19 @@ class Endpoint:
 
     def restore(self, snapshot: DialogSnapshot, now: float) -> str:
         """Go on with a dialog; returns its id, which is the one it had. Its session timer starts anew."""
-        return restore_snapshot(self._core, self._lifespan, snapshot, now)
+        dialog = restore_snapshot(self._core, self._lifespan, snapshot, now)
+        for accepted in snapshot.accepted:
+            self._uas.resume(accepted, now)
+        return dialog
+
+    def answered(self, transaction: str) -> TransactionSnapshot | None:
+        """A request with its final answer, to be resumed elsewhere; None without one, or after 64*T1."""
+        found = self._uas.answered(transaction)
+        return None if found is None else take_transaction(found)
+
+    def resume(self, snapshot: TransactionSnapshot, now: float) -> None:
+        """Answer the repetitions of a request that an earlier life has answered."""
+        self._uas.resume(snapshot, now)
 
     def connection_lost(self, flow: Flow, now: float) -> None:
         """The stream connection of `flow` is gone, or could not be made."""
@@ -145,10 +171,13 @@ class Endpoint:
         output = self._core.output
         return output.popleft() if output else None
 
-    def _reject(self, partial: Request | None, error: ParseError, flow: Flow) -> None:
+    def _reject(self, partial: Request | None, error: ParseError, flow: Flow, now: float) -> None:
         """Answer what can't be read, where an answer is possible; never an ACK (section 8.2)."""
         core = self._core
         core.count(Counter.MALFORMED)
+        if not core.settings.gate.answers(flow, now):
+            core.count(Counter.SHED)
+            return
         status: int | None = None
         call_id: str | None = None
         if partial is not None:

@@ -26,13 +26,15 @@ class DialogEnd(StrEnum):
 class RequestReceived:
     """A request that waits for `Endpoint.respond(transaction, ...)`.
 
-    `dialog` is None outside a dialog: for an INVITE that means a new call, for an OPTIONS a ping.
+    `dialog` is None outside a dialog: for an INVITE that means a new call, for an OPTIONS a ping. Then
+    `principal` is whose request the gate took it for.
     """
 
     transaction: str
     request: Request
     flow: Flow
     dialog: str | None
+    principal: str = ""
 
 
 @dataclass(frozen=True, slots=True)

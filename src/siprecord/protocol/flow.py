@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 Address = tuple[str, int]
@@ -16,12 +16,14 @@ class Flow:
 
     `local` is the address the message arrived at or leaves from. `connection` numbers the stream connection
     (never reused by the driver); 0 stands for UDP, and for a stream connection that is yet to be made.
+    `identity` holds the names of the peer that its TLS certificate proves (RFC 5922 section 7.1).
     """
 
     transport: Transport
     local: Address
     remote: Address
     connection: int = 0
+    identity: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def reliable(self) -> bool:

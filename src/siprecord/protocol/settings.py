@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from siprecord.protocol.actions import HeaderItems
+from siprecord.protocol.gate import Gate, OpenGate
 from siprecord.protocol.timers import TimerSettings
 from siprecord.syntax.limits import DEFAULT_LIMITS, Limits
 
@@ -56,3 +57,5 @@ class EndpointSettings:
     """Dialogs, and calls that wait for their answer."""
     max_datagram_request: int | None = 1300
     """A longer request goes over TCP although its flow is UDP (RFC 3261 section 18.1.1); None: never."""
+    gate: Gate = field(default_factory=OpenGate)
+    """Decides who gets in."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from siprecord.errors import ParseError
 from siprecord.protocol import session_timer
 from siprecord.protocol.actions import Answer, HeaderItems
 from siprecord.protocol.admission import refuse_extension, refuse_in_dialog, refuse_method
@@ -36,8 +37,12 @@ from siprecord.protocol.server_transaction import (
     ServerTransactions,
     server_key,
 )
+from siprecord.protocol.session_id import own_uuid, peer_uuid, session_id_row
+from siprecord.protocol.snapshot import TransactionSnapshot
 from siprecord.protocol.uac import Uac
 from siprecord.syntax.sip import Request, has_option, parse_seconds
+
+NO_DIALOG = Refusal(481, "no such dialog")
 
 
 class Uas:
@@ -63,19 +68,33 @@ class Uas:
         if request.method == "ACK":
             self._acknowledge(request, transaction, flow, now)
         elif transaction is not None:
-            self._core.count(Counter.DUPLICATES)
-            self._transactions.feed(transaction, ServerInput.REQUEST, now)
-        elif self._is_full(request):
-            self._refuse_stateless(request, key, flow)
+            self._repeat(request, transaction, flow, now)
         elif request.method == "CANCEL":
             self._cancel(request, key, flow, now)
+        elif request.to.tag is not None:
+            self._take_in_dialog(request, key, flow, now)
         else:
-            self._begin(request, key, flow, now)
+            self._take_new(request, key, flow, now)
 
     def dialog_of(self, id: str) -> str | None:
         """The dialog of a request, also the one its 2xx created."""
         transaction = self._transactions.get(id)
         return None if transaction is None else transaction.dialog
+
+    def answered(self, id: str) -> ServerTransaction | None:
+        """The transaction of a request, as long as its repetitions may come."""
+        return self._transactions.get(id)
+
+    def resume(self, snapshot: TransactionSnapshot, now: float) -> None:
+        """Take up an answered request of an earlier life."""
+        try:
+            transaction = ServerTransaction.restored(snapshot)
+        except ParseError:
+            return
+        self._transactions.resume(transaction, now)
+        dialog = self._core.dialogs.get(transaction.dialog or "")
+        if dialog is not None and transaction.method == "INVITE" and not snapshot.acknowledged:
+            dialog.accepted[transaction.number] = transaction
 
     def respond(self, id: str, answer: Answer, now: float) -> None:
         """Send the answer of the transaction user."""
@@ -90,27 +109,71 @@ class Uas:
 
     # Requests
 
-    def _begin(self, request: Request, key: str, flow: Flow, now: float) -> None:
+    def _repeat(self, request: Request, transaction: ServerTransaction, flow: Flow, now: float) -> None:
+        self._core.count(Counter.DUPLICATES)
+        if request.to.tag is not None or self._answers(flow, now):
+            self._transactions.feed(transaction, ServerInput.REQUEST, now)
+
+    def _take_new(self, request: Request, key: str, flow: Flow, now: float) -> None:
+        """Section 8.2: whoever sends it is asked first; then come method, merging and extensions."""
+        core = self._core
+        verdict = core.settings.gate.judge(request, flow, now)
+        if verdict is None:
+            core.count(Counter.SHED)
+            return
+        if isinstance(verdict, Refusal):
+            core.count(Counter.TURNED_AWAY)
+            self._refuse_stateless(request, key, flow, verdict)
+            return
+        if self._is_full(request):
+            self._refuse_full(request, key, flow)
+            return
         transaction = self._transactions.open(key, request, flow, now)
-        dialog: Dialog | None = None
-        if request.to.tag is None:
-            refusal = refuse_method(self._core, request) or self._refuse_merged(transaction, request)
-        else:
-            dialog = self._core.dialogs.get(request_dialog_id(request))
-            refusal = refuse_method(self._core, request) or _refuse_unknown(dialog)
-        refusal = refusal or refuse_extension(self._core, request)
-        if refusal is None and dialog is not None:
-            refusal = self._enter(dialog, request)
-        if refusal is None and request.method in TARGET_REFRESH:
-            refusal = session_timer.refuse(request, self._core.settings.session_timer)
+        refusal = (
+            refuse_method(core, request)
+            or self._refuse_merged(transaction, request)
+            or refuse_extension(core, request)
+            or self._refuse_interval(request)
+        )
         if refusal is not None:
             self._refuse(transaction, refusal, now)
             return
-        if dialog is None:
-            self._open_call(transaction, request, now)
-        else:
-            self._join(dialog, transaction, request, flow, now)
-        self._core.tell(RequestReceived(key, request, flow, transaction.dialog))
+        self._open_call(transaction, request, now)
+        core.tell(RequestReceived(key, request, flow, None, verdict.principal))
+
+    def _take_in_dialog(self, request: Request, key: str, flow: Flow, now: float) -> None:
+        core = self._core
+        dialog = core.dialogs.get(request_dialog_id(request))
+        if dialog is None and not self._answers(flow, now):
+            return
+        if self._is_full(request):
+            self._refuse_full(request, key, flow)
+            return
+        transaction = self._transactions.open(key, request, flow, now)
+        refusal = (
+            refuse_method(core, request)
+            or _refuse_unknown(dialog)
+            or refuse_extension(core, request)
+            or (self._enter(dialog, request) if dialog is not None else None)
+            or self._refuse_interval(request)
+        )
+        if refusal is not None or dialog is None:
+            self._refuse(transaction, refusal or NO_DIALOG, now)
+            return
+        self._join(dialog, transaction, request, flow, now)
+        core.tell(RequestReceived(key, request, flow, transaction.dialog))
+
+    def _answers(self, flow: Flow, now: float) -> bool:
+        """Whether something that needs no judgement is answered, at the rate it comes."""
+        if self._core.settings.gate.answers(flow, now):
+            return True
+        self._core.count(Counter.SHED)
+        return False
+
+    def _refuse_interval(self, request: Request) -> Refusal | None:
+        if request.method not in TARGET_REFRESH:
+            return None
+        return session_timer.refuse(request, self._core.settings.session_timer)
 
     def _refuse_merged(self, transaction: ServerTransaction, request: Request) -> Refusal | None:
         key = f"{request.cseq.number} {request.method} {request.from_.tag} {request.call_id}"
@@ -167,15 +230,21 @@ class Uas:
         calls = len(self._core.dialogs) + self._unanswered_calls
         return request.method == "INVITE" and calls >= settings.max_dialogs
 
-    def _refuse_stateless(self, request: Request, key: str, flow: Flow) -> None:
+    def _refuse_full(self, request: Request, key: str, flow: Flow) -> None:
+        self._core.count(Counter.FULL)
+        headers = (("Retry-After", str(self._core.settings.retry_after)),)
+        refusal = Refusal(503, "too many calls or transactions are open", headers)
+        self._refuse_stateless(request, key, flow, refusal)
+
+    def _refuse_stateless(self, request: Request, key: str, flow: Flow, refusal: Refusal) -> None:
+        """Answer without a transaction: nothing is kept, and a repeated request gets the same To tag."""
         core = self._core
-        core.count(Counter.FULL)
         tag = None if request.to.tag else core.tag(request.call_id, request.from_.tag or "", key)
-        answer = Answer(503, headers=(("Retry-After", str(core.settings.retry_after)),))
+        answer = Answer(refusal.status, headers=refusal.headers)
         to = tagged(request.headers.get("To") or "", tag)
         data = write_response(copied_rows(request, flow), to, answer, self._capabilities.always)
         core.send(data, response_flow(request.top_via, flow, connected=True), request.call_id)
-        core.tell(MessageRejected(flow, 503, "too many calls or transactions are open", request.call_id))
+        core.tell(MessageRejected(flow, refusal.status, refusal.text, request.call_id))
 
     def _refuse(self, transaction: ServerTransaction, refusal: Refusal, now: float) -> None:
         core = self._core
@@ -204,6 +273,11 @@ class Uas:
 
     def _cancel(self, request: Request, key: str, flow: Flow, now: float) -> None:
         invite = self._transactions.get(server_key(request, "INVITE"))
+        if invite is None and not self._answers(flow, now):
+            return
+        if self._is_full(request):
+            self._refuse_full(request, key, flow)
+            return
         transaction = self._transactions.open(key, request, flow, now)
         if invite is None:
             self._refuse(transaction, Refusal(481, "CANCEL of a request that is not known"), now)
@@ -283,6 +357,9 @@ class Uas:
         if request is None:
             return
         own = (*extra, *self._capabilities.rows(request.method, answer.status))
+        if (uuid := peer_uuid(request)) is not None:
+            tag = request.to.tag or transaction.to_tag
+            own = (*own, session_id_row(own_uuid(request.call_id, tag), uuid))
         to = tagged(request.headers.get("To") or "", None if request.to.tag else transaction.to_tag)
         data = write_response(transaction.copied, to, answer, own)
         self._transactions.answer(transaction, answer.status, data, now)
@@ -321,7 +398,7 @@ class Uas:
 
 
 def _refuse_unknown(dialog: Dialog | None) -> Refusal | None:
-    return Refusal(481, "no such dialog") if dialog is None else None
+    return NO_DIALOG if dialog is None else None
 
 
 def _may_ring(request: Request) -> bool:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from siprecord.errors import ParseError
 from siprecord.recording import deviations, refusal
 from siprecord.recording.deviations import Deviation
+from siprecord.recording.dialects import Findings, read_findings
+from siprecord.recording.dialects.evidence import Said
 from siprecord.recording.refusal import Refusal
 from siprecord.syntax.limits import DEFAULT_LIMITS, Limits
 from siprecord.syntax.metadata import MetadataDocument, parse_metadata
 from siprecord.syntax.multipart import METADATA_TYPES, Part, body_parts, find_metadata, find_sdp
 from siprecord.syntax.sdp import SessionDescription, parse_sdp
-from siprecord.syntax.sip import Request
+from siprecord.syntax.sip import Request, unquote
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +38,29 @@ class Contents:
     documents: tuple[Document, ...] = ()
     deviations: tuple[Deviation, ...] = ()
     refusal: Refusal | None = None
+    others: tuple[str, ...] = ()
+    """Types of the parts that are neither SDP nor metadata."""
+    findings: Findings = field(default_factory=Findings)
+    """What the message tells beside these: ids, parties, the vendor."""
 
 
 def read_contents(request: Request, *, limits: Limits = DEFAULT_LIMITS, strict: bool = False) -> Contents:
     """Read the bodies of `request`. `strict` refuses parts of unknown type that don't say they are
     optional.
     """
+    contents = _read_bodies(request, limits, strict)
+    if contents.refusal is not None:
+        return contents
+    said = Said(
+        sdp=contents.sdp,
+        metadata=contents.metadata,
+        has_document=bool(contents.documents),
+        others=contents.others,
+    )
+    return replace(contents, findings=read_findings(request, said))
+
+
+def _read_bodies(request: Request, limits: Limits, strict: bool) -> Contents:
     if (encoding := request.headers.get("Content-Encoding") or "").lower() not in ("", "identity"):
         note = deviations.body_note(f"The body has Content-Encoding {encoding[:40]}.")
         return Contents(refusal=refusal.unsupported_encoding(), deviations=(note,))
@@ -61,6 +80,7 @@ class _Reader:
         self._limits = limits
         self._strict = strict
         self._refusal: Refusal | None = None
+        self._others: list[str] = []
         self.deviations: list[Deviation] = []
 
     def read(self, parts: list[Part]) -> Contents:
@@ -80,9 +100,11 @@ class _Reader:
             documents=tuple(Document(part.essence, part.body) for part in metadata_parts),
             deviations=tuple(self.deviations),
             refusal=self._refusal,
+            others=tuple(self._others),
         )
 
     def _set_aside(self, part: Part) -> None:
+        self._others.append(part.essence)
         if part.handling == "required" or (self._strict and part.handling != "optional"):
             self._refusal = refusal.unsupported_body()
         else:
@@ -103,7 +125,8 @@ class _Reader:
         if len(parts) > 1:
             self.deviations.append(deviations.several_documents(len(parts)))
         try:
-            return parse_metadata(parts[0].body, self._limits)
+            charset = parts[0].content_type.params.get("charset") if parts[0].content_type else None
+            return parse_metadata(parts[0].body, self._limits, charset=unquote(charset or "") or None)
         except ParseError as error:
             self.deviations.append(deviations.unreadable_metadata(str(error)))
             return None

@@ -133,6 +133,13 @@ def id_conflict(key: str) -> Deviation:
     return Deviation(f"The id {key} is used for two different kinds of element.", "RFC 7865 section 6.10")
 
 
+def listed_twice(kind: str, key: str) -> Deviation:
+    """One element twice in a document; they are merged in order."""
+    return Deviation(
+        f"The metadata lists {kind} {key[:60]} twice; both were merged in order.", "RFC 7865 section 6.10"
+    )
+
+
 def no_label(mline: int) -> Deviation:
     """An m-line without a label."""
     return Deviation(f"m-line {mline + 1} has no a=label.", "RFC 7866 section 7.1.1")
@@ -161,6 +168,14 @@ def no_answer_in_ack() -> Deviation:
     """Our offer stayed unanswered."""
     return Deviation(
         "The ACK has no SDP answer to our offer; the streams go on as they were.", "RFC 3261 section 13.2.2.4"
+    )
+
+
+def delayed_offer(streams: int) -> Deviation:
+    """The SRC left the offer to us."""
+    return Deviation(
+        f"The INVITE has no SDP; our answer offered {streams} streams to be sent to us.",
+        "RFC 7866 section 7.1",
     )
 
 

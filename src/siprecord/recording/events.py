@@ -11,6 +11,7 @@ from siprecord.recording.contents import Contents
 from siprecord.recording.identity import CallIdentity
 from siprecord.recording.outcome import Ending
 from siprecord.recording.policy import Signs
+from siprecord.recording.rules import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,8 @@ class InviteReceived:
     identity: CallIdentity
     contents: Contents
     signs: Signs
+    verdict: Verdict = field(default_factory=Verdict)
+    """What the operator's rules say of this call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +130,9 @@ class MediaChecked:
 
 @dataclass(frozen=True, slots=True)
 class PauseRequested:
-    """Somebody wants nothing stored from now on."""
+    """Somebody wants nothing stored from now on, for so many seconds; None is as long as is allowed."""
+
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

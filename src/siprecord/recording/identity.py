@@ -21,13 +21,15 @@ class CallIdentity:
     request_uri: str
     transport: str
     source: str
+    trunk: str = ""
+    """The trunk it came in by; "" when none are configured."""
     date: str | None = None
     """The Date header: the SRC's own clock (RFC 7865 section 6.1.1)."""
     allows_update: bool = False
     accepts: tuple[str, ...] = ()
 
 
-def identify(request: Request, flow: Flow) -> CallIdentity:
+def identify(request: Request, flow: Flow, trunk: str = "") -> CallIdentity:
     """Read the identity of a new call. Never raises: what can't be read is kept as it stands."""
     host, port = flow.remote
     shown_host = f"[{host}]" if ":" in host else host
@@ -40,6 +42,7 @@ def identify(request: Request, flow: Flow) -> CallIdentity:
         request_uri=request.uri,
         transport=flow.transport,
         source=f"{shown_host}:{port}",
+        trunk=trunk,
         date=request.headers.get("Date"),
         allows_update="UPDATE" in allowed,
         accepts=tuple(accepts),

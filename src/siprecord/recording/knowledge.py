@@ -7,15 +7,22 @@ Learning is done in two steps, so that the metadata of a request that is refused
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from siprecord.recording import deviations
+from siprecord.recording.call_facts import call_fields
 from siprecord.recording.commands import AppendEvent
 from siprecord.recording.contents import Contents
+from siprecord.recording.continuation import KnowledgeSnapshot
+from siprecord.recording.contradictions import contradictions
 from siprecord.recording.deviations import Deviation
+from siprecord.recording.dialects import Findings
 from siprecord.recording.metadata_state import Labels, apply_document, close_all
 from siprecord.recording.model import RecordingModel
+from siprecord.recording.overlay import Lines, overlay
+from siprecord.recording.plan import StreamPlan
 from siprecord.recording.snapshot import model_fields
 
 MAX_DEVIATIONS = 200
@@ -28,17 +35,47 @@ class Lesson:
 
     contents: Contents
     carried_by: str
-    model: RecordingModel
+    told: RecordingModel
     notes: tuple[Deviation, ...]
+    at: datetime
 
 
 class Knowledge:
-    """The model of one recording as it grows."""
+    """The model of one recording as it grows.
 
-    def __init__(self) -> None:
+    `told` is what the metadata says. `model` is that with what headers and vendor blocks add (`overlay`).
+    """
+
+    def __init__(self, *, swap_sides: bool = False) -> None:
         self.model = RecordingModel()
+        self.told = RecordingModel()
+        self.findings = Findings()
         self.documents = 0
+        self.swap_sides = swap_sides
         self._noted: set[Deviation] = set()
+        self._lines: Lines | None = None
+        self._call: Mapping[str, object] = {}
+
+    @classmethod
+    def restore(cls, snapshot: KnowledgeSnapshot) -> Knowledge:
+        """Go on with what an earlier life knew."""
+        self = cls(swap_sides=snapshot.swap_sides)
+        self.told, self.findings, self._lines = snapshot.told, snapshot.findings, snapshot.lines
+        self.model = overlay(self.told, self.findings, self._lines) if self._lines else self.told
+        self._call = call_fields(self.model, self.findings, swap=self.swap_sides)
+        self.documents, self._noted = snapshot.documents, set(snapshot.noted)
+        return self
+
+    def snapshot(self) -> KnowledgeSnapshot:
+        """All that is known, as a value. `model` follows from the rest."""
+        return KnowledgeSnapshot(
+            told=self.told,
+            findings=self.findings.without_deviations(),
+            lines=self._lines,
+            documents=self.documents,
+            noted=tuple(sorted(self._noted, key=lambda each: (each.text, each.reference))),
+            swap_sides=self.swap_sides,
+        )
 
     @property
     def deviations(self) -> frozenset[Deviation]:
@@ -48,7 +85,7 @@ class Knowledge:
     @property
     def needs_snapshot(self) -> bool:
         """Whether partial documents have come with nothing to build on (CONFORMANCE MDP-08)."""
-        model = self.model
+        model = self.told
         return not model.snapshot and bool(model.sessions or model.participants or model.streams)
 
     @property
@@ -56,22 +93,42 @@ class Knowledge:
         """Whether the SRC told us that nothing goes on: a persistent recording session, silent for good
         reason.
         """
-        return self.model.snapshot and not self.model.live_sessions()
+        return self.told.snapshot and not self.told.live_sessions()
 
     def read(self, contents: Contents, carried_by: str, labels: Labels, at: datetime) -> Lesson:
         """Work out what a message teaches; changes nothing."""
+        notes = (*contents.deviations, *contents.findings.deviations)
         if contents.metadata is None:
-            return Lesson(contents, carried_by, self.model, contents.deviations)
-        merge = apply_document(self.model, contents.metadata, labels, at)
-        return Lesson(contents, carried_by, merge.model, contents.deviations + merge.deviations)
+            return Lesson(contents, carried_by, self.told, notes, at)
+        merge = apply_document(self.told, contents.metadata, labels, at)
+        return Lesson(contents, carried_by, merge.model, notes + merge.deviations, at)
 
-    def keep(self, lesson: Lesson) -> list[AppendEvent]:
-        """Make it so. Returns what belongs into the capture log: the raw documents come first."""
+    def keep(self, lesson: Lesson, lines: Mapping[int, StreamPlan]) -> list[AppendEvent]:
+        """Make it so; `lines` are the streams that are open now.
+
+        Returns what belongs into the capture log: the raw documents come first.
+        """
         events = [self._document(lesson, index) for index in range(len(lesson.contents.documents))]
         events.extend(self.note(*lesson.notes))
-        if lesson.model != self.model:
-            self.model = lesson.model
-            events.append(AppendEvent("session.model", model_fields(lesson.model)))
+        self.told = lesson.told
+        self.findings = self.findings.joined(lesson.contents.findings.without_deviations())
+        labels = {mline: plan.label for mline, plan in sorted(lines.items())}
+        if self._lines is None or self._lines.labels != labels:
+            self._lines = Lines(labels=labels, since=lesson.at)
+        events.extend(self._show(overlay(self.told, self.findings, self._lines)))
+        events.extend(self.note(*contradictions(self.told, lines)))
+        return events
+
+    def _show(self, model: RecordingModel) -> list[AppendEvent]:
+        """Tell the log what has changed."""
+        events = []
+        call = call_fields(model, self.findings, swap=self.swap_sides)
+        if call != self._call:
+            self._call = call
+            events.append(AppendEvent("call.identity", call))
+        if model != self.model:
+            self.model = model
+            events.append(AppendEvent("session.model", model_fields(model)))
         return events
 
     def note(self, *notes: Deviation) -> list[AppendEvent]:

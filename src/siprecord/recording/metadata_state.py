@@ -112,6 +112,7 @@ class _Draft:
         self._free = list(labels.unlabelled)
         self._at = at
         self._listed: set[tuple[str, object]] = set()
+        self._defined: set[tuple[str, str]] = set()
 
     def merged(self) -> RecordingModel:
         document = self._document
@@ -155,6 +156,9 @@ class _Draft:
 
     def _base(self, table: dict[str, Entity], key: str, kind: type[Entity]) -> tuple[Entity, Entity]:
         """What was known, and what a missing child falls back to: the same, or nothing if complete."""
+        if (kind.__name__, key) in self._defined:
+            self._note(deviations.listed_twice(kind.__name__.lower(), key))
+        self._defined.add((kind.__name__, key))
         self._listed.add((kind.__name__, key))
         old = table.get(key) or kind(id=key)
         return old, (kind(id=key) if self._complete else old)

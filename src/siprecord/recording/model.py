@@ -87,13 +87,17 @@ class Name:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Participant:
-    """A party of the conversation (RFC 7865 section 6.5)."""
+    """A party of the conversation (RFC 7865 section 6.5).
+
+    `source` is the header or vendor element it, or its last name, was learned from; None is the metadata.
+    """
 
     id: str
     names: tuple[Name, ...] = ()
     extensions: tuple[str, ...] = ()
     placeholder: bool = False
     ended: datetime | None = None
+    source: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import ip_address, ip_network
+from typing import Literal
 
 from siprecord.errors import ParseError
 from siprecord.recording import deviations, refusal
 from siprecord.recording.deviations import Deviation
 from siprecord.recording.refusal import Refusal
+from siprecord.recording.rules import Rule
 from siprecord.syntax.sip import NameAddr, Request
 
 OPTION_TAG = "siprec"
 SOURCE_TAG = "+sip.src"
 RECORDER_TAG = "+sip.srs"
+FORK_HEADER = "X-Cisco-Recording-Participant"
+FORK_PARAMS = ("x-nearend", "x-farend", "x-refci")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,15 +25,22 @@ class PolicySettings:
 
     Lenient is the default: one sign of SIPREC is enough. `strict` asks for both that RFC 7866 names and
     refuses unknown body parts. `plain_calls` records calls without any sign; else they get `plain_status`.
-    `allowed_sources` are addresses or networks; empty allows all.
     """
 
     strict: bool = False
     plain_calls: bool = False
     plain_status: int = 403
-    allowed_sources: tuple[str, ...] = ()
     max_calls: int = 5000
     retry_after_s: int = 30
+    no_offer: Literal["refuse", "empty", "offer"] = "refuse"
+    own_streams: int = 1
+    rules: tuple[Rule, ...] = ()
+
+    def streams_to_offer(self, signs: Signs) -> int | None:
+        """How many streams to offer to an INVITE without SDP; None refuses it (CONFORMANCE ANS-07)."""
+        if signs.fork or self.no_offer == "offer":
+            return self.own_streams
+        return 0 if self.no_offer == "empty" else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,15 +51,22 @@ class Signs:
     tagged: bool
     nearly: str | None
     """A feature tag in the wrong spelling or place, as written."""
+    fork: bool = False
+    """Whether it is a recording call of the kind before SIPREC: a fork of a Cisco phone (Q16, Q19)."""
     takes_sdp: bool = True
     """Whether the answer may be SDP, going by Accept (RFC 3261 section 20.1)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """How busy this server is. `problems` are sentences about what is broken: spool, disk, media."""
+    """How busy this server is. `problems` are sentences about what is broken: spool, disk, media.
+
+    `trunk_calls` are those of the trunk that asks, `trunk_max` is how many it may have; 0 is no limit.
+    """
 
     calls: int = 0
+    trunk_calls: int = 0
+    trunk_max: int = 0
     draining: bool = False
     problems: tuple[str, ...] = ()
 
@@ -61,7 +77,13 @@ def read_signs(request: Request) -> Signs:
     contact = _contact(request)
     tagged = contact is not None and _is_set(contact, SOURCE_TAG)
     nearly = None if tagged else _near_miss(request, contact)
-    return Signs(required=required, tagged=tagged, nearly=nearly, takes_sdp=_takes_sdp(request))
+    return Signs(
+        required=required,
+        tagged=tagged,
+        nearly=nearly,
+        fork=_is_fork(request),
+        takes_sdp=_takes_sdp(request),
+    )
 
 
 def recognise(
@@ -74,7 +96,7 @@ def recognise(
     if not signs.tagged:
         notes.append(deviations.odd_source_tag(signs.nearly) if signs.nearly else deviations.no_source_tag())
     both = signs.required and signs.tagged
-    any_sign = signs.required or signs.tagged or has_metadata
+    any_sign = signs.required or signs.tagged or signs.fork or has_metadata
     if both or (any_sign and not settings.strict):
         return None, tuple(notes)
     if not signs.takes_sdp:
@@ -84,22 +106,28 @@ def recognise(
     return refusal.not_recorded_here(settings.plain_status), ()
 
 
-def admit(load: Load, source: str, settings: PolicySettings) -> Refusal | None:
-    """Whether a new call may begin now; asked before anything is spent on it."""
-    if not _allowed(source, settings.allowed_sources):
-        return Refusal(403)
-    return busy(load, settings)
-
-
 def busy(load: Load, settings: PolicySettings) -> Refusal | None:
-    """Why there is no room for a call. OPTIONS is answered by the same rule, so that pings tell the truth."""
+    """Why there is no room for a call; asked before anything is spent on it.
+
+    OPTIONS is answered by the same rule, so that pings tell the truth.
+    """
     if load.draining:
         return refusal.unavailable("Shutting down", settings.retry_after_s)
     if load.problems:
         return refusal.unavailable(load.problems[0], settings.retry_after_s)
     if load.calls >= settings.max_calls:
         return refusal.unavailable("All recording slots are taken")
+    if load.trunk_max and load.trunk_calls >= load.trunk_max:
+        return refusal.unavailable("All recording slots of this trunk are taken")
     return None
+
+
+def _is_fork(request: Request) -> bool:
+    """Cisco gateways name the parties in a header, phones the other call in parameters of From."""
+    if FORK_HEADER in request.headers:
+        return True
+    sender = (request.headers.get("From") or "").lower()
+    return any(f";{param}" in sender for param in FORK_PARAMS)
 
 
 def _takes_sdp(request: Request) -> bool:
@@ -134,15 +162,3 @@ def _near_miss(request: Request, contact: NameAddr | None) -> str | None:
     elif SOURCE_TAG in (request.headers.get("Contact") or "").lower():
         return "a malformed Contact"
     return None
-
-
-def _allowed(source: str, networks: Iterable[str]) -> bool:
-    wanted = [ip_network(network, strict=False) for network in networks]
-    if not wanted:
-        return True
-    try:
-        address = ip_address(source.partition("%")[0])
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return any((mapped or address) in network for network in wanted)

@@ -12,6 +12,7 @@ from typing import Any
 
 from siprecord.media.audio import SAMPLE_RATE, AudioRenderer, Gap, StreamReport
 from siprecord.render.channels import codec_row
+from siprecord.render.conversation import conversation
 from siprecord.render.facts import LogFacts, StreamFacts
 
 SCHEMA_VERSION = 1
@@ -20,7 +21,7 @@ MAX_GAPS = 10_000
 
 _LATEST_NS = 1 << 62
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_SIP_FIELDS = ("call_id", "from", "to", "request_uri", "transport", "source")
+_SIP_FIELDS = ("call_id", "from", "to", "request_uri", "transport", "source", "trunk")
 
 
 def rfc3339(time_ns: object) -> str | None:
@@ -56,6 +57,11 @@ def build_document(
         "duration_s": round((ended_ns - started_ns) / 1e9, 6) if ended_ns and started_ns else None,
         "recorder": {name: facts.started.get(name) for name in ("version", "node")},
         "sip": {name: facts.started.get(name) for name in _SIP_FIELDS} | {"messages": facts.sip_messages},
+        "vendor": facts.call.get("vendor"),
+        "direction": facts.call.get("direction"),
+        "sides": facts.call.get("sides"),
+        "correlation": facts.call.get("correlation") or [],
+        "conversation": conversation(facts),
         "groups": facts.model.get("groups") or [],
         "sessions": facts.model.get("sessions") or [],
         "participants": facts.model.get("participants") or [],
@@ -134,8 +140,10 @@ def _stream_row(stream: StreamFacts, report: StreamReport, facts: LogFacts) -> d
 
 def _model_stream(stream: StreamFacts, facts: LogFacts) -> dict[str, Any]:
     rows = facts.model.get("streams")
-    matches = (row for row in rows or () if isinstance(row, dict) and row.get("label") == stream.label)
-    return next(matches, {})
+    known = [row for row in rows or () if isinstance(row, dict)]
+    by_label = (row for row in known if row.get("label") == stream.label)
+    by_mline = (row for row in known if "label" not in row and row.get("mline") == stream.mline)
+    return next(by_label, None) or next(by_mline, {})
 
 
 def _gap_row(gap: Gap) -> dict[str, Any]:

@@ -53,6 +53,8 @@ class LogFacts:
     streams: dict[int, StreamFacts] = field(default_factory=dict)
     metadata: list[MetadataFacts] = field(default_factory=list)
     model: dict[str, Any] = field(default_factory=dict)
+    call: dict[str, Any] = field(default_factory=dict)
+    """Vendor, ids, direction and sides, as the last `call.identity` event told them."""
     deviations: list[dict[str, Any]] = field(default_factory=list)
     sip_messages: int = 0
     first_ns: int = 0
@@ -186,6 +188,10 @@ def _model(facts: LogFacts, item: LogEvent) -> None:
     facts.model = item.event
 
 
+def _call(facts: LogFacts, item: LogEvent) -> None:
+    facts.call = item.event
+
+
 def _deviation(facts: LogFacts, item: LogEvent) -> None:
     facts.deviations.append(item.event)
 
@@ -200,5 +206,6 @@ _HANDLERS: dict[str, Callable[[LogFacts, LogEvent], None]] = {
     "stream.closed": _closed,
     "metadata.received": _metadata,
     "session.model": _model,
+    "call.identity": _call,
     "deviation": _deviation,
 }

@@ -143,7 +143,7 @@ class _Worker:
 
     async def run(self, job: _Job) -> dict[str, Any]:
         """The worker's answer to one job; raises _WorkerDied."""
-        process = self._process or await self._start()
+        process = await self._living()
         stdin, stdout = process.stdin, process.stdout
         if stdin is None or stdout is None:
             raise _WorkerDied("it has no pipes")
@@ -155,12 +155,20 @@ class _Worker:
                 answer = msgspec.json.decode(await stdout.readline() or b"null")
         except TimeoutError:
             raise _WorkerDied(f"no answer within {self._settings.job_seconds:g} seconds") from None
-        except (ConnectionError, ValueError, msgspec.DecodeError) as error:
+        except (ConnectionError, RuntimeError, ValueError, msgspec.DecodeError) as error:
+            # RuntimeError: uvloop's word for a pipe whose other end has gone
             raise _WorkerDied(f"{type(error).__name__}: {error}") from error
         if not isinstance(answer, dict) or answer.get("id") != job.id:
             raise _WorkerDied(await self._how_it_ended(process))
         self._deaths = 0
         return answer
+
+    async def _living(self) -> asyncio.subprocess.Process:
+        """The process, a new one if it died since its last job: that is no fault of the next one."""
+        if self._process is not None and self._process.returncode is not None:
+            _log.warning("render worker died between two jobs: %s", await self._how_it_ended(self._process))
+            await self.kill()
+        return self._process or await self._start()
 
     async def _start(self) -> asyncio.subprocess.Process:
         pipe = asyncio.subprocess.PIPE

@@ -13,11 +13,13 @@ from siprecord import __version__
 from siprecord.aio import Wakeup, finish, spawn
 from siprecord.control import HttpServer, Sources
 from siprecord.errors import ConfigError
+from siprecord.server import translation
 from siprecord.server.assembly import Assembly
-from siprecord.server.config import Config, SipConfig
+from siprecord.server.config import Config, ListenerConfig, SipConfig
 from siprecord.server.eventlog import log_event, log_notice
 from siprecord.server.handler import Handler
-from siprecord.server.lifecycle import DataDirLock, StopRequests, raise_file_limit
+from siprecord.server.keeping import Keeping
+from siprecord.server.lifecycle import DataDirLock, StopRequests, raise_file_limit, reloading
 from siprecord.server.metrics import metrics_page
 from siprecord.server.reports import Reports
 from siprecord.server.tls import client_context, server_context
@@ -42,20 +44,26 @@ class Application:
         config: Config,
         *,
         stt_callback: AudioCallback | None = None,
+        keeping: Keeping | None = None,
         on_ready: Callable[[tuple[ListenerInfo, ...]], object] = lambda listeners: None,
     ) -> None:
         self.config = config
         self.stop = StopRequests()
-        if not (config.sip.udp or config.sip.tcp or config.tls.certificate):
+        if not config.sip.sockets(tls=config.tls.certificate is not None):
             raise ConfigError("nothing to listen on: set sip.udp, sip.tcp or tls.certificate")
         self._on_ready = on_ready
         self._tls = server_context(config.tls)
-        self._assembly = Assembly(config, stt_callback)
+        self._keeping = keeping
+        self._serving = asyncio.Event()
+        self._assembly = Assembly(config, stt_callback, keeping.continuity if keeping else None)
         self._engine, self._finisher = self._assembly.engine, self._assembly.finisher
         self.handler = Handler(config, parts=self._assembly.parts)
         self.handler.subscribe(log_event)
         self.server = CustomSIPServer(
-            self.handler, settings=transport_settings(config.sip), client_tls=client_context(config.tls)
+            self.handler,
+            settings=transport_settings(config.sip),
+            client_tls=client_context(config.tls),
+            keeper=keeping.sockets if keeping else None,
         )
         self.reports = Reports(config, self.handler, self.server, self._engine, self._finisher)
         self.http = HttpServer(self._sources(), config.http.host, config.http.port)
@@ -65,13 +73,35 @@ class Application:
         async with AsyncExitStack() as stack:
             stack.callback(self._engine.close)
             stack.enter_context(self.stop.listening())
+            if self._keeping is not None:
+                beat = spawn(self._keeping.beat(), name="signs of life")
+                stack.push_async_callback(finish, beat)
+            stack.enter_context(reloading(self.reload_certificates))
             await self._assembly.start(self.handler.subscribe)
             stack.push_async_callback(self._assembly.stop)
             stack.enter_context(Wakeup(self._engine.fileno(), self._take_notices))
             if self.config.http.enabled:
-                await self.http.start()
+                await self.http.start(after=self._serving)
                 stack.push_async_callback(self.http.close)
             await self._serve()
+
+    def reload_certificates(self) -> None:
+        """Read the files of TLS again; what SIGHUP does. Connections that are open stay as they are.
+
+        Files that can't be used change nothing: the error is logged, and the old ones stay.
+        """
+        if self._tls is None:
+            _log.info("nothing to reload: TLS is off")
+            return
+        try:
+            server, client = server_context(self.config.tls), client_context(self.config.tls)
+        except ConfigError as error:
+            _log.error("certificates are not reloaded, the old ones stay", reason=str(error))
+            return
+        assert server is not None, "TLS is on"
+        self._tls = server
+        self.server.use_certificates(server, client)
+        _log.info("certificates reloaded", certificate=str(self.config.tls.certificate))
 
     async def _serve(self) -> None:
         """Keep all listeners up until the end; one that fails ends the others."""
@@ -91,18 +121,23 @@ class Application:
             await finish(*tasks, stopping, opening)
 
     def _listeners(self) -> list[tuple[str, Coroutine[Any, Any, None]]]:
-        sip, server = self.config.sip, self.server
-        listeners: list[tuple[str, Coroutine[Any, Any, None]]] = []
-        if sip.udp:
-            listeners.append(("udp", server.listen_and_serve_udp(sip.host, sip.port)))
-        if sip.tcp:
-            listeners.append(("tcp", server.listen_and_serve_tcp(sip.host, sip.port)))
-        if self._tls is not None:
-            listeners.append(("tls", server.listen_and_serve_tls(sip.host, sip.tls_port, self._tls)))
-        return listeners
+        sockets = self.config.sip.sockets(tls=self._tls is not None)
+        return [(f"{one.transport} {one.host}", self._listen(one)) for one in sockets]
+
+    def _listen(self, one: ListenerConfig) -> Coroutine[Any, Any, None]:
+        server, advertised = self.server, translation.advertised(one)
+        if one.transport == "udp":
+            return server.listen_and_serve_udp(one.host, one.port, advertised=advertised)
+        if one.transport == "tcp":
+            return server.listen_and_serve_tcp(one.host, one.port, advertised=advertised)
+        assert self._tls is not None, "the configuration asks for a certificate"
+        return server.listen_and_serve_tls(one.host, one.port, self._tls, advertised=advertised)
 
     def _opened(self, listeners: tuple[ListenerInfo, ...]) -> None:
         self.reports.listening = True
+        self._serving.set()
+        if self._keeping is not None:
+            self._keeping.serving()
         self.reports.health.forget()
         where = [f"{info.transport} {info.host}:{info.port}" for info in listeners]
         http = f"http://{self.http.host}:{self.http.port}" if self.config.http.enabled else None
@@ -114,6 +149,8 @@ class Application:
     async def _drain(self) -> None:
         """Refuse new calls and let the running ones finish, until the grace time ends or a second request."""
         grace = self.config.recording.drain_grace_s
+        if self._keeping is not None:
+            self._keeping.stopping()
         _log.info("draining", calls=self.handler.active, grace_s=grace)
         self.handler.draining = True
         self.reports.health.forget()
@@ -137,11 +174,13 @@ class Application:
             recordings=self._finisher,
             status=self.reports.status,
             calls=self.reports.calls,
+            connections=self.reports.connections,
             metrics=metrics_page(self.reports.snapshot),
+            steering=self.handler,
         )
 
 
-async def serve(config: Config) -> None:
+async def serve(config: Config, keeping: Keeping | None = None) -> None:
     """`siprecord serve`: one server to a data directory, until SIGTERM or SIGINT. Raises SiprecordError."""
     with DataDirLock(config.data_dir):
         files = raise_file_limit()
@@ -151,7 +190,7 @@ async def serve(config: Config) -> None:
                 files=files,
                 wanted=FILES_PER_CALL * config.max_concurrent_calls,
             )
-        await Application(config).run()
+        await Application(config, keeping=keeping).run()
 
 
 def transport_settings(sip: SipConfig) -> TransportSettings:
@@ -160,7 +199,14 @@ def transport_settings(sip: SipConfig) -> TransportSettings:
         max_connections=sip.max_connections,
         max_connections_per_source=sip.max_connections_per_source,
         idle_timeout=sip.idle_timeout_s,
+        max_age=sip.max_connection_age_s,
+        first_message_timeout=sip.first_message_timeout_s,
         message_timeout=sip.message_timeout_s,
+        handshake_timeout=sip.handshake_timeout_s,
+        connect_timeout=sip.connect_timeout_s,
+        close_timeout=sip.close_timeout_s,
+        max_unsent=sip.max_unsent_bytes,
+        udp_receive_buffer=sip.udp_receive_buffer,
     )
 
 

@@ -21,12 +21,22 @@ _log = logging.getLogger("siprecord.server")
 
 
 class SpoolArchive:
-    """Owns the media engine and the spool folder. `on_finished` is called on the loop for each closed log."""
+    """Owns the media engine and the spool folder.
 
-    def __init__(self, engine: MediaEngine, spool: Path, on_finished: OnFinished) -> None:
+    `on_finished` is called on the loop for each closed log, `on_discarded` with the id of each deleted one.
+    """
+
+    def __init__(
+        self,
+        engine: MediaEngine,
+        spool: Path,
+        on_finished: OnFinished,
+        on_discarded: Callable[[str], object] = lambda recording_id: None,
+    ) -> None:
         self.engine = engine
         self._spool = spool
         self._on_finished = on_finished
+        self._on_discarded = on_discarded
         self._closing: set[asyncio.Task[None]] = set()
 
     def create(self, recording_id: str, header: Mapping[str, object]) -> ports.CaptureLog:
@@ -54,6 +64,7 @@ class SpoolArchive:
             self._path(recording_id).unlink(missing_ok=True)
         except (MediaError, OSError) as error:
             _log.warning("%s could not be discarded: %s", recording_id, error)
+        self._on_discarded(recording_id)
 
     async def close(self) -> None:
         """Wait until all that was finished is on disk, then end the engine."""

@@ -5,9 +5,12 @@ Loaded when a handler is started, since it needs the compiled core.
 
 from __future__ import annotations
 
+import asyncio
 import platform
+import socket
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from siprecord.errors import MediaError
@@ -15,11 +18,12 @@ from siprecord.media import MediaEngine, MediaSettings, ShardedMap
 from siprecord.media.follower import LogFollower
 from siprecord.render.pool import RenderPool, RenderPoolSettings
 from siprecord.server.archive import SpoolArchive, log_path
-from siprecord.server.config import Config
+from siprecord.server.config import Config, MediaConfig
+from siprecord.server.continuity import Continuity
 from siprecord.server.finishing import Finisher
 from siprecord.server.health import Health, disk_low, not_writable
 from siprecord.server.parts import Parts, recording_token, wall_clock
-from siprecord.server.publisher import RecordingEvent, RecordingStarted, Subscriber
+from siprecord.server.publisher import RecordingEvent, RecordingResumed, RecordingStarted, Subscriber
 from siprecord.server.runner import CallRunner
 from siprecord.store import LocalStore
 from siprecord.transcribe import AudioCallback, LiveAudioFeed
@@ -31,18 +35,31 @@ class Assembly:
     Raises MediaError when the spool folder or the media engine can't be had.
     """
 
-    def __init__(self, config: Config, stt_callback: AudioCallback | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        stt_callback: AudioCallback | None = None,
+        continuity: Continuity | None = None,
+    ) -> None:
         self._config = config
         self.finisher = make_finisher(config)
         self.live = LiveAudioFeed(stt_callback, LogFollower) if stt_callback is not None else None
-        self.engine = MediaEngine(media_settings(config))
-        self.parts = make_parts(config, self._closed, engine=self.engine)
+        self.engine = make_engine(config.media)
+        parts = make_parts(config, self._closed, on_discarded=self._discarded, engine=self.engine)
+        self.parts = replace(parts, continuity=continuity)
+        self._call_ids: dict[str, str] = {}
 
     async def start(self, subscribe: Callable[[Subscriber], object]) -> None:
         """Take up what an earlier life left behind, and listen for recordings."""
-        await self.finisher.start()
-        if self.live is not None:
-            subscribe(self._hear)
+        await self.finisher.start(await self._resume())
+        subscribe(self._hear)
+
+    async def _resume(self) -> frozenset[str]:
+        """Open the calls again that an earlier life had; returns their ids."""
+        continuity = self.parts.continuity
+        if continuity is None:
+            return frozenset()
+        return await asyncio.to_thread(continuity.resume, self.engine)
 
     async def stop(self) -> None:
         """Hand over the rest of live audio, and give rendering its grace time. All logs are closed by now."""
@@ -51,13 +68,23 @@ class Assembly:
         await self.finisher.close(self._config.recording.shutdown_grace_s)
 
     def _hear(self, event: RecordingEvent) -> None:
-        if self.live is not None and isinstance(event, RecordingStarted):
+        if isinstance(event, RecordingResumed):
+            self._call_ids[event.recording_id] = event.call_id
+        if not isinstance(event, RecordingStarted):
+            return
+        self._call_ids[event.recording_id] = event.call_id
+        if self.live is not None:
             self.live.follow(event.recording_id, log_path(self._config.spool_dir, event.recording_id))
+
+    def _discarded(self, recording_id: str) -> None:
+        self._call_ids.pop(recording_id, None)
+        if self.live is not None:
+            self.live.finish(recording_id)
 
     def _closed(self, recording_id: str, path: Path) -> None:
         if self.live is not None:
             self.live.finish(recording_id)
-        self.finisher.submit(recording_id, path)
+        self.finisher.submit(recording_id, path, self._call_ids.pop(recording_id, None))
 
 
 def make_finisher(config: Config) -> Finisher:
@@ -67,19 +94,25 @@ def make_finisher(config: Config) -> Finisher:
 
 
 def make_parts(
-    config: Config, on_finished: Callable[[str, Path], object], *, engine: MediaEngine | None = None
+    config: Config,
+    on_finished: Callable[[str, Path], object],
+    *,
+    on_discarded: Callable[[str], object] = lambda recording_id: None,
+    engine: MediaEngine | None = None,
 ) -> Parts:
     """Make the spool folder and start the media engine, unless one is given, which is closed with the rest.
 
-    Raises MediaError when either can't be had.
+    `on_finished` is told of each closed log, `on_discarded` of each that was deleted. Raises MediaError when
+    folder or engine can't be had.
     """
     try:
         config.spool_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise MediaError(f"{config.spool_dir} can't be made: {error.strerror}") from error
     calls: ShardedMap[CallRunner] = ShardedMap(config.shard_count)
+    engine = engine or make_engine(config.media)
     return Parts(
-        archive=SpoolArchive(engine or MediaEngine(media_settings(config)), config.spool_dir, on_finished),
+        archive=SpoolArchive(engine, config.spool_dir, on_finished, on_discarded),
         calls=calls,
         problems=_problems(config),
         wall=wall_clock,
@@ -88,9 +121,21 @@ def make_parts(
     )
 
 
-def media_settings(config: Config) -> MediaSettings:
+def make_engine(media: MediaConfig) -> MediaEngine:
+    """Start the media engine; raises MediaError now, not at the first call, when it could receive nothing."""
+    family = socket.AF_INET6 if ":" in media.bind_address else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.bind((media.bind_address, 0))
+    except OSError as error:
+        raise MediaError(
+            f"media can't be received on {media.bind_address}: {error.strerror}; set media.bind_address"
+        ) from error
+    return MediaEngine(media_settings(media))
+
+
+def media_settings(media: MediaConfig) -> MediaSettings:
     """How the engine receives and stores."""
-    media = config.media
     return MediaSettings(
         bind_address=media.bind_address,
         port_min=media.port_min,

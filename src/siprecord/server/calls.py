@@ -48,6 +48,7 @@ class CallInfo:
     to_uri: str
     source: str
     transport: str
+    trunk: str
     state: str
     paused: bool
     started: datetime
@@ -73,6 +74,7 @@ def describe(runner: CallRunner, wall: datetime) -> CallInfo:
         to_uri=identity.to_uri if identity else "",
         source=identity.source if identity else "",
         transport=runner.flow.transport,
+        trunk=identity.trunk if identity else "",
         state=session.state.value,
         paused=session.paused,
         started=runner.started,

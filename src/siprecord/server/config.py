@@ -6,11 +6,15 @@ wherever it is embedded. `config_file.load_config` is what the command uses.
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address, ip_network
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from siprecord.server.rule_config import RuleConfig
+from siprecord.server.section import Section as Section
+from siprecord.server.trunk_config import TrunkConfig
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 """0 lets the system choose; what it chose is shown when the server listens."""
@@ -21,10 +25,37 @@ Host = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[^\s]+$")]
 MAX_SHARDS = 65536
 
 
-class Section(BaseModel):
-    """Base of all sections: frozen, and an unknown key is an error."""
+def _ip_address(value: str | None) -> str | None:
+    """An address as it is; raises ValueError for anything else, such as a name."""
+    if value is not None:
+        try:
+            IPv6Address(value) if ":" in value else IPv4Address(value)
+        except ValueError:
+            raise ValueError(f"{value!r} is not an IPv4 or IPv6 address") from None
+    return value
 
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+class ListenerConfig(Section):
+    """One SIP socket of several."""
+
+    transport: Literal["udp", "tcp", "tls"] = Field(description="What is spoken on it.")
+    host: Host = Field(default="0.0.0.0", description="Address to listen on.")
+    port: Port = Field(default=5060, description="Port to listen on.")
+    advertised_host: Host | None = Field(
+        default=None, description="Where peers of this listener reach us; default: sip.advertised_host."
+    )
+    advertised_port: Port | None = Field(
+        default=None, description="The port they reach us on; default: the port of the listener."
+    )
+    media_address: str | None = Field(
+        default=None,
+        description="Address in the SDP of its calls; default: media.advertised_address.",
+    )
+
+    @field_validator("media_address")
+    @classmethod
+    def _numeric(cls, value: str | None) -> str | None:
+        return _ip_address(value)
 
 
 class SipConfig(Section):
@@ -38,6 +69,11 @@ class SipConfig(Section):
     udp: bool = Field(default=True, description="Listen on UDP.")
     tcp: bool = Field(default=True, description="Listen on TCP.")
     tls_port: Port = Field(default=5061, description="Port for TLS; used when tls.certificate is set.")
+    listeners: tuple[ListenerConfig, ...] = Field(
+        default=(),
+        description="Several sockets, each with its own advertised address, instead of host, port, udp, tcp "
+        'and tls_port: { transport = "udp", host = "10.0.0.1", port = 5060, advertised_host = "sip.test" }',
+    )
     advertised_host: Host | None = Field(
         default=None,
         description="Where peers reach us, when it is not the address we listen on (NAT, floating address).",
@@ -69,8 +105,37 @@ class SipConfig(Section):
         default=90, ge=90, le=86400, description="Shortest session interval we accept (RFC 4028)."
     )
     max_message_bytes: int = Field(default=2 * 1024 * 1024, ge=4096, description="Largest SIP message read.")
+    max_head_bytes: int = Field(
+        default=64 * 1024, ge=1024, description="Largest start line and headers of a SIP message."
+    )
+    max_headers: int = Field(default=256, ge=32, description="Most header rows of a SIP message.")
     max_transactions: Positive = Field(
         default=20_000, description="SIP transactions alive at a time; more are refused by 503."
+    )
+    max_requests_per_second: float = Field(
+        default=1000,
+        ge=0,
+        le=1e6,
+        allow_inf_nan=False,
+        description="Requests outside dialogs from one address (in IPv6: one /64); more get 503, beyond four "
+        "times as many no answer. Calls that run are never hindered. 0: no limit.",
+    )
+    request_burst: int = Field(
+        default=0, ge=0, le=10**6, description="How many of them may come at once; 0: two seconds' worth."
+    )
+    unknown_sources: Literal["refuse", "ignore"] = Field(
+        default="refuse",
+        description="What requests that belong to no trunk get: 403, or no answer at all.",
+    )
+    realm: str = Field(
+        default="siprecord",
+        min_length=1,
+        max_length=200,
+        pattern=r"^[\x20-\x7e]+$",
+        description="Realm of digest authentication; passwords of clients are bound to it.",
+    )
+    nonce_lifetime_s: float = Field(
+        default=300, ge=5, le=86400, description="How long a digest challenge can be answered."
     )
     max_connections: Positive = Field(default=4096, description="TCP and TLS connections open at a time.")
     max_connections_per_source: Positive = Field(
@@ -79,9 +144,52 @@ class SipConfig(Section):
     idle_timeout_s: Seconds = Field(
         default=3600, description="A TCP or TLS connection without traffic is closed after this; 0 never."
     )
+    max_connection_age_s: Seconds = Field(
+        default=0,
+        description="A TCP or TLS connection is closed after this however busy it is; 0 never. Clients "
+        "behind a NAT can't be reached until they connect again.",
+    )
+    first_message_timeout_s: Seconds = Field(
+        default=60, description="A connection that brought no message or ping is closed after this."
+    )
     message_timeout_s: Seconds = Field(
         default=20, description="A message begun on a TCP or TLS connection must be complete after this."
     )
+    handshake_timeout_s: float = Field(
+        default=10, ge=0.1, le=300, description="A TLS handshake must be complete after this."
+    )
+    connect_timeout_s: float = Field(
+        default=10, ge=0.1, le=300, description="A connection of our own must be up after this."
+    )
+    close_timeout_s: Seconds = Field(
+        default=5, description="What is left to send on a connection that ends may take this long."
+    )
+    max_unsent_bytes: int = Field(
+        default=1024 * 1024,
+        ge=64 * 1024,
+        description="A peer that lets so much of what we send wait is cut off.",
+    )
+    udp_receive_buffer: int = Field(
+        default=4 * 1024 * 1024,
+        ge=64 * 1024,
+        description="Kernel buffer of each UDP socket for SIP, in bytes; the kernel caps it at "
+        "net.core.rmem_max.",
+    )
+
+    def sockets(self, *, tls: bool) -> tuple[ListenerConfig, ...]:
+        """What to listen on: `listeners`, or else what host, port and their like say."""
+        if self.listeners:
+            return self.listeners
+        wanted: list[tuple[Literal["udp", "tcp", "tls"], bool, int]] = [
+            ("udp", self.udp, self.port),
+            ("tcp", self.tcp, self.port),
+            ("tls", tls, self.tls_port),
+        ]
+        return tuple(
+            ListenerConfig(transport=transport, host=self.host, port=port)
+            for transport, on, port in wanted
+            if on
+        )
 
 
 class TlsConfig(Section):
@@ -97,6 +205,9 @@ class TlsConfig(Section):
     client_ca: Path | None = Field(
         default=None, description="Authorities whose client certificates we trust, PEM."
     )
+    client_crl: Path | None = Field(
+        default=None, description="Revoked client certificates, PEM; one list for each authority that signs."
+    )
     require_client_certificate: bool = Field(
         default=False, description="Refuse clients without a certificate from client_ca."
     )
@@ -108,6 +219,8 @@ class TlsConfig(Section):
             raise ValueError(
                 "require_client_certificate needs client_ca: without it no certificate can be checked"
             )
+        if self.client_crl is not None and self.client_ca is None:
+            raise ValueError("client_crl needs client_ca: without it no certificate can be checked")
         if self.key is not None and self.certificate is None:
             raise ValueError("key is set, but certificate is not")
         return self
@@ -144,17 +257,17 @@ class MediaConfig(Section):
     @classmethod
     def _numeric(cls, value: str | None) -> str | None:
         """SDP and RTP sockets need an address, not a name that may change its mind."""
-        if value is not None:
-            try:
-                IPv6Address(value) if ":" in value else IPv4Address(value)
-            except ValueError:
-                raise ValueError(f"{value!r} is not an IPv4 or IPv6 address") from None
-        return value
+        return _ip_address(value)
 
     @model_validator(mode="after")
     def _room(self) -> Self:
         if self.port_max <= self.port_min:
             raise ValueError(f"port_max ({self.port_max}) must be above port_min ({self.port_min})")
+        if self.port_min + self.port_min % 2 + 1 > self.port_max:
+            raise ValueError(
+                f"no stream fits between port_min ({self.port_min}) and port_max ({self.port_max}): it takes "
+                "an even port and the next one"
+            )
         return self
 
 
@@ -179,9 +292,14 @@ class RecordingConfig(Section):
     non_siprec_status: Literal[403, 404, 421, 480, 488] = Field(
         default=403, description="The status code that refuses such a call."
     )
-    allowed_sources: tuple[str, ...] = Field(
-        default=(),
-        description="Addresses or networks whose calls are taken, such as 192.0.2.0/24; empty takes all.",
+    no_offer: Literal["refuse", "empty", "offer"] = Field(
+        default="refuse",
+        description="What becomes of an INVITE without SDP: refused by 488; answered without streams; or "
+        "answered by an offer of own_streams, against RFC 7866 section 7.2, as Cisco phones always are.",
+    )
+    own_streams: int = Field(default=1, ge=1, le=8, description="Audio streams in an offer of ours.")
+    pause_max_s: Seconds = Field(
+        default=900, description="A pause that somebody asked for ends after this at the latest; 0 never."
     )
     linger_ms: int = Field(
         default=200,
@@ -194,10 +312,12 @@ class RecordingConfig(Section):
         description="Ask the client for complete metadata when it began with a partial document.",
     )
     media_timeout_s: Seconds = Field(
-        default=60, description="A call whose streams all stay silent this long is reported; 0 never."
+        default=60,
+        description="A call whose streams all stay silent this long has lost its BYE; 0 never. A call on "
+        "hold or paused is not silent.",
     )
     end_on_media_timeout: bool = Field(
-        default=False, description="Hang up such a call, instead of only reporting it."
+        default=True, description="Hang up such a call; false only notes it in the recording."
     )
     drain_grace_s: Seconds = Field(
         default=300, description="At SIGTERM, how long running calls may go on before they are ended."
@@ -214,16 +334,6 @@ class RecordingConfig(Section):
         description="Below this much free disk new calls are refused; running ones go on.",
     )
     keep_capture: bool = Field(default=True, description="Keep capture.pcapng beside the audio.")
-
-    @field_validator("allowed_sources")
-    @classmethod
-    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for network in value:
-            try:
-                ip_network(network, strict=False)
-            except ValueError:
-                raise ValueError(f"{network!r} is not an address or a network") from None
-        return value
 
 
 class HttpConfig(Section):
@@ -283,6 +393,12 @@ class Config(Section):
     http: HttpConfig = Field(default_factory=HttpConfig, description="HTTP.")
     render: RenderConfig = Field(default_factory=RenderConfig, description="Audio files.")
     log: LogConfig = Field(default_factory=LogConfig, description="Logs.")
+    rules: tuple[RuleConfig, ...] = Field(
+        default=(), description="What becomes of certain calls; without any rule all are recorded."
+    )
+    trunks: tuple[TrunkConfig, ...] = Field(
+        default=(), description="Who may call; without any trunk everybody may."
+    )
 
     @field_validator("shard_count")
     @classmethod
@@ -293,6 +409,31 @@ class Config(Section):
                 f"{value} is not a power of two from 1 to {MAX_SHARDS}; the nearest one below is {below}"
             )
         return value
+
+    @model_validator(mode="after")
+    def _rules_fit(self) -> Self:
+        known = {trunk.name for trunk in self.trunks}
+        for rule in self.rules:
+            if unknown := [name for name in rule.trunks if name not in known]:
+                raise ValueError(f"rule {rule.name} names trunk {unknown[0]}, which there is not")
+        return self
+
+    @model_validator(mode="after")
+    def _trunks_fit(self) -> Self:
+        names = [trunk.name for trunk in self.trunks]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"two trunks are called {twice[0]}")
+        if self.tls.client_ca is None and (trunk := next((t for t in self.trunks if t.certificates), None)):
+            raise ValueError(
+                f"trunk {trunk.name} has certificates, but tls.client_ca to check them is not set"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _tls_has_a_certificate(self) -> Self:
+        if self.tls.certificate is None and any(one.transport == "tls" for one in self.sip.listeners):
+            raise ValueError("sip.listeners has one for tls, but tls.certificate is not set")
+        return self
 
     @property
     def spool_dir(self) -> Path:

@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_origin
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
@@ -25,6 +25,7 @@ ENV_PREFIX = "SIPRECORD_"
 RESERVED_ENV = frozenset({"SIPRECORD_CONFIG"})
 """Variables of the command itself, which are no settings. `SIPRECORD_INTERNAL_...` is ours too."""
 INTERNAL_PREFIX = "SIPRECORD_INTERNAL_"
+MASK = "********"
 
 Key = tuple[str, ...]
 
@@ -68,7 +69,7 @@ def load_with_origins(path: Path | str | None, environ: Mapping[str, str]) -> Lo
     for name, value in sorted(environ.items()):
         if name.startswith(ENV_PREFIX) and name not in RESERVED_ENV and not name.startswith(INTERNAL_PREFIX):
             key = tuple(name.removeprefix(ENV_PREFIX).lower().split("__"))
-            _merge(merged, origins, _nested(key, _split(key, value)), name)
+            _merge(merged, origins, _nested(key, _listed(key, value)), name)
     try:
         return LoadedConfig(Config.model_validate(merged), origins)
     except ValidationError as error:
@@ -82,8 +83,11 @@ def example_toml() -> str:
     tables: list[str] = []
     for name, info in Config.model_fields.items():
         default = info.get_default(call_default_factory=True)
+        item = _section(info.annotation)
         if isinstance(default, Section):
             tables += _table(name, default)
+        elif item is not None:
+            tables += _list_of_tables(name, item, info)
         else:
             lines += _entry(name, default, info)
     return "\n".join(lines + tables).rstrip() + "\n"
@@ -100,18 +104,21 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: is not TOML: {error}") from None
 
 
-def _split(key: Key, value: str) -> str | list[str]:
-    """A list stands in a variable with commas between its items."""
+def _listed(key: Key, value: str) -> Any:
+    """A list stands in a variable as JSON; any other value as it is."""
     model: type[BaseModel] = Config
     for name in key[:-1]:
-        below = model.model_fields[name].annotation if name in model.model_fields else None
-        if not (isinstance(below, type) and issubclass(below, Section)):
+        below = _section(model.model_fields[name].annotation) if name in model.model_fields else None
+        if below is None:
             return value
         model = below
     info = model.model_fields.get(key[-1])
     if info is None or get_origin(info.annotation) is not tuple:
         return value
-    return [item.strip() for item in value.split(",") if item.strip()]
+    try:
+        return json.loads(value)
+    except json.JSONDecodeError:
+        return value
 
 
 def _nested(key: Key, value: Any) -> dict[str, Any]:
@@ -137,14 +144,15 @@ def _fault(detail: ErrorDetails, origins: Mapping[Key, str]) -> str:
     """One fault as a sentence: place, key, what is wrong, what would be right."""
     key = tuple(str(part) for part in detail["loc"])
     dotted = ".".join(key) or "configuration"
-    origin = origins.get(key) or next(
-        (place for k, place in origins.items() if k[: len(key)] == key), "settings"
-    )
+    above = next((origins[key[:n]] for n in range(len(key), 0, -1) if key[:n] in origins), None)
+    origin = next((place for k, place in origins.items() if k[: len(key)] == key), above or "settings")
     place = origin if origin != _variable(key) else "environment"
     if detail["type"] == "extra_forbidden":
         return f"{place}: unknown key {dotted}{_nearest(key)}"
     if detail["type"] == "model_type":
         return f"{place}: {dotted} is a section, such as [{dotted}], not a single value"
+    if detail["type"] == "tuple_type" and isinstance(detail["input"], Mapping):
+        return f"{place}: {dotted} is a list of tables, each written [[{dotted}]]"
     message = detail["msg"].removeprefix("Value error, ")
     if isinstance(detail["input"], Mapping | BaseModel):
         return f"{place}: {dotted}: {message}"
@@ -159,11 +167,14 @@ def _given(key: Key, value: object) -> str:
     """What was given, unless it is a secret."""
     if key[-1:] and ("password" in key[-1] or "secret" in key[-1]):
         return "(hidden)"
+    if key[:1] == ("trunks",) and (len(key) < 3 or "users" in key):
+        return "(hidden)"
     return repr(value)[:80]
 
 
 def _nearest(key: Key) -> str:
     """The known key most like an unknown one: of the same section first, then of all."""
+    key = tuple(part for part in key if not part.isdigit())
     known = {".".join(k): k[-1] for k in _known_keys()}
     dotted = ".".join(key)
     same = [name for name in known if name.rpartition(".")[0] == ".".join(key[:-1])]
@@ -174,11 +185,19 @@ def _nearest(key: Key) -> str:
     return f"; did you mean {found[0]}?" if found else ""
 
 
-def _known_keys() -> Iterator[Key]:
-    for name, info in Config.model_fields.items():
-        yield (name,)
-        if isinstance(info.annotation, type) and issubclass(info.annotation, Section):
-            yield from ((name, below) for below in info.annotation.model_fields)
+def _known_keys(model: type[Section] = Config, above: Key = ()) -> Iterator[Key]:
+    for name, info in model.model_fields.items():
+        yield (*above, name)
+        below = _section(info.annotation)
+        if below is not None:
+            yield from _known_keys(below, (*above, name))
+
+
+def _section(annotation: Any) -> type[Section] | None:
+    """The section a setting is, or is a list of."""
+    if get_origin(annotation) is tuple:
+        annotation = get_args(annotation)[0]
+    return annotation if isinstance(annotation, type) and issubclass(annotation, Section) else None
 
 
 def _settings(config: Config) -> Iterator[tuple[Key, Any, FieldInfo]]:
@@ -194,7 +213,7 @@ def _settings(config: Config) -> Iterator[tuple[Key, Any, FieldInfo]]:
 def _shown(value: Any) -> str:
     if value is None:
         return ""
-    return "********" if isinstance(value, SecretStr) else _toml(value)
+    return MASK if isinstance(value, SecretStr) else _toml(value)
 
 
 def _table(name: str, section: Section) -> list[str]:
@@ -202,6 +221,19 @@ def _table(name: str, section: Section) -> list[str]:
     for below, info in type(section).model_fields.items():
         lines += _entry(below, getattr(section, below), info)
     return lines
+
+
+def _list_of_tables(name: str, section: type[Section], info: FieldInfo) -> list[str]:
+    """All of it indented in comments: a table that is not wanted must not be there."""
+    summary = (section.__doc__ or "").strip().splitlines()
+    lines = [f"# {info.description}", "#", *(f"# {line.strip()}".rstrip() for line in summary)]
+    lines += ["#", f"# [[{name}]]"]
+    for below, field_info in section.model_fields.items():
+        default = field_info.get_default(call_default_factory=True)
+        example = field_info.examples[0] if field_info.examples else default
+        shown = "(not set)" if example is None else _toml(example)
+        lines += [f"#     # {field_info.description}", f"#     {below} = {shown}"]
+    return [*lines, ""]
 
 
 def _entry(name: str, default: Any, info: FieldInfo) -> list[str]:
@@ -213,4 +245,14 @@ def _toml(value: Any) -> str:
     """A scalar in TOML's spelling; JSON's strings and numbers are TOML's too."""
     if isinstance(value, Path):
         value = str(value)
+    if isinstance(value, Section):
+        given = ((name, getattr(value, name)) for name in sorted(value.model_fields_set))
+        return "{ " + ", ".join(f"{name} = {_toml(each)}" for name, each in given) + " }"
+    if isinstance(value, SecretStr):
+        value = MASK
+    if isinstance(value, dict):
+        inner = ", ".join(f"{_toml(name)} = {_toml(each)}" for name, each in value.items())
+        return "{ " + inner + " }" if inner else "{}"
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
     return json.dumps(value, ensure_ascii=False)

@@ -14,6 +14,7 @@ from siprecord.server.publisher import (
     MetadataReceived,
     RecordingEvent,
     RecordingFinished,
+    RecordingResumed,
     RecordingStarted,
     StreamClosed,
     StreamOpened,
@@ -24,6 +25,7 @@ from siprecord.server.publisher import (
 
 LEVELS: dict[type[RecordingEvent], tuple[int, str]] = {
     RecordingStarted: (logging.INFO, "recording started"),
+    RecordingResumed: (logging.INFO, "recording goes on"),
     StreamOpened: (logging.DEBUG, "stream opened"),
     StreamPaused: (logging.INFO, "stream paused"),
     StreamResumed: (logging.INFO, "stream resumed"),
@@ -42,8 +44,12 @@ _log = structlog.stdlib.get_logger(NAME)
 def log_event(event: RecordingEvent) -> None:
     """A subscriber of the publisher. Each line carries recording_id and call_id."""
     level, text = LEVELS[type(event)]
+    if isinstance(event, CallRefused) and event.quiet:
+        return
     if logging.getLogger(NAME).isEnabledFor(level):  # before the work of describing it
-        _log.log(level, text, **asdict(event))
+        fields = asdict(event)
+        fields.pop("quiet", None)
+        _log.log(level, text, **fields)
 
 
 _NOTICE_LEVELS = {

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Coroutine, Sequence
+from collections.abc import Collection, Coroutine, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -57,12 +57,16 @@ class Finisher:
         """Recordings that wait or are being worked on."""
         return len(self._tasks)
 
-    async def start(self) -> None:
-        """Take up what an earlier life left behind. Call it before the first call comes."""
+    async def start(self, running: Collection[str] = ()) -> None:
+        """Take up what an earlier life left behind, but for the recordings that still run.
+
+        Call it before the first call comes.
+        """
         self._store.prepare()
         if self._renderer is not None:
             self._renderer.start()
-        spool = sorted(self._store.layout.spool.glob("*.pcapng"))
+        logs = sorted(self._store.layout.spool.glob("*.pcapng"))
+        spool = [log for log in logs if log.stem not in running]
         if spool:
             _log.warning("capture logs of an earlier run are closed as interrupted", count=len(spool))
         for log in spool:
@@ -70,9 +74,9 @@ class Finisher:
         if self._renderer is not None:
             self._run(self._take_up_unrendered(), "find unrendered recordings")
 
-    def submit(self, recording_id: str, log: Path) -> None:
-        """A log is closed: make a recording of it. Returns at once."""
-        self._run(self._finish(recording_id, log), f"finish {recording_id}")
+    def submit(self, recording_id: str, log: Path, call_id: str | None = None) -> None:
+        """A log is closed: make a recording of it. Returns at once. `call_id` is for our own log's lines."""
+        self._run(self._finish(recording_id, log, call_id), f"finish {recording_id}")
 
     async def idle(self) -> None:
         """Wait until nothing waits any more."""
@@ -105,29 +109,31 @@ class Finisher:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _finish(self, recording_id: str, log: Path) -> None:
+    async def _finish(self, recording_id: str, log: Path, call_id: str | None) -> None:
         try:
             started = await asyncio.to_thread(_started, recording_id, log)
             directory = await asyncio.to_thread(self._store.finish, recording_id, started)
         except OSError as error:
             self.failed += 1
-            _log.error("a capture log could not be moved", recording_id=recording_id, error=str(error))
+            ids = {"recording_id": recording_id, "call_id": call_id}
+            _log.error("a capture log could not be moved", **ids, error=str(error))
             return
-        await self._render(Recording(directory.name, directory))
+        await self._render(Recording(directory.name, directory), call_id)
 
-    async def _render(self, recording: Recording) -> None:
+    async def _render(self, recording: Recording, call_id: str | None = None) -> None:
         if self._renderer is None or recording.directory in self._mine:
             return
         self._mine.add(recording.directory)
+        ids = {"recording_id": recording.id, "call_id": call_id}
         try:
             await self._renderer.render(recording.capture, recording.directory)
             if not self._keep_capture:
                 await asyncio.to_thread(recording.capture.unlink, missing_ok=True)
         except (RenderError, OSError) as error:
             self.failed += 1
-            _log.error("not rendered", recording_id=recording.id, error=str(error))
+            _log.error("not rendered", **ids, error=str(error))
         else:
-            _log.info("rendered", recording_id=recording.id, directory=str(recording.directory))
+            _log.info("rendered", **ids, directory=str(recording.directory))
 
     async def _take_up_unrendered(self) -> None:
         """A long look through all recordings, hence beside the first calls."""

@@ -7,10 +7,13 @@ runner an event belongs to, keeps the timers, and says no when there is no room,
 from __future__ import annotations
 
 import asyncio
+import logging
+import secrets
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from siprecord import __version__
+from siprecord.errors import SiprecordError
 from siprecord.protocol import (
     AckReceived,
     AckTimedOut,
@@ -28,23 +31,28 @@ from siprecord.protocol import (
 from siprecord.recording import events, outcome
 from siprecord.recording.contents import read_contents
 from siprecord.recording.exchange import LocalMedia
+from siprecord.recording.model import Moment
 from siprecord.recording.outcome import Ending, Outcome
-from siprecord.recording.policy import Load, admit, busy
+from siprecord.recording.policy import Load, busy
 from siprecord.recording.refusal import ACCEPT, Refusal
 from siprecord.recording.session import RecordingSession
 from siprecord.server import translation
 from siprecord.server.calls import CallInfo, describe
 from siprecord.server.config import Config
+from siprecord.server.continuity import Continuity, Resumed
+from siprecord.server.entrance import Entrance
 from siprecord.server.parts import Parts
 from siprecord.server.publisher import CallRefused, Publisher, Subscriber
 from siprecord.server.registry import Registry
-from siprecord.server.runner import CallRunner, Services, explain, refusing
+from siprecord.server.runner import CallRunner, Services, explain, refusing, resumption
 from siprecord.transcribe import AudioCallback
 from siprecord.transport import Deadline, EndpointControl
 
 if TYPE_CHECKING:
     from siprecord.server.assembly import Assembly
 
+_log = logging.getLogger("siprecord.server")
+SECRET_BYTES = 32
 OPTIONS_HEADERS = (("Accept", ACCEPT), ("Accept-Encoding", "identity"), ("Accept-Language", "en"))
 
 
@@ -67,8 +75,12 @@ class Handler:
         self.stt_callback = stt_callback
         self.draining = False
         self._publisher = Publisher()
+        self.entrance = Entrance(config, secrets.token_bytes(SECRET_BYTES), self._publisher.publish)
         self._policy = translation.policy_settings(config)
-        self._session_settings = translation.session_settings(config)
+        self._session_settings = {
+            name: translation.session_settings(config, self.entrance.trunks.get(name))
+            for name in ("", *self.entrance.trunks)
+        }
         self._parts = parts
         self._assembly: Assembly | None = None
         self._registry: Registry | None = None
@@ -82,7 +94,7 @@ class Handler:
 
     def settings(self) -> EndpointSettings:
         """How the endpoint is to behave."""
-        return translation.endpoint_settings(self.config, __version__)
+        return translation.endpoint_settings(self.config, __version__, self.entrance)
 
     async def start(self, control: EndpointControl) -> None:
         """Make what calls need. Raises when that can't be had, for then no call could be recorded."""
@@ -102,6 +114,7 @@ class Handler:
             version=__version__,
             node=self._parts.node,
         )
+        self._go_on(self._parts.continuity, control.now())
 
     async def stop(self) -> None:
         """End what still runs and wait until all logs are closed."""
@@ -155,13 +168,15 @@ class Handler:
         """How many calls are being recorded."""
         return len(self._registry) if self._registry is not None else 0
 
-    def refusal(self) -> Refusal | None:
-        """Why a new call would be refused now; None when it would not."""
-        return busy(self._load(), self._policy)
+    def refusal(self, trunk: str = "") -> Refusal | None:
+        """Why a new call, of that trunk, would be refused now; None when it would not."""
+        return busy(self._load(trunk), self._policy)
 
-    def pause(self, recording_id: str) -> bool:
-        """Store nothing of this call until it is resumed. False: there is no such call."""
-        return self._tell(recording_id, events.PauseRequested())
+    def pause(self, recording_id: str, seconds: float | None = None) -> bool:
+        """Store nothing of this call until it is resumed, or for so many seconds; never longer than
+        recording.pause_max_s. Asking again begins the time anew. False: there is no such call.
+        """
+        return self._tell(recording_id, events.PauseRequested(seconds))
 
     def resume(self, recording_id: str) -> bool:
         """Store it again. False: there is no such call."""
@@ -205,20 +220,19 @@ class Handler:
 
     def _answer_options(self, event: RequestReceived, *, inside: bool, now: float) -> None:
         """A ping gets what an INVITE would get (RFC 3261 section 11.2); within a call it changes nothing."""
-        refused = None if inside else self.refusal()
+        refused = None if inside else self.refusal(event.principal)
         answer = refusing(refused) if refused is not None else Answer(200, headers=OPTIONS_HEADERS)
         self._endpoint.respond(event.transaction, answer, now)
 
     def _new_call(self, event: RequestReceived, now: float) -> None:
-        refused = admit(self._load(), event.flow.remote[0], self._policy)
+        refused = self.refusal(event.principal)
         if refused is not None:
             self._refuse(event, refused, now)
             return
         parts = self._parts_now
-        strict = self._policy.strict
-        first = translation.first_event(event.transaction, event.request, event.flow, strict=strict)
+        first = translation.first_event(event, self._session_settings[event.principal].policy)
         runner = self._runner(event, translation.recording_id(parts.wall(), parts.token()))
-        self._calls.add(runner, event.transaction, first.identity.call_id)
+        self._calls.add(runner, event.transaction, first.identity)
         self._idle.clear()
         runner.receive(first, now)
         self._calls.answered(runner)
@@ -228,7 +242,7 @@ class Handler:
         assert self._services is not None
         address = translation.media_address(self.config, event.flow)
         local = LocalMedia(address=address, session_id=int(self._parts_now.wall().timestamp()))
-        session = RecordingSession(self._session_settings, local)
+        session = RecordingSession(self._session_settings[event.principal], local)
         return CallRunner(recording_id, session, self._services, flow=event.flow, raw=event.request.raw)
 
     def _refuse(self, event: RequestReceived, refused: Refusal, now: float) -> None:
@@ -282,6 +296,43 @@ class Handler:
         if runner is not None:
             runner.log_message(event.response.raw, event.flow, inbound=True)
 
+    # ---- calls of an earlier life ----------------------------------------------------------------
+
+    def _go_on(self, continuity: Continuity | None, now: float) -> None:
+        """Take up the calls whose logs and streams are open again. One that fails ends as interrupted."""
+        if continuity is None:
+            return
+        for one in continuity.take_resumed():
+            try:
+                runner = self._restored(one, now)
+            except (SiprecordError, ValueError) as error:
+                _log.error("recording %s can't go on: %s", one.state.recording_id, error)
+                continuity.give_up(one.state.recording_id)
+                self._parts_now.archive.finish(one.state.recording_id, one.log)
+                continue
+            self._calls.restore(runner)
+            self._idle.clear()
+            self._publisher.publish(resumption(runner))
+            if one.state.dialog is not None and runner.session.ending is not None:
+                runner.hang_up_again(now)
+            self._settle(runner)
+
+    def _restored(self, one: Resumed, now: float) -> CallRunner:
+        assert self._services is not None
+        state, control = one.state, self._endpoint
+        moment = Moment(now=now, wall=self._parts_now.wall())
+        trunk = state.session.identity.trunk
+        settings = self._session_settings.get(trunk, self._session_settings[""])
+        session = RecordingSession.restore(settings, state.session, moment)
+        runner = CallRunner(state.recording_id, session, self._services, flow=state.flow, raw=b"")
+        runner.started, runner.deviations = state.started, state.deviations
+        dialog = control.restore(state.dialog, now) if state.dialog is not None else ""
+        if state.answered is not None:
+            control.resume(state.answered, now)
+            runner.last_request = state.answered.id
+        runner.take_over(one.log, one.streams, dialog=dialog)
+        return runner
+
     # ---- small tools -----------------------------------------------------------------------------
 
     def _tell_dialog(self, dialog: str, event: events.Event, now: float) -> None:
@@ -299,7 +350,10 @@ class Handler:
         return True
 
     def _settle(self, runner: CallRunner) -> None:
-        """After each event: set the timer of this call, or forget the call when it is over."""
+        """After each event: keep its state, set the timer of this call, or forget it when it is over."""
+        continuity = self._parts_now.continuity
+        if continuity is not None:
+            continuity.keep(runner, self._endpoint)
         if runner.over:
             self._set_timer(runner, None)
             self._calls.remove(runner)
@@ -329,9 +383,16 @@ class Handler:
         found = self._calls.of_invite(transaction) if transaction is not None else None
         return found or self._calls.of_dialog(getattr(event, "dialog", None))
 
-    def _load(self) -> Load:
+    def _load(self, trunk: str) -> Load:
         problems = tuple(self._parts_now.problems()) if self._parts is not None else ("Not started",)
-        return Load(calls=self.active, draining=self.draining, problems=problems)
+        known = self.entrance.trunks.get(trunk)
+        return Load(
+            calls=self.active,
+            trunk_calls=self._registry.count_of_trunk(trunk) if self._registry is not None else 0,
+            trunk_max=known.max_calls if known is not None else 0,
+            draining=self.draining,
+            problems=problems,
+        )
 
     async def _wait_idle(self, seconds: float) -> bool:
         if not self._idle.is_set() and seconds > 0:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -15,6 +15,7 @@ from siprecord.server.publisher import (
     DeviationNoted,
     RecordingEvent,
     RecordingFinished,
+    RecordingResumed,
     RecordingStarted,
     StreamClosed,
     StreamOpened,
@@ -44,6 +45,8 @@ class Statistics:
         """Count one event."""
         if isinstance(event, RecordingStarted):
             self.started += 1
+        elif isinstance(event, RecordingResumed):
+            self._streams[event.recording_id] += event.streams
         elif isinstance(event, StreamOpened):
             self._streams[event.recording_id] += 1
         elif isinstance(event, StreamClosed):
@@ -81,7 +84,12 @@ class Snapshot:
     endpoint: Mapping[str, int] = field(default_factory=dict)
     messages: Mapping[tuple[str, ...], int] = field(default_factory=dict)
     """By direction (received, sent), kind (request, response) and method or status."""
-    connections: int = 0
+    access: Mapping[str, int] = field(default_factory=dict)
+    """Requests outside dialogs, by what became of them."""
+    transport_messages: Mapping[tuple[str, ...], int] = field(default_factory=dict)
+    """By direction and transport."""
+    connections: Mapping[tuple[str, ...], int] = field(default_factory=dict)
+    """By transport and state."""
     render_queue: int = 0
     render_failed: int = 0
     disk_free: int | None = None
@@ -140,9 +148,23 @@ def _signalling(now: Snapshot) -> Iterator[Metric]:
     labels = ("direction", "kind", "name")
     yield _counters("sip_messages", "SIP messages, repeated ones included.", labels, now.messages)
     yield _counters("sip_endpoint", "What the SIP endpoint counted.", ("event",), _keys(now.endpoint))
-    transport = asdict(now.transport)
-    yield _counters("transport", "What happened on the SIP sockets.", ("event",), _keys(transport))
-    yield _gauge("connections", "TCP and TLS connections open.", now.connections)
+    yield _counters(
+        "sip_transport_messages",
+        "The same by transport.",
+        ("direction", "transport"),
+        now.transport_messages,
+    )
+    access = _keys(now.access)
+    yield _counters("access", "Requests outside dialogs, by what became of them.", ("outcome",), access)
+    sums = {
+        each.name: getattr(now.transport, each.name)
+        for each in fields(now.transport)
+        if each.name != "by_transport"
+    }
+    events: dict[tuple[str, ...], int] = dict(now.transport.by_transport.items())
+    yield _counters("transport", "What happened on the SIP sockets.", ("event",), _keys(sums))
+    yield _counters("connection_events", "The same of connections.", ("transport", "event"), events)
+    yield _gauges("connections", "TCP and TLS connections.", ("transport", "state"), now.connections)
 
 
 def _process(now: Snapshot) -> Iterator[Metric]:
@@ -157,6 +179,13 @@ def _process(now: Snapshot) -> Iterator[Metric]:
 
 def _gauge(name: str, text: str, value: float) -> Metric:
     return GaugeMetricFamily(f"siprecord_{name}", text, value=value)
+
+
+def _gauges(name: str, text: str, labels: tuple[str, ...], values: Mapping[tuple[str, ...], int]) -> Metric:
+    family = GaugeMetricFamily(f"siprecord_{name}", text, labels=labels)
+    for key, value in sorted(values.items()):
+        family.add_metric(key, value)
+    return family
 
 
 def _counter(name: str, text: str, value: float) -> Metric:

@@ -25,6 +25,21 @@ class RecordingStarted:
     source: str
     transport: str
     started: datetime
+    trunk: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingResumed:
+    """A recording goes on in the same log after the recorder was started again."""
+
+    recording_id: str
+    call_id: str
+    from_uri: str
+    to_uri: str
+    source: str
+    transport: str
+    started: datetime
+    streams: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,16 +128,19 @@ class RecordingFinished:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallRefused:
-    """A new call was refused and left no recording."""
+    """A new call was refused and left no recording. `status` 0: it got no answer at all."""
 
     call_id: str
     source: str
     status: int
     reason: str
+    quiet: bool = False
+    """Not worth a line in the log: its source was told of just now."""
 
 
 RecordingEvent = (
     RecordingStarted
+    | RecordingResumed
     | StreamOpened
     | StreamPaused
     | StreamResumed

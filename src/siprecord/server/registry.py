@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
+from siprecord.recording.identity import CallIdentity
 from siprecord.recording.ports import CallMap
 from siprecord.server.runner import CallRunner
 
@@ -14,17 +17,26 @@ class Registry:
         self._by_dialog: dict[str, CallRunner] = {}
         self._by_invite: dict[str, CallRunner] = {}
         self._by_call_id: dict[str, list[CallRunner]] = {}
-        self._keys: dict[str, tuple[str, str]] = {}
+        self._by_trunk: Counter[str] = Counter()
+        self._keys: dict[str, tuple[str, CallIdentity]] = {}
 
     def __len__(self) -> int:
         return len(self._calls)
 
-    def add(self, runner: CallRunner, invite: str, call_id: str) -> None:
+    def add(self, runner: CallRunner, invite: str, identity: CallIdentity) -> None:
         """A new call, whose INVITE is about to be answered."""
         self._calls.store(runner.recording_id, runner)
-        self._keys[runner.recording_id] = (invite, call_id)
+        self._keys[runner.recording_id] = (invite, identity)
         self._by_invite[invite] = runner
-        self._by_call_id.setdefault(call_id, []).append(runner)
+        self._by_call_id.setdefault(identity.call_id, []).append(runner)
+        self._by_trunk[identity.trunk] += 1
+
+    def restore(self, runner: CallRunner) -> None:
+        """A call of an earlier life, answered long ago."""
+        identity = runner.session.identity
+        assert identity is not None, "a call that was answered has an identity"
+        self.add(runner, f"restored {runner.recording_id}", identity)
+        self.answered(runner)
 
     def answered(self, runner: CallRunner) -> None:
         """The INVITE is answered: the call has a dialog now, if it was accepted."""
@@ -35,16 +47,23 @@ class Registry:
 
     def remove(self, runner: CallRunner) -> None:
         """The call is over. Saying so twice is no error."""
-        invite, call_id = self._keys.pop(runner.recording_id, ("", ""))
+        known = self._keys.pop(runner.recording_id, None)
+        if known is None:
+            return
+        invite, identity = known
         self._by_invite.pop(invite, None)
         self._calls.delete(runner.recording_id)
         if runner.dialog is not None:
             self._by_dialog.pop(runner.dialog, None)
-        same = self._by_call_id.get(call_id, [])
-        if runner in same:
-            same.remove(runner)
+        same = self._by_call_id[identity.call_id]
+        same.remove(runner)
         if not same:
-            self._by_call_id.pop(call_id, None)
+            del self._by_call_id[identity.call_id]
+        self._by_trunk[identity.trunk] -= 1
+
+    def count_of_trunk(self, trunk: str) -> int:
+        """How many calls came in by that trunk."""
+        return self._by_trunk[trunk]
 
     def get(self, recording_id: str) -> CallRunner | None:
         """The call of that recording."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Protocol
@@ -25,7 +27,7 @@ from siprecord.server.health import (
     stalled,
 )
 from siprecord.server.metrics import MediaFigures, Snapshot, Statistics
-from siprecord.transport import CustomSIPServer
+from siprecord.transport import ConnectionInfo, CustomSIPServer
 
 ENGINE_PATIENCE = 10.0
 """Ours: the engine wakes ten times a second, so it is dead long before."""
@@ -115,6 +117,11 @@ class Reports:
         """Calls that are being recorded."""
         return [asdict(call) for call in self._handler.calls()]
 
+    def connections(self) -> Sequence[Row]:
+        """TCP and TLS connections, oldest first. Call it on the loop: ages are by its clock."""
+        now = asyncio.get_running_loop().time()
+        return [_connection(info, now) for info in self._server.connections]
+
     def snapshot(self) -> Snapshot:
         """All figures, for Prometheus."""
         totals = self._engine.totals()
@@ -130,7 +137,9 @@ class Reports:
             transport=self._server.counters,
             endpoint=self._server.endpoint_counters,
             messages=self._messages(),
-            connections=len(self._server.connections),
+            access=self._handler.entrance.outcomes,
+            transport_messages=self._transport_messages(),
+            connections=Counter((info.transport, info.state) for info in self._server.connections),
             render_queue=self._finishing.queued,
             render_failed=self._finishing.failed,
             disk_free=disk_free(self._config.data_dir),
@@ -155,6 +164,14 @@ class Reports:
             counted.update({(direction, "response", name): count for name, count in tally.responses.items()})
         return counted
 
+    def _transport_messages(self) -> dict[tuple[str, ...], int]:
+        received, sent = self._server.messages_received, self._server.messages_sent
+        counted: dict[tuple[str, ...], int] = {
+            ("received", name): count for name, count in received.transports.items()
+        }
+        counted.update({("sent", name): count for name, count in sent.transports.items()})
+        return counted
+
     def _live_checks(self) -> list[Check]:
         dead = Reason("engine_dead", f"the media engine has not worked for {ENGINE_PATIENCE:g} s")
         return [stalled(dead, self._engine_progress, ENGINE_PATIENCE, time.monotonic)]
@@ -173,3 +190,10 @@ class Reports:
         """The CPU time of the engine's threads rises with each tick; without recordings they may sleep."""
         totals = self._engine.totals()
         return totals.cpu_seconds if totals.recordings else None
+
+
+def _connection(info: ConnectionInfo, now: float) -> Row:
+    row = asdict(info)
+    row["age_s"] = round(now - row.pop("opened"), 1)
+    row["idle_s"] = round(now - row.pop("last_active"), 1)
+    return row

@@ -19,8 +19,12 @@ def server_context(tls: TlsConfig) -> ssl.SSLContext | None:
     context.minimum_version = VERSIONS[tls.minimum_version]
     _load_certificate(context, tls, tls.certificate)
     if tls.client_ca is not None:
-        _load_authorities(context, tls.client_ca)
+        _load_authorities(context, tls.client_ca, "tls.client_ca")
         context.verify_mode = ssl.CERT_REQUIRED if tls.require_client_certificate else ssl.CERT_OPTIONAL
+    if tls.client_crl is not None:
+        _load_authorities(context, tls.client_crl, "tls.client_crl")
+        context.verify_flags |= ssl.VerifyFlags.VERIFY_CRL_CHECK_LEAF
+    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
     return context
 
 
@@ -29,7 +33,7 @@ def client_context(tls: TlsConfig) -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.minimum_version = VERSIONS[tls.minimum_version]
     if tls.client_ca is not None:
-        _load_authorities(context, tls.client_ca)
+        _load_authorities(context, tls.client_ca, "tls.client_ca")
     if tls.certificate is not None:
         _load_certificate(context, tls, tls.certificate)
     return context
@@ -51,11 +55,11 @@ def _load_certificate(context: ssl.SSLContext, tls: TlsConfig, certificate: Path
         ) from None
 
 
-def _load_authorities(context: ssl.SSLContext, path: Path) -> None:
+def _load_authorities(context: ssl.SSLContext, path: Path, setting: str) -> None:
     try:
         context.load_verify_locations(path)
     except (OSError, ValueError) as error:
-        raise ConfigError(f"tls.client_ca: {path} can't be used: {error}") from None
+        raise ConfigError(f"{setting}: {path} can't be used: {error}") from None
 
 
 def _missing(certificate: Path, key: Path | None) -> Path:

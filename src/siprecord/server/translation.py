@@ -5,66 +5,111 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from siprecord.protocol import EndpointSettings, Flow, SessionTimerSettings, TimerSettings
+from siprecord.protocol import (
+    EndpointSettings,
+    Flow,
+    Gate,
+    RequestReceived,
+    SessionTimerSettings,
+    TimerSettings,
+)
 from siprecord.recording import events
-from siprecord.recording.contents import read_contents
+from siprecord.recording.contents import Contents, read_contents
 from siprecord.recording.identity import identify
 from siprecord.recording.plan import PlanSettings
 from siprecord.recording.policy import PolicySettings, read_signs
+from siprecord.recording.rules import Verdict, aspects_of, judge
 from siprecord.recording.session import SessionSettings
-from siprecord.server.config import Config
+from siprecord.recording.trunks import Trunk
+from siprecord.server.config import Config, ListenerConfig, SipConfig
+from siprecord.server.rule_config import make_rule
 from siprecord.syntax.limits import DEFAULT_LIMITS
 from siprecord.syntax.sip import Request
+from siprecord.transport import Advertised
 
 UNSPECIFIED = frozenset({"0.0.0.0", "::", ""})
 LOOPBACK = "127.0.0.1"
 
 
-def endpoint_settings(config: Config, version: str) -> EndpointSettings:
+def endpoint_settings(config: Config, version: str, gate: Gate) -> EndpointSettings:
     """How the SIP endpoint is to behave."""
     sip = config.sip
     return EndpointSettings(
         timers=TimerSettings(t1=sip.t1_ms / 1000, t2=sip.t2_ms / 1000, t4=sip.t4_ms / 1000),
         session_timer=SessionTimerSettings(interval=sip.session_expires_s, minimum=sip.min_session_expires_s),
-        limits=replace(DEFAULT_LIMITS, max_message=sip.max_message_bytes),
+        limits=replace(
+            DEFAULT_LIMITS,
+            max_message=sip.max_message_bytes,
+            max_head=sip.max_head_bytes,
+            max_headers=sip.max_headers,
+        ),
         product=sip.user_agent or f"siprecord/{version}",
         advertised_host=sip.advertised_host or "",
         max_transactions=sip.max_transactions,
         max_dialogs=config.max_concurrent_calls + 1000,
+        gate=gate,
     )
 
 
-def policy_settings(config: Config) -> PolicySettings:
-    """Who may be recorded."""
+def policy_settings(config: Config, trunk: Trunk | None = None) -> PolicySettings:
+    """What is recorded, of a trunk with its own choices if it has some."""
     recording = config.recording
+    own = trunk.strict if trunk is not None else None
     return PolicySettings(
-        strict=recording.strict,
+        strict=recording.strict if own is None else own,
         plain_calls=recording.non_siprec == "accept",
         plain_status=recording.non_siprec_status,
-        allowed_sources=recording.allowed_sources,
         max_calls=config.max_concurrent_calls,
         retry_after_s=recording.retry_after_s,
+        no_offer=recording.no_offer,
+        own_streams=recording.own_streams,
+        rules=tuple(make_rule(rule) for rule in config.rules),
     )
 
 
-def session_settings(config: Config) -> SessionSettings:
+def session_settings(config: Config, trunk: Trunk | None = None) -> SessionSettings:
     """How recordings behave."""
     recording = config.recording
     return SessionSettings(
-        policy=policy_settings(config),
+        policy=policy_settings(config, trunk),
         plan=PlanSettings(max_streams=recording.max_streams),
         media_timeout_s=recording.media_timeout_s,
         end_on_silence=recording.end_on_media_timeout,
         linger_s=recording.linger_ms / 1000,
+        pause_max_s=recording.pause_max_s,
         request_snapshots=recording.request_snapshots,
     )
 
 
 def media_address(config: Config, flow: Flow) -> str:
     """The address for our SDP: the configured one, else the one the call came in on."""
-    bound = config.media.bind_address
-    candidates = (config.media.advertised_address or "", bound, flow.local[0])
+    candidates = (
+        _media_address_of(config.sip, flow),
+        config.media.advertised_address or "",
+        config.media.bind_address,
+        flow.local[0],
+    )
     return next((address for address in candidates if address not in UNSPECIFIED), LOOPBACK)
+
+
+def advertised(listener: ListenerConfig) -> Advertised | None:
+    """The address the listener's peers are told; None leaves it to `sip.advertised_host`."""
+    if listener.advertised_host is None and listener.advertised_port is None:
+        return None
+    return Advertised(listener.advertised_host or "", listener.advertised_port or 0)
+
+
+def _media_address_of(sip: SipConfig, flow: Flow) -> str:
+    """The media address of the listener a call came in on: the most exact match counts."""
+    for host in (flow.local[0], "::" if ":" in flow.local[0] else "0.0.0.0"):
+        for one in sip.listeners:
+            if one.media_address and (one.transport, one.host, one.port) == (
+                flow.transport,
+                host,
+                flow.local[1],
+            ):
+                return one.media_address
+    return ""
 
 
 def recording_id(wall: datetime, token: str) -> str:
@@ -72,10 +117,21 @@ def recording_id(wall: datetime, token: str) -> str:
     return f"{wall:%Y%m%dT%H%M%SZ}-{token}"
 
 
-def first_event(transaction: str, request: Request, flow: Flow, *, strict: bool) -> events.InviteReceived:
-    """A new INVITE as the session sees it."""
-    contents = read_contents(request, strict=strict)
-    return events.InviteReceived(transaction, identify(request, flow), contents, read_signs(request))
+def first_event(event: RequestReceived, policy: PolicySettings) -> events.InviteReceived:
+    """A new INVITE as the session sees it, with what the operator's rules say of it."""
+    request = event.request
+    identity = identify(request, event.flow, event.principal)
+    contents = read_contents(request, strict=policy.strict)
+    verdict = ruling(request, contents, policy, trunk=event.principal)
+    return events.InviteReceived(event.transaction, identity, contents, read_signs(request), verdict)
+
+
+def ruling(request: Request, contents: Contents, policy: PolicySettings, *, trunk: str) -> Verdict:
+    """The verdict of the rules on a new INVITE."""
+    if not policy.rules:
+        return Verdict()
+    names = {name for rule in policy.rules for name in rule.headers}
+    return judge(policy.rules, aspects_of(request, contents, trunk, names))
 
 
 def later_event(transaction: str, request: Request) -> events.Event | None:
@@ -89,7 +145,8 @@ def later_event(transaction: str, request: Request) -> events.Event | None:
         case "INFO":
             return events.InfoReceived(transaction, contents)
         case "BYE":
-            return events.ByeReceived(transaction, contents, request.headers.get("Reason"))
+            reasons = request.headers.get_list("Reason")
+            return events.ByeReceived(transaction, contents, ", ".join(reasons) or None)
     return None
 
 

@@ -11,7 +11,7 @@ import binascii
 import quopri
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from siprecord.errors import ParseError
 from siprecord.syntax.limits import DEFAULT_LIMITS, Limits
@@ -178,7 +178,7 @@ class _Reader:
         guess = _guess_type(part.body)
         if guess is not None and guess.essence == SDP_TYPE:
             self._note("Content-Type says multipart, but the body is plain SDP")
-            return [Part(headers=part.headers, content_type=guess, body=part.body)]
+            return [replace(part, content_type=guess)]
         try:
             parts = self.split(part.body, media_type.params.get("boundary") or "", depth + 1)
         except ParseError as error:

@@ -1,8 +1,10 @@
 """Sockets for SIP, and the driver that runs one sans-IO endpoint over all of them."""
 
 from siprecord.transport.application import Deadline, EndpointControl, SipApplication
+from siprecord.transport.keeping import SocketKeeper
 from siprecord.transport.server import CustomSIPServer
 from siprecord.transport.settings import (
+    Advertised,
     ConnectionInfo,
     ListenerInfo,
     TransportCounters,
@@ -10,12 +12,14 @@ from siprecord.transport.settings import (
 )
 
 __all__ = [
+    "Advertised",
     "ConnectionInfo",
     "CustomSIPServer",
     "Deadline",
     "EndpointControl",
     "ListenerInfo",
     "SipApplication",
+    "SocketKeeper",
     "TransportCounters",
     "TransportSettings",
 ]

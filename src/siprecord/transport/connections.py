@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from siprecord.protocol import Address, Flow
+from siprecord.protocol.flow import Transport
 from siprecord.transport.settings import ConnectionInfo, TransportCounters, TransportSettings
 from siprecord.transport.stream import StreamConnection
 
@@ -33,11 +34,11 @@ class Connections:
     def __len__(self) -> int:
         return self._admitted
 
-    def admit(self, source: str) -> bool:
+    def admit(self, source: str, transport: Transport = "tcp") -> bool:
         """Take a place for a connection from `source`, before any work is done; `leave` gives it back."""
         full = self._admitted >= self._settings.max_connections
         if full or self._per_source[source] >= self._settings.max_connections_per_source:
-            self._counters.connections_refused += 1
+            self._counters.count("connections_refused", transport)
             return False
         self._admitted += 1
         self._per_source[source] += 1
@@ -52,6 +53,10 @@ class Connections:
             del self._per_source[source]
         if self._admitted == 0:
             self._empty.set()
+
+    def number_from(self, first: int) -> None:
+        """Begin with this number, above those of any earlier life whose connections may still be named."""
+        self._last_number = first
 
     def next_number(self) -> int:
         """A number no connection of this server had before."""

@@ -13,6 +13,8 @@ from siprecord.protocol import Address, Flow, Transmit
 from siprecord.syntax.limits import Limits
 from siprecord.transport.connections import SWEEP_EVERY, Connections
 from siprecord.transport.driver import Driver
+from siprecord.transport.identity import certificate_names
+from siprecord.transport.keeping import SocketKeeper
 from siprecord.transport.settings import TransportCounters, TransportSettings
 from siprecord.transport.sockets import address_of
 from siprecord.transport.stream import StreamConnection
@@ -33,6 +35,8 @@ class Exchange:
         self.settings = settings
         self.limits = limits
         self.counters: TransportCounters = driver.counters
+        self.keeper: SocketKeeper | None = None
+        """Keeps sockets for a later life, where there is somebody to keep them."""
         self.connections = Connections(settings, self.counters)
         self._driver = driver
         self._client_tls = client_tls
@@ -50,9 +54,10 @@ class Exchange:
         self._driver.receive(data, flow)
 
     def opened(self, connection: StreamConnection, transport: asyncio.BaseTransport) -> None:
-        """A connection is up: its local address is known now."""
+        """A connection is up: its local address is known now, and whom the certificate names."""
         local = address_of(transport.get_extra_info("sockname"))
-        connection.flow = replace(connection.flow, local=local)
+        identity = certificate_names(transport.get_extra_info("peercert"))
+        connection.flow = replace(connection.flow, local=local, identity=identity)
 
     def closed(self, connection: StreamConnection) -> None:
         """A connection is gone: whatever went through it has to know."""
@@ -78,6 +83,10 @@ class Exchange:
     def remove_udp(self, listener: UdpListener) -> None:
         """`listener` is closed."""
         self._udp.remove(listener)
+
+    def use_client_tls(self, context: ssl.SSLContext) -> None:
+        """From now on our own TLS connections are made with `context`."""
+        self._client_tls = context
 
     def accepted(self, connection: StreamConnection) -> None:
         """Watch over a connection that has a place."""
@@ -130,7 +139,7 @@ class Exchange:
 
     def _connect(self, flow: Flow) -> StreamConnection | None:
         """A new connection to where `flow` leads; it takes messages at once and sends them when it is up."""
-        if not self.connections.admit(flow.remote[0]):
+        if not self.connections.admit(flow.remote[0], flow.transport):
             return None
         number = self.connections.next_number()
         connection = StreamConnection(
@@ -152,7 +161,7 @@ class Exchange:
                     lambda: connection, host, port, ssl=tls, server_hostname=host if tls else None
                 )
         except (OSError, TimeoutError) as error:
-            self.counters.connect_failures += 1
+            self.counters.count("connect_failures", connection.flow.transport)
             _log.warning("no connection to %s port %s: %s", host, port, error or "it does not answer")
             connection.abort()
             connection.connection_lost(None)

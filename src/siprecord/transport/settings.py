@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from siprecord.protocol import Address
 from siprecord.protocol.flow import Transport
@@ -19,6 +21,11 @@ class TransportSettings:
     max_connections_per_source: int = 1024
     idle_timeout: float = 3600.0
     """A connection without traffic is closed after this. Calls last hours: far above 64*T1 (RFC 3261 18)."""
+    max_age: float = 0.0
+    """A connection is closed at its first quiet moment after this, however busy it is; 0: never.
+
+    Off by default: a client behind a NAT can't be reached before it connects again.
+    """
     first_message_timeout: float = 60.0
     """A connection that never brought a message or a ping is closed after this."""
     message_timeout: float = 20.0
@@ -54,6 +61,20 @@ class TransportCounters:
     framing_errors: int = 0
     failures_contained: int = 0
     """Bugs of ours that ended one message or call, not the server. Should stay 0."""
+    by_transport: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """What happened to connections, by transport and name; the fields above are the sums."""
+
+    def count(self, event: str, transport: Transport) -> None:
+        """Count one event of a connection; `event` is the name of a field."""
+        setattr(self, event, getattr(self, event) + 1)
+        self.by_transport[transport, event] += 1
+
+
+class Advertised(NamedTuple):
+    """How the peers of a listener reach us; an empty host or port 0 leaves that part as it is."""
+
+    host: str
+    port: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,3 +98,11 @@ class ConnectionInfo:
     opened: float
     last_active: float
     messages: int
+    identity: tuple[str, ...] = ()
+    """The names its certificate proves (RFC 5922)."""
+    state: str = "open"
+    """`opening` (or in the TLS handshake), `open`, `receiving` (half a message is there), `closing`."""
+    received_bytes: int = 0
+    sent_bytes: int = 0
+    unsent_bytes: int = 0
+    """What the peer has not taken yet."""

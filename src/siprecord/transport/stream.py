@@ -51,17 +51,23 @@ class StreamConnection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._framer = StreamFramer(hub.limits)
         self._waiting: list[bytes] = []
-        self._unsent_before_open = 0
         self._opened = self._last_active = hub.now()
         self._half_since: float | None = None
         self._closing_since: float | None = None
         self._messages = 0
+        self._received = 0
+        self._sent = 0
         self._heard = False
 
     @property
     def usable(self) -> bool:
         """False once it is being closed."""
         return self._closing_since is None
+
+    @property
+    def pending(self) -> int:
+        """Bytes of a message that is not whole yet."""
+        return self._framer.pending
 
     def info(self) -> ConnectionInfo:
         """What people want to know of it."""
@@ -74,6 +80,11 @@ class StreamConnection(asyncio.Protocol):
             opened=self._opened,
             last_active=self._last_active,
             messages=self._messages,
+            identity=self.flow.identity,
+            state=self._state(),
+            received_bytes=self._received,
+            sent_bytes=self._sent,
+            unsent_bytes=self._unsent(),
         )
 
     # From the loop
@@ -85,7 +96,7 @@ class StreamConnection(asyncio.Protocol):
         if not self.usable:  # given up while it was being made
             self._transport.abort()
             return
-        self._hub.counters.connections_opened += 1
+        self._count("connections_opened")
         self._hub.opened(self, transport)
         for data in self._waiting:
             self._transport.write(data)
@@ -96,6 +107,7 @@ class StreamConnection(asyncio.Protocol):
         if not self.usable:
             return
         self._last_active = self._hub.now()
+        self._received += len(data)
         complete = False
         for frame in self._framer.feed(data):
             complete = True
@@ -120,15 +132,13 @@ class StreamConnection(asyncio.Protocol):
         if not self.usable:
             return
         self._last_active = self._hub.now()
+        self._sent += len(data)
         if self._transport is None:
             self._waiting.append(data)
-            self._unsent_before_open += len(data)
-            unsent = self._unsent_before_open
         else:
             self._transport.write(data)
-            unsent = self._transport.get_write_buffer_size()
-        if unsent > self._hub.settings.max_unsent:
-            self._hub.counters.connections_cut_off += 1
+        if self._unsent() > self._hub.settings.max_unsent:
+            self._count("connections_cut_off")
             _log.warning("%s does not read what it is sent: connection cut off", self.flow.remote)
             self.abort()
 
@@ -138,7 +148,7 @@ class StreamConnection(asyncio.Protocol):
             if now - self._closing_since > self._hub.settings.close_timeout:
                 self.abort()
         elif (reason := self._overdue(now)) is not None:
-            self._hub.counters.connections_timed_out += 1
+            self._count("connections_timed_out")
             _log.info("connection from %s closed: %s", self.flow.remote, reason)
             self.close()
 
@@ -161,7 +171,7 @@ class StreamConnection(asyncio.Protocol):
     def _take(self, frame: bytes | Keepalive | FramingError) -> None:
         self._heard = True
         if isinstance(frame, FramingError):
-            self._hub.counters.framing_errors += 1
+            self._count("framing_errors")
             if (answer := refusal(frame, self._hub.limits)) is not None:
                 self.write(answer)
             self.close()
@@ -179,4 +189,22 @@ class StreamConnection(asyncio.Protocol):
             return f"no message came within {limits.first_message_timeout:g} s"
         if limits.idle_timeout and now - self._last_active > limits.idle_timeout:
             return f"idle for {limits.idle_timeout:g} s"
+        if limits.max_age and now - self._opened > limits.max_age and self._half_since is None:
+            return f"open for {limits.max_age:g} s"
         return None
+
+    def _state(self) -> str:
+        if not self.usable:
+            return "closing"
+        if self._transport is None:
+            return "opening"
+        return "open" if self._half_since is None else "receiving"
+
+    def _unsent(self) -> int:
+        """Bytes that wait for the connection, or for the peer."""
+        if self._transport is None:
+            return sum(map(len, self._waiting))
+        return self._transport.get_write_buffer_size()
+
+    def _count(self, event: str) -> None:
+        self._hub.counters.count(event, self.flow.transport)

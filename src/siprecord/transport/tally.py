@@ -14,14 +14,16 @@ OTHER = "other"
 class Tally:
     """Messages in one direction: requests by method, responses by status. Repeated ones count again."""
 
-    __slots__ = ("requests", "responses")
+    __slots__ = ("requests", "responses", "transports")
 
     def __init__(self) -> None:
         self.requests: Counter[str] = Counter()
         self.responses: Counter[str] = Counter()
+        self.transports: Counter[str] = Counter()
 
-    def add(self, message: bytes) -> None:
+    def add(self, message: bytes, transport: str) -> None:
         """Count one message by its first word, without parsing it."""
+        self.transports[transport] += 1
         if message.startswith(_STATUS_LINE):
             status = message[8:11]
             known = status.isdigit() and b"100" <= status <= b"699"

@@ -468,3 +468,10 @@ def test_any_mutation_is_read_or_refused(data: st.DataObject) -> None:
     except ParseError:
         return
     assert read.data_mode in {"complete", "partial"}
+
+
+@pytest.mark.parametrize(("written", "expected"), [("", None), ("  ", None), (" 1 ", "1")])
+def test_a_label_in_an_attribute_is_stripped_like_one_in_an_element(
+    written: str, expected: str | None
+) -> None:
+    assert recording(f'<stream stream_id="{STREAM}" label="{written}"/>').streams[0].label == expected

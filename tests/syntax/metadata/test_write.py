@@ -102,3 +102,9 @@ def test_any_text_survives(aor: str, name: str, label: str) -> None:
     read = parse_metadata(write_metadata(document))
     assert read.participants == document.participants
     assert read.streams == document.streams
+
+
+def test_a_carriage_return_within_a_text_survives() -> None:
+    participant = Participant(id=ID, name_ids=(NameId(aor="sip:a@b", name="a\rb"),))
+    written = write_metadata(MetadataDocument(participants=(participant,)))
+    assert parse_metadata(written).participants[0].name_ids[0].name == "a\rb"

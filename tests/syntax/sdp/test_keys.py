@@ -111,8 +111,40 @@ def test_length_is_kept_and_twice_is_once(data: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "piece", [*PIECES, b"crypto", b"crypto:", b"k=", b"inline", b"key-mgmt:a ", b"\n\r\n"]
+    "piece",
+    [
+        *PIECES,
+        b"crypto",
+        b"crypto:",
+        b"k=",
+        b"inline",
+        b"key-mgmt:a ",
+        b"a=key-mgmt:a",
+        b"\n\r\n",
+        b"Content-Transfer-Encoding:base64",
+    ],
 )
 def test_long_messages_take_linear_time(piece: bytes) -> None:
     data = piece * (1_000_000 // len(piece))
     assert len(blank_keys(data)) == len(data)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"Content-Transfer-Encoding: quoted-printable",  # no empty line: what follows is content all the same
+        b"Content-Transfer-Encoding:\r\n quoted-printable\r\n",
+        b"Content-Transfer-Encoding: quoted-printable\r\n\r\n--no-boundary\r\n",
+    ],
+)
+def test_encoded_parts_that_only_our_parser_understands_hide_no_key(head: bytes) -> None:
+    body = b"--b\r\n" + head + b"\r\nv=3D0\r\na=3Dcrypto:1 A inl=\r\nine:" + KEY + b"\r\n--b--\r\n"
+    message = b"INFO sip:x SIP/2.0\r\nContent-Type: multipart/mixed;boundary=b\r\n\r\n" + body
+    blanked = blank_keys(message)
+    assert len(blanked) == len(message)
+    assert KEY not in blanked
+    assert blanked.startswith(message[: message.index(b"\r\n\r\n")])
+
+
+def test_a_form_feed_before_a_key_does_not_hide_it() -> None:
+    assert blank_keys(b"a=crypto:1 A inline:\x0c" + KEY) == b"a=crypto:1 A inline:\x0c" + b"x" * len(KEY)

@@ -157,3 +157,9 @@ def test_TP_16_hosts_and_ports(text: str, host: str, port: int | None) -> None:
 def test_malformed_hosts_and_ports(text: str) -> None:
     with pytest.raises(ParseError):
         parse_host_port(text)
+
+
+def test_a_quote_in_a_parameter_name_spoils_that_parameter_alone() -> None:
+    assert parse_params('a=1;x"y;z"=2;b') == {"a": "1", "b": None}
+    with pytest.raises(ParseError, match="unterminated quote"):
+        parse_params('a=1;"=2;b')

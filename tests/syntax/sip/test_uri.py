@@ -133,3 +133,9 @@ def test_PRS_08_different_uris(left: str, right: str) -> None:
 
 def test_octets_that_are_no_utf_8_can_be_compared() -> None:
     assert SipUri.parse("sip:\udcff@h").matches(SipUri.parse("sip:%FF@h"))
+
+
+def test_octets_that_are_no_utf8_compare_like_any_other() -> None:
+    uri = SipUri.parse("sip:a@h;\udcfb=1?\udcfb=\udcfb")
+    assert uri.matches(uri)
+    assert not uri.matches(SipUri.parse("sip:a@h;\udcfb=1?\udcfc=1"))

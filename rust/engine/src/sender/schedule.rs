@@ -109,6 +109,8 @@ pub struct Packets {
     pub sequence: u16,
     /// Timestamp of packet 0.
     pub timestamp: u32,
+    /// The frame of the clip that packet 0 carries: streams that share a clip need not send the same.
+    pub first_frame: u64,
 }
 
 /// Length of an RTP header without extension and contributing sources.
@@ -136,7 +138,8 @@ impl Packets {
 
     /// The payload of packet `index`; beyond the clip's end it starts again.
     pub fn payload(&self, index: u64) -> &[u8] {
-        let start = (index % self.frames()) as usize * self.frame_bytes;
+        let frame = index.wrapping_add(self.first_frame) % self.frames();
+        let start = frame as usize * self.frame_bytes;
         let end = self.clip.len().min(start + self.frame_bytes);
         &self.clip[start..end]
     }
@@ -220,6 +223,7 @@ mod tests {
             ssrc: 0x0102_0304,
             sequence: 65_535,
             timestamp: u32::MAX - 159,
+            first_frame: 0,
         }
     }
 
@@ -237,5 +241,15 @@ mod tests {
         assert_eq!(packets.frames(), 3);
         let payloads: Vec<&[u8]> = (0..4).map(|index| packets.payload(index)).collect();
         assert_eq!(payloads, [&[1, 2][..], &[3, 4], &[5], &[1, 2]]);
+    }
+
+    #[test]
+    fn a_stream_may_begin_within_the_clip() {
+        let packets = Packets {
+            first_frame: 5,
+            ..packets()
+        };
+        let payloads: Vec<&[u8]> = (0..3).map(|index| packets.payload(index)).collect();
+        assert_eq!(payloads, [&[5][..], &[1, 2], &[3, 4]]);
     }
 }

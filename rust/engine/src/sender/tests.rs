@@ -42,6 +42,7 @@ fn spec(socket: usize, peer: &Peer) -> SendSpec {
             ssrc: 7,
             sequence: 100,
             timestamp: 0,
+            first_frame: 0,
         },
         clock_rate: 8000,
         start_delay: Duration::ZERO,

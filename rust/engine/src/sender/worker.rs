@@ -1,14 +1,14 @@
 //! The sending thread.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, HashMap};
 use std::mem;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::outbound::{send_all, Destination, Outgoing, PortPair};
-use super::{lock, Command, Counters, Packets, Schedule, SendSpec, Shared};
+use super::{late_class, lock, Command, Counters, Packets, Schedule, SendSpec, Shared};
 
 /// A stream that is being sent.
 pub struct Active {
@@ -97,6 +97,8 @@ pub struct Worker {
     /// Streams by slot; slots of streams that are done are used again.
     streams: Vec<Option<Box<Active>>>,
     free: Vec<usize>,
+    /// The slot of each stream that is being sent, by its number.
+    slots: HashMap<usize, usize>,
     /// When each stream is due next, the earliest on top.
     queue: BinaryHeap<Reverse<(Instant, usize)>>,
     /// What is due in this tick, by socket.
@@ -110,6 +112,7 @@ impl Worker {
             quantum,
             streams: Vec::new(),
             free: Vec::new(),
+            slots: HashMap::new(),
             queue: BinaryHeap::new(),
             ready: Vec::new(),
         }
@@ -151,6 +154,7 @@ impl Worker {
             self.ready.resize_with(stream.socket_number + 1, Vec::new);
         }
         let due = stream.due();
+        self.slots.insert(stream.number, slot);
         self.streams[slot] = Some(stream);
         match due {
             Some(due) => self.queue.push(Reverse((due, slot))),
@@ -159,19 +163,15 @@ impl Worker {
     }
 
     fn stop(&mut self, number: usize) {
-        let is_it = |stream: &Option<Box<Active>>| {
-            stream
-                .as_ref()
-                .is_some_and(|stream| stream.number == number)
-        };
-        if let Some(slot) = self.streams.iter().position(is_it) {
+        if let Some(&slot) = self.slots.get(&number) {
             self.queue.retain(|Reverse((_, queued))| *queued != slot);
             self.end(slot);
         }
     }
 
     fn end(&mut self, slot: usize) {
-        if self.streams[slot].take().is_some() {
+        if let Some(stream) = self.streams[slot].take() {
+            self.slots.remove(&stream.number);
             self.free.push(slot);
             finish(&self.shared, 1);
         }
@@ -189,7 +189,9 @@ impl Worker {
             let Some(stream) = self.streams[slot].as_mut() else {
                 continue;
             };
-            latest = latest.max(now - due);
+            let late = now - due;
+            latest = latest.max(late);
+            self.shared.late[late_class(late)].fetch_add(1, Ordering::Relaxed);
             if let Some(index) = stream.schedule.take() {
                 self.ready[stream.socket_number].push((slot, index));
             }

@@ -115,7 +115,7 @@ def read_stream(element: Element, context: Context) -> MediaStream:
     return MediaStream(
         id=node.id("stream_id", "id"),
         session_id=joined(node.attribute("sessionid", "session") or "") or None,
-        label=node.text("label") or node.attribute("label"),
+        label=node.text("label") or (node.attribute("label") or "").strip() or None,
         extensions=node.extensions,
     )
 

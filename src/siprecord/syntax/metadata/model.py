@@ -130,6 +130,7 @@ class MetadataDocument:
 
     `request_snapshot` marks a `requestsnapshot` document, which only a recorder sends; `request_reason` is
     its text. `mode_present` is False where no mode was given and RFC 7865 section 5.1.2 makes it complete.
+    `namespace` is that of the root, which tells one vendor from another.
     """
 
     data_mode: Literal["complete", "partial"] = "complete"
@@ -144,4 +145,5 @@ class MetadataDocument:
     request_snapshot: bool = False
     request_reason: str | None = None
     mode_present: bool = True
+    namespace: str = NAMESPACE
     deviations: tuple[str, ...] = ()

@@ -84,6 +84,7 @@ def _document(node: Node, context: Context) -> MetadataDocument:
         request_snapshot=key_of(node.element.local) == "requestsnapshot",
         request_reason=node.text("requestreason"),
         mode_present=present,
+        namespace=node.element.namespace,
     )
     _judge_ids(document, context)
     return replace(document, deviations=context.deviations)

@@ -33,7 +33,7 @@ def write_metadata(document: MetadataDocument) -> bytes:
     rows += [_session(session) for session in document.sessions]
     rows += [_participant(participant) for participant in document.participants]
     for stream in document.streams:
-        label = [] if stream.label is None else [_element("label", {}, [escape(stream.label)])]
+        label = [] if stream.label is None else [_element("label", {}, [_text(stream.label)])]
         ids = {"stream_id": stream.id, "session_id": stream.session_id}
         rows.append(_element("stream", ids, [*label, *stream.extensions]))
     for association in document.session_associations:
@@ -48,17 +48,17 @@ def write_metadata(document: MetadataDocument) -> bytes:
 
 def write_snapshot_request(reason: str | None = None) -> bytes:
     """The body of the UPDATE by which a recorder asks for a complete document (RFC 7865 section 7)."""
-    content = [] if reason is None else [_element("requestreason", {}, [escape(reason)])]
+    content = [] if reason is None else [_element("requestreason", {}, [_text(reason)])]
     return (_DECLARATION + _element("requestsnapshot", {"xmlns": NAMESPACE}, content) + "\n").encode()
 
 
 def _session(session: Session) -> str:
-    content = [_element("sipSessionID", {}, [escape(each)]) for each in session.sip_session_ids]
+    content = [_element("sipSessionID", {}, [_text(each)]) for each in session.sip_session_ids]
     for reason in session.reason:
         attributes = {"cause": str(reason.cause or 0), "protocol": reason.protocol}
-        content.append(_element("reason", attributes, [escape(reason.text)]))
+        content.append(_element("reason", attributes, [_text(reason.text)]))
     if session.group_ref is not None:
-        content.append(_element("group-ref", {}, [escape(session.group_ref)]))
+        content.append(_element("group-ref", {}, [_text(session.group_ref)]))
     content += _time("start-time", session.start_time)
     content += _time("stop-time", session.stop_time)
     return _element("session", {"session_id": session.id}, [*content, *session.extensions])
@@ -67,7 +67,7 @@ def _session(session: Session) -> str:
 def _participant(participant: Participant) -> str:
     content = []
     for each in participant.name_ids:
-        name = [] if each.name is None else [_element("name", {"xml:lang": each.lang}, [escape(each.name)])]
+        name = [] if each.name is None else [_element("name", {"xml:lang": each.lang}, [_text(each.name)])]
         content.append(_element("nameID", {"aor": each.aor}, name))
     return _element("participant", {"participant_id": participant.id}, [*content, *participant.extensions])
 
@@ -80,8 +80,8 @@ def _participant_session(association: ParticipantSessionAssociation) -> str:
 
 
 def _participant_stream(association: ParticipantStreamAssociation) -> str:
-    content = [_element("send", {}, [escape(each)]) for each in association.send]
-    content += [_element("recv", {}, [escape(each)]) for each in association.recv]
+    content = [_element("send", {}, [_text(each)]) for each in association.send]
+    content += [_element("recv", {}, [_text(each)]) for each in association.recv]
     content += [*_times(association), *association.extensions]
     return _element("participantstreamassoc", {"participant_id": association.participant_id}, content)
 
@@ -103,6 +103,11 @@ def _times(item: _Timed) -> list[str]:
 
 def _time(name: str, time: datetime | None) -> list[str]:
     return [] if time is None else [_element(name, {}, [write_time(time)])]
+
+
+def _text(text: str) -> str:
+    # A bare carriage return would be read as a line feed (XML 1.0 section 2.11).
+    return escape(text, {"\r": "&#13;"})
 
 
 def _element(name: str, attributes: Mapping[str, str | None], content: Sequence[str]) -> str:

@@ -1,7 +1,8 @@
 """Blanking of key material, so that a stored SIP message can't decrypt anything (RFC 4568, RFC 4567).
 
-Works on the bytes of a whole message and never parses it: what our parser would refuse is stored too. It
-blanks more than it must rather than less, and keeps every length, so that the stored message stays readable.
+Works on the bytes of a whole message, since what our parser would refuse is stored too. It blanks more than
+it must rather than less, and keeps every length, so that the stored message stays readable. Encoded parts are
+looked for twice: as text, and then by way of our own parsers, which forgive more than a pattern can.
 """
 
 from __future__ import annotations
@@ -10,11 +11,17 @@ import binascii
 import quopri
 import re
 
+from siprecord.errors import ParseError
+from siprecord.syntax.multipart import body_parts
+from siprecord.syntax.sip import parse_message
+from siprecord.syntax.sip.head import find_body
+
 _SECRET_LINE = re.compile(rb"(?i)(?:crypto|key-mgmt)[ \t]*:[^\r\n]*")
-_INLINE = re.compile(rb"(?i)(inline[ \t]*:[ \t]*)([^\s;|]+)")
-_KEY_MGMT = re.compile(rb"(?i)(key-mgmt[ \t]*:[ \t]*[^\s]+[ \t]+)([^\r\n]+)")
+_INLINE = re.compile(rb"(?i)(inline[ \t]*:\s*)([^\s;|]+)")
+_KEY_MGMT = re.compile(rb"(?i)key-mgmt[ \t]*:\s*")
+_PROTOCOL = re.compile(rb"\S++\s*+")
 _OLD_KEY = re.compile(rb"([kK][ \t]*=[ \t]*(?:base64|clear|uri)[ \t]*:)([^\r\n]+)", re.IGNORECASE)
-_ENCODED = re.compile(rb"(?i)content-transfer-encoding[ \t]*:[ \t]*(base64|quoted-printable)[^\n]*\n")
+_ENCODED = re.compile(rb"(?i)content-transfer-encoding[ \t]*:[ \t]*(base64|quoted-printable)")
 _BLANK_LINE = re.compile(rb"\n\r?\n")
 _NOT_BREAK = re.compile(rb"[^\r\n]")
 
@@ -40,7 +47,11 @@ def _blank_lines(text: bytes) -> bytes:
 
 
 def _blank_line(line: re.Match[bytes]) -> bytes:
-    return _KEY_MGMT.sub(_blank_value, _INLINE.sub(_blank_value, line[0]))
+    text = _INLINE.sub(_blank_value, line[0])
+    name = _KEY_MGMT.search(text)
+    protocol = _PROTOCOL.match(text, name.end()) if name else None
+    # The data run to the end of the line, so the first name decides; to try each would cost their square.
+    return text if protocol is None else text[: protocol.end()] + b"x" * (len(text) - protocol.end())
 
 
 def _blank_value(match: re.Match[bytes]) -> bytes:
@@ -55,7 +66,7 @@ def _blank_encoded(message: bytes) -> bytes:
         if header.start() < position:
             continue
         # The header may be the last one: its own line break then begins the empty line.
-        blank = _BLANK_LINE.search(message, header.end() - 1)
+        blank = _BLANK_LINE.search(message, header.end())
         if blank is None:
             break
         end = message.find(b"\n--", blank.end())
@@ -65,7 +76,20 @@ def _blank_encoded(message: bytes) -> bytes:
             content = _NOT_BREAK.sub(b"x", content)
         chunks += [message[position : blank.end()], content]
         position = end
-    return b"".join([*chunks, message[position:]])
+    return _blank_unseen(b"".join([*chunks, message[position:]]))
+
+
+def _blank_unseen(message: bytes) -> bytes:
+    """Blank the whole body if our own parsers can take a key out of it all the same."""
+    try:
+        parsed = parse_message(message)
+        parts, _ = body_parts(parsed.headers.get("Content-Type"), parsed.body)
+    except ParseError:
+        return message
+    if all(_blank_lines(part.body) == part.body for part in parts):
+        return message
+    body = find_body(message, len(message) - len(message.lstrip(b"\r\n")), len(message))
+    return message[:body] + _NOT_BREAK.sub(b"x", message[body:])
 
 
 def _hides_key(encoding: bytes, content: bytes) -> bool:

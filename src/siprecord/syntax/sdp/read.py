@@ -52,7 +52,8 @@ def _decode(data: bytes) -> str:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = data.decode("latin-1")
-    return text.replace("\0", "")
+    # Not left out: what stood on both sides would become one word, which nobody else reads in the message.
+    return text.replace("\0", " ")
 
 
 @dataclass(slots=True)

@@ -121,8 +121,8 @@ def _params_match(ours: dict[str, str | None], theirs: dict[str, str | None]) ->
     return all(right[name] == value for name, value in left.items() if name in right)
 
 
-def _headers_for_match(headers: dict[str, str]) -> dict[bytes, bytes | None]:
-    return {unquote_to_bytes(name).lower(): _unescaped(value) for name, value in headers.items()}
+def _headers_for_match(headers: dict[str, str]) -> dict[bytes | None, bytes | None]:
+    return {_folded(name): _unescaped(value) for name, value in headers.items()}
 
 
 def _unescaped(text: str | None) -> bytes | None:

@@ -1,0 +1,79 @@
+"""`siprecord bench`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from siprecord.cli.options import DataDir, Json
+
+
+def bench(  # noqa: PLR0913, PLR0917 - the parameters of a command are its options
+    uri: Annotated[str, typer.Argument(help="Whom to call: sip:HOST:PORT.")],
+    calls: Annotated[int, typer.Option(help="How many calls.")] = 10,
+    rate: Annotated[float, typer.Option(help="Calls placed each second.")] = 10.0,
+    seconds: Annotated[float, typer.Option(help="Audio of each call.")] = 10.0,
+    transport: Annotated[
+        str, typer.Option(help="udp, tcp, tls, or several, which calls use in turn: udp,tcp.")
+    ] = "",
+    tls_port: Annotated[int, typer.Option(help="The port for TLS when several transports are used.")] = 5061,
+    codec: Annotated[str, typer.Option(help="pcmu or pcma.")] = "pcmu",
+    streams: Annotated[int, typer.Option(help="Streams of each call.")] = 2,
+    loss: Annotated[float, typer.Option(help="Percent of packets that are never sent.")] = 0.0,
+    duplicate: Annotated[float, typer.Option(help="Percent of packets that are sent twice.")] = 0.0,
+    reorder: Annotated[float, typer.Option(help="Percent of packets that leave after the next one.")] = 0.0,
+    seed: Annotated[int | None, typer.Option(help="The same faults and numbers again.")] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Compare the recordings below --data with what was sent.")
+    ] = False,
+    data: DataDir = None,
+    url: Annotated[
+        str | None, typer.Option(help="The server's HTTP, for its CPU and memory; default: as configured.")
+    ] = None,
+    ca: Annotated[Path | None, typer.Option(help="Certificates to trust over TLS (PEM).")] = None,
+    insecure: Annotated[bool, typer.Option("--insecure", help="Take any certificate over TLS.")] = False,
+    own: Annotated[
+        bool, typer.Option("--i-own-this-target", help="Load a machine that is not this one.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Put a recorder under load: real SIPREC calls, real-time RTP, and a check of each recording.
+
+    Each call is an INVITE with metadata, an ACK, audio as G.711 in packets of 20 ms, and a BYE. With --verify
+    every packet in the capture logs is compared with what was sent. Ctrl-C ends all calls properly, and
+    still reports. The exit code is 0 if no call failed and no packet was lost.
+
+    Examples:
+
+        siprecord bench sip:127.0.0.1 --calls 100 --rate 20 --seconds 30
+
+        siprecord bench sip:127.0.0.1 --calls 500 --rate 50 --seconds 20 --verify --data siprecord-data
+
+        siprecord bench sip:127.0.0.1 --transport udp,tcp --loss 1 --reorder 0.5 --json
+    """
+    from siprecord.cli.benching import BenchOptions, run_bench
+
+    options = BenchOptions(
+        uri=uri,
+        calls=calls,
+        rate=rate,
+        seconds=seconds,
+        transports=tuple(name.strip().lower() for name in transport.split(",") if name.strip()),
+        tls_port=tls_port,
+        codec=codec.lower(),
+        streams=streams,
+        loss=loss,
+        duplicate=duplicate,
+        reorder=reorder,
+        seed=seed,
+        verify=verify,
+        data=data,
+        url=url,
+        ca=ca,
+        insecure=insecure,
+        own=own,
+        as_json=as_json,
+    )
+    raise typer.Exit(run_bench(options))

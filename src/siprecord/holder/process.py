@@ -1,0 +1,315 @@
+"""The holder: starts the recorder, keeps duplicates of its sockets, and starts it again when it dies.
+
+One thread, one loop. It knows nothing of SIP: descriptors have names, and the names mean nothing to it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from siprecord.holder import messages
+from siprecord.holder.messages import FD_DONE, FD_FETCH, FD_NAME, FD_NAMES, FD_REMOVE, FD_STORE, Message
+from siprecord.holder.store import HOLDER_FD, SEND_SECONDS
+
+HOLDER_PID = "SIPRECORD_INTERNAL_HOLDER_PID"
+DIED_AT = "SIPRECORD_INTERNAL_DIED_AT"
+"""For a recorder that is started again: when the one before it ended, in nanoseconds since 1970."""
+FRESH = "SIPRECORD_INTERNAL_FRESH"
+"""Set when the recorder keeps dying: it is to close the calls that an earlier life left, not to go on."""
+STOP = (signal.SIGTERM, signal.SIGINT)
+FORWARDED = (*STOP, signal.SIGHUP)
+WOKEN_BY = (*FORWARDED, signal.SIGCHLD)
+RELAYED = (messages.READY, messages.STOPPING, messages.WATCHDOG, messages.STATUS)
+
+Say = Callable[[str, str], object]
+"""Takes the level and the text of a line for the log."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HolderSettings:
+    """How patient the holder is. Times are in seconds."""
+
+    delays: tuple[float, ...] = (0.0, 0.0, 0.2, 0.5, 1.0, 2.0, 5.0)
+    """Before each start, by the number of deaths within `within`; the last one repeats."""
+    most_deaths: int = 10
+    """So many within `within`, and the holder gives up."""
+    within: float = 60.0
+    steady: float = 2.0
+    """A life that served for so long wipes out the deaths before it: better start again than give up."""
+    fresh_after: int = 3
+    """So many deaths in a row before it was ready: the recorder is told to leave old calls alone."""
+    watchdog: float = 60.0
+    """A recorder that says nothing for so long, once ready, is killed. 0: never."""
+
+
+@dataclass(slots=True)
+class _Recorder:
+    """One life of the recorder."""
+
+    process: subprocess.Popen[bytes]
+    sock: socket.socket
+    ready: float = 0.0
+    """When it began to serve; 0: not yet."""
+    stopping: bool = False
+    heard: float = field(default_factory=time.monotonic)
+
+
+class Holder:
+    """Runs `command` as the recorder until it ends on purpose. `run` may be called once."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        environ: Mapping[str, str],
+        say: Say,
+        settings: HolderSettings | None = None,
+    ) -> None:
+        self.kept: dict[str, list[int]] = {}
+        self._command = command
+        self._environ = dict(environ)
+        self._say = say
+        self._settings = settings or HolderSettings()
+        self._systemd = _notify_socket(self._environ.pop("NOTIFY_SOCKET", ""))
+        self._deaths: deque[float] = deque()
+        self._unready = 0
+        self._died_at = 0
+        self._was_ready = False
+        self._stopping = False
+        self._recorder: _Recorder | None = None
+        self._selector = selectors.DefaultSelector()
+        self._woken, self._waker = socket.socketpair()
+        self._code: int | None = None
+
+    def run(self) -> int:
+        """Until the recorder has ended for good; returns the exit code, its own where it gave one."""
+        for end in (self._woken, self._waker):
+            end.setblocking(False)
+        previous = signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
+        handlers = {number: signal.signal(number, lambda *_: None) for number in WOKEN_BY}
+        self._selector.register(self._woken, selectors.EVENT_READ)
+        try:
+            self._start()
+            while self._code is None:
+                self._turn()
+            return self._code
+        finally:
+            signal.set_wakeup_fd(previous)
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+            self._close()
+
+    def _turn(self) -> None:
+        for key, _ in self._selector.select(self._patience()):
+            if key.fileobj is self._woken:
+                self._take_signals()
+            elif self._recorder is not None and key.fileobj is self._recorder.sock:
+                self._take_messages(self._recorder)
+        self._watch()
+
+    # The recorder's life
+
+    def _start(self) -> None:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.settimeout(SEND_SECONDS)
+        with theirs:
+            process = subprocess.Popen(
+                self._command,
+                env=self._recorder_environ(theirs.fileno()),
+                pass_fds=(theirs.fileno(),),
+                # Ctrl-C goes to a whole process group. The recorder hears of it from us, once.
+                process_group=0,
+            )
+        self._recorder = _Recorder(process, ours)
+        self._selector.register(ours, selectors.EVENT_READ)
+
+    def _recorder_environ(self, fd: int) -> dict[str, str]:
+        own = {HOLDER_FD: str(fd), HOLDER_PID: str(os.getpid())}
+        if self._settings.watchdog:
+            own["WATCHDOG_USEC"] = str(int(self._settings.watchdog * 1e6))
+        if self._died_at:
+            own[DIED_AT] = str(self._died_at)
+        if self._unready >= self._settings.fresh_after:
+            own[FRESH] = "1"
+        return {**self._environ, **own}
+
+    def _reap(self) -> None:
+        recorder = self._recorder
+        if recorder is None or (code := recorder.process.poll()) is None:
+            return
+        self._take_messages(recorder)  # what it stored before it died
+        self._died_at = time.time_ns()
+        self._drop(recorder)
+        if self._ended_on_purpose(recorder, code):
+            self._code = code if code >= 0 else 128 - code
+            return
+        self._plan_restart(recorder, code)
+
+    def _ended_on_purpose(self, recorder: _Recorder, code: int) -> bool:
+        """Told to stop, or done, or never able to serve: a fault that a restart would only repeat."""
+        if self._stopping or (recorder.stopping and code >= 0) or code == 0:
+            return True
+        return code > 0 and not self._was_ready
+
+    def _plan_restart(self, recorder: _Recorder, code: int) -> None:
+        now = time.monotonic()
+        if recorder.ready and now - recorder.ready >= self._settings.steady:
+            self._deaths.clear()
+        self._deaths.append(now)
+        while now - self._deaths[0] > self._settings.within:
+            self._deaths.popleft()
+        self._unready = 0 if recorder.ready else self._unready + 1
+        what = f"recorder {recorder.process.pid} {_how(code)}"
+        if len(self._deaths) >= self._settings.most_deaths:
+            text = f"{what}; it died {len(self._deaths)} times within {self._settings.within:g} s: giving up"
+            self._say("error", text)
+            self._code = code if code > 0 else 128 - code
+            return
+        delay = self._settings.delays[min(len(self._deaths), len(self._settings.delays)) - 1]
+        fds = sum(len(fds) for fds in self.kept.values())
+        when = f"in {delay:g} s" if delay else "at once"
+        self._say("error", f"{what}; {fds} sockets and states are kept, starting it again {when}")
+        self._sleep(delay)
+        if self._code is None:
+            self._start()
+
+    def _sleep(self, seconds: float) -> None:
+        """Wait, but for a signal to stop."""
+        end = time.monotonic() + seconds
+        while self._code is None and (left := end - time.monotonic()) > 0:
+            if self._selector.select(left):
+                self._take_signals()
+
+    def _watch(self) -> None:
+        recorder, limit = self._recorder, self._settings.watchdog
+        if recorder is None or not recorder.ready or not limit:
+            return
+        if time.monotonic() - recorder.heard > limit:
+            self._say("error", f"recorder {recorder.process.pid} was stuck for {limit:g} s: killing it")
+            recorder.heard = time.monotonic()
+            recorder.process.kill()
+
+    def _patience(self) -> float | None:
+        recorder, limit = self._recorder, self._settings.watchdog
+        if recorder is None or not recorder.ready or not limit:
+            return None
+        return max(0.0, recorder.heard + limit - time.monotonic()) + 0.01
+
+    def _drop(self, recorder: _Recorder) -> None:
+        self._recorder = None
+        with contextlib.suppress(KeyError):
+            self._selector.unregister(recorder.sock)
+        recorder.sock.close()
+
+    # Signals and messages
+
+    def _take_signals(self) -> None:
+        try:
+            numbers = self._woken.recv(4096)
+        except BlockingIOError:
+            return
+        for number in numbers:
+            if number in FORWARDED:
+                self._forward(number)
+        self._reap()
+
+    def _forward(self, number: int) -> None:
+        self._stopping = self._stopping or number in STOP
+        if self._recorder is None:
+            self._code = 0 if self._stopping else None
+        else:
+            self._recorder.process.send_signal(number)
+
+    def _take_messages(self, recorder: _Recorder) -> None:
+        recorder.sock.setblocking(False)
+        try:
+            while (message := messages.receive(recorder.sock)) is not None:
+                self._take(recorder, message)
+            with contextlib.suppress(KeyError):  # it is gone; how, its exit will tell
+                self._selector.unregister(recorder.sock)
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            self._say("error", f"messages of the recorder can't be read: {error.strerror}")
+        finally:
+            recorder.sock.settimeout(SEND_SECONDS)
+
+    def _take(self, recorder: _Recorder, message: Message) -> None:
+        fields = message.fields
+        recorder.heard = time.monotonic()
+        if message.cut:
+            self._say("error", "not all sockets could be kept: raise the limit of open files (ulimit -n)")
+        if fields.get(FD_STORE) == "1" and messages.is_name(fields.get(FD_NAME, "")):
+            self.kept.setdefault(fields[FD_NAME], []).extend(message.fds)
+        else:
+            messages.close_all(message.fds)
+        if fields.get(FD_REMOVE) == "1":
+            messages.close_all(self.kept.pop(fields.get(FD_NAME, ""), ()))
+        if fields.get(FD_FETCH) == "1":
+            self._hand_over(recorder)
+        self._note(recorder, fields)
+
+    def _note(self, recorder: _Recorder, fields: Mapping[str, str]) -> None:
+        recorder.stopping = recorder.stopping or fields.get(messages.STOPPING) == "1"
+        if fields.get(messages.READY) == "1" and not recorder.ready:
+            recorder.ready, self._was_ready = time.monotonic(), True
+            if self._died_at:
+                took = (time.time_ns() - self._died_at) / 1e9
+                self._say("warning", f"recorder {recorder.process.pid} took over {took:.2f} s later")
+        told = {key: value for key, value in fields.items() if key in RELAYED}
+        if told and self._systemd is not None:
+            with contextlib.suppress(OSError):
+                messages.send(self._systemd, told)
+
+    def _hand_over(self, recorder: _Recorder) -> None:
+        kept = [(name, fd) for name, fds in self.kept.items() for fd in fds]
+        recorder.sock.settimeout(SEND_SECONDS)
+        try:
+            for start in range(0, len(kept), messages.MAX_FDS):
+                some = kept[start : start + messages.MAX_FDS]
+                messages.send(recorder.sock, {FD_NAMES: ":".join(n for n, _ in some)}, [fd for _, fd in some])
+            messages.send(recorder.sock, {FD_DONE: "1"})
+        except OSError as error:
+            self._say("error", f"the recorder does not take its sockets back: {error}")
+        finally:
+            recorder.sock.setblocking(False)
+
+    def _close(self) -> None:
+        if self._recorder is not None:
+            self._drop(self._recorder)
+        for fds in self.kept.values():
+            messages.close_all(fds)
+        self.kept.clear()
+        self._selector.close()
+        for sock in (self._woken, self._waker, *filter(None, [self._systemd])):
+            sock.close()
+
+
+def _how(code: int) -> str:
+    if code >= 0:
+        return f"ended with status {code}"
+    try:
+        return f"was killed by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"was killed by signal {-code}"
+
+
+def _notify_socket(address: str) -> socket.socket | None:
+    """systemd's, when it runs us but keeps no descriptors: it is told that we are ready all the same."""
+    if not address:
+        return None
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+    try:
+        sock.connect("\0" + address[1:] if address.startswith("@") else address)
+    except OSError:
+        sock.close()
+        return None
+    return sock

@@ -1,0 +1,240 @@
+"""The recorder's side: one way to keep descriptors with whoever outlives us, and to get them back.
+
+That is the holder where `siprecord serve` started one, systemd where it offers its store, or nobody. No
+method raises for what the other side does: a recorder without a safety net still records.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import socket
+import struct
+from collections.abc import Mapping, MutableMapping, Sequence
+from typing import Protocol
+
+from siprecord.holder import messages
+from siprecord.holder.messages import FD_DONE, FD_FETCH, FD_NAME, FD_NAMES, FD_POLL, FD_REMOVE, FD_STORE
+
+HOLDER_FD = "SIPRECORD_INTERNAL_HOLDER_FD"
+FIRST_FD = 3
+"""Where systemd puts descriptors (sd_listen_fds(3))."""
+SEND_SECONDS = 0.5
+"""How long a busy holder may keep the recorder waiting before it goes on without it."""
+FETCH_SECONDS = 10.0
+
+Kept = list[tuple[str, int]]
+"""Descriptors with the names they were kept under; two of one name are in the order they were stored."""
+_log = logging.getLogger("siprecord.holder")
+
+
+class FdStore(Protocol):
+    """Where descriptors survive this process. Names are printable ASCII without colons, up to 255 long."""
+
+    @property
+    def keeps(self) -> bool:
+        """Whether anything is kept at all."""
+
+    @property
+    def watchdog_s(self) -> float | None:
+        """`alive` must be called more often than this; None: nobody watches."""
+
+    def take(self) -> Kept:
+        """What an earlier life left; once, at the start. The store keeps its own duplicates."""
+
+    def store(self, name: str, fds: Sequence[int]) -> bool:
+        """Keep duplicates of these; False when that failed."""
+
+    def remove(self, name: str) -> None:
+        """Close what is kept under this name."""
+
+    def ready(self) -> None:
+        """We serve."""
+
+    def stopping(self) -> None:
+        """We end on purpose: nobody need start us again."""
+
+    def alive(self) -> None:
+        """We are not stuck."""
+
+    def status(self, text: str) -> None:
+        """One line for people."""
+
+
+class NoStore:
+    """Nobody keeps anything: what a library user has."""
+
+    keeps = False
+    watchdog_s: float | None = None
+
+    def take(self) -> Kept:
+        """Nothing."""
+        return []
+
+    def store(self, name: str, fds: Sequence[int]) -> bool:
+        """Keeps nothing."""
+        return False
+
+    def remove(self, name: str) -> None:
+        """There is nothing to remove."""
+
+    def ready(self) -> None:
+        """Nobody asks."""
+
+    def stopping(self) -> None:
+        """Nobody asks."""
+
+    def alive(self) -> None:
+        """Nobody asks."""
+
+    def status(self, text: str) -> None:
+        """Nobody asks."""
+
+
+class _Notifier:
+    """What both stores have in common: sd_notify over a connected socket."""
+
+    keeps = True
+
+    def __init__(self, sock: socket.socket, watchdog_s: float | None) -> None:
+        self.watchdog_s = watchdog_s
+        self._sock = sock
+        self._told = False
+        # SO_SNDTIMEO, not settimeout: the socket stays a blocking one, without a poll before each call.
+        sock.setblocking(True)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(SEND_SECONDS))
+
+    def store(self, name: str, fds: Sequence[int]) -> bool:
+        """Keep duplicates of these."""
+        if not messages.is_name(name):
+            _log.error("%r is no name that descriptors can be kept under", name)
+            return False
+        # Without FDPOLL=0 systemd forgets a socket as soon as an error is signalled on it.
+        return self._send({FD_STORE: "1", FD_NAME: name, FD_POLL: "0"}, fds)
+
+    def remove(self, name: str) -> None:
+        """Close what is kept under this name."""
+        self._send({FD_REMOVE: "1", FD_NAME: name})
+
+    def ready(self) -> None:
+        """We serve."""
+        self._send({messages.READY: "1"})
+
+    def stopping(self) -> None:
+        """We end on purpose."""
+        self._send({messages.STOPPING: "1"})
+
+    def alive(self) -> None:
+        """We are not stuck."""
+        self._send({messages.WATCHDOG: "1"})
+
+    def status(self, text: str) -> None:
+        """One line for people."""
+        self._send({messages.STATUS: " ".join(text.split())})
+
+    def close(self) -> None:
+        """Say nothing any more."""
+        self._sock.close()
+
+    def _send(self, fields: Mapping[str, str], fds: Sequence[int] = ()) -> bool:
+        try:
+            messages.send(self._sock, fields, fds)
+        except OSError as error:
+            if not self._told:
+                self._told = True
+                _log.error(
+                    "whoever keeps our sockets does not answer (%s): recording goes on, but calls would not "
+                    "survive a crash of this process; restart siprecord when convenient",
+                    error.strerror,
+                )
+            return False
+        return True
+
+
+class HolderStore(_Notifier):
+    """The holder at the other end of an inherited socket pair, which nobody else can open."""
+
+    def take(self) -> Kept:
+        """Ask for what an earlier life left, and wait for it."""
+        self._send({FD_FETCH: "1"})
+        kept: Kept = []
+        self._sock.settimeout(FETCH_SECONDS)
+        try:
+            while (message := messages.receive(self._sock)) is not None:
+                names = [name for name in message.fields.get(FD_NAMES, "").split(":") if name]
+                if message.cut or len(names) != len(message.fds):
+                    _log.error("some sockets could not be taken over: raise the limit of open files")
+                kept.extend(zip(names, message.fds, strict=False))
+                if FD_DONE in message.fields:
+                    break
+        except OSError as error:
+            _log.error("the holder did not hand over what it keeps: %s", error)
+        finally:
+            self._sock.settimeout(None)
+        return kept
+
+
+class SystemdStore(_Notifier):
+    """systemd's own store (FileDescriptorStoreMax= in the unit). Descriptors come back at the start."""
+
+    def __init__(self, sock: socket.socket, watchdog_s: float | None, inherited: Kept) -> None:
+        super().__init__(sock, watchdog_s)
+        self._inherited = inherited
+
+    def take(self) -> Kept:
+        """What systemd passed to this process."""
+        inherited, self._inherited = self._inherited, []
+        return inherited
+
+
+def kept_by_systemd(environ: Mapping[str, str]) -> bool:
+    """Whether systemd runs us and keeps descriptors, so that no holder is needed."""
+    return (
+        bool(environ.get("NOTIFY_SOCKET"))
+        and environ.get("FDSTORE", "0").isdigit()
+        and (int(environ.get("FDSTORE", "0")) > 0)
+    )
+
+
+def find_store(environ: MutableMapping[str, str]) -> FdStore:
+    """Who keeps descriptors for this process. Takes its variables out, so that children don't have them."""
+    fd = environ.pop(HOLDER_FD, "")
+    if fd.isdigit():
+        sock = socket.socket(fileno=int(fd))
+        sock.set_inheritable(False)
+        return HolderStore(sock, _watchdog(environ))
+    if not kept_by_systemd(environ):
+        return NoStore()
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+    address = environ.pop("NOTIFY_SOCKET")
+    try:
+        sock.connect("\0" + address[1:] if address.startswith("@") else address)
+    except OSError as error:
+        sock.close()
+        _log.error("systemd's notify socket %s can't be used: %s", address, error.strerror)
+        return NoStore()
+    return SystemdStore(sock, _watchdog(environ), _inherited(environ))
+
+
+def _inherited(environ: MutableMapping[str, str]) -> Kept:
+    pid, count = environ.pop("LISTEN_PID", ""), environ.pop("LISTEN_FDS", "")
+    names = environ.pop("LISTEN_FDNAMES", "").split(":")
+    if pid != str(os.getpid()) or not count.isdigit():
+        return []
+    fds = range(FIRST_FD, FIRST_FD + int(count))
+    for fd in fds:
+        with contextlib.suppress(OSError):
+            os.set_inheritable(fd, False)
+    return list(zip(names, fds, strict=False))
+
+
+def _watchdog(environ: MutableMapping[str, str]) -> float | None:
+    value, pid = environ.pop("WATCHDOG_USEC", ""), environ.pop("WATCHDOG_PID", "")
+    if not value.isdigit() or int(value) == 0 or pid not in ("", str(os.getpid())):
+        return None
+    return int(value) / 1e6
+
+
+def _timeval(seconds: float) -> bytes:
+    return struct.pack("@ll", int(seconds), int(seconds % 1 * 1e6))

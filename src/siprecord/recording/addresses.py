@@ -1,0 +1,40 @@
+"""Addresses of people as they can be compared: `sip:+49 30…@a;noa=4`, `tel:+4930…` and `Extension-12@b`."""
+
+from __future__ import annotations
+
+import re
+
+_SCHEME = re.compile(r"(?:sips?|tel|urn|mailto|im|pres):", re.IGNORECASE)
+_NUMBER = re.compile(r"\+?[0-9().\- ]*[0-9]")
+_INTERNAL = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
+_NAME_PARAMS = re.compile(r";\s*[\w-]+=.*$", re.DOTALL)
+
+
+def address_key(aor: str) -> str:
+    """What two spellings of one address have in common; "" for nothing that could tell people apart.
+
+    A telephone number is its digits, whatever host serves it. Everything else is user@host in lower case.
+    """
+    bare = _SCHEME.sub("", aor.strip().strip("<>"), count=1)
+    bare = bare.partition(";")[0].partition("?")[0].strip()
+    user, at, host = bare.partition("@")
+    user = user.partition(";")[0]
+    if user.lower().startswith("extension-"):
+        user = user[len("extension-") :]
+    if _NUMBER.fullmatch(user):
+        return "".join(char for char in user if char.isdigit())
+    if user.lower() in ("", "anonymous", "unknown", "unavailable", "restricted"):
+        return ""
+    return f"{user}{at}{host.partition(':')[0]}".lower()
+
+
+def is_internal(aor: str) -> bool:
+    """Whether an address is an id within some system, which nobody could dial (Q59)."""
+    return _INTERNAL.search(aor.partition("@")[0]) is not None
+
+
+def shown_name(name: str | None) -> str | None:
+    """A display name without the parameters that some clients let into it (Q55)."""
+    if name is None:
+        return None
+    return _NAME_PARAMS.sub("", name).strip() or name.strip() or None

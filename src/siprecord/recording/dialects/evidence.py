@@ -1,0 +1,203 @@
+"""A message as dialects look at it: everything by name, cut to a sane size, and never an error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from siprecord.errors import ParseError
+from siprecord.recording.dialects.findings import MAX_VALUE
+from siprecord.syntax.limits import Limits
+from siprecord.syntax.metadata import MetadataDocument
+from siprecord.syntax.metadata.xml import Element, read_xml
+from siprecord.syntax.sdp import SessionDescription
+from siprecord.syntax.sip import NameAddr, Request, SipUri, parse_params, unquote
+
+MAX_ITEMS = 2000
+"""Extension elements that are looked at; ours."""
+MAX_ROW = 4096
+_LIMITS = Limits(max_xml_depth=16, max_xml_elements=MAX_ITEMS)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One element of extension data. `parent` is the id of the metadata element it is said of."""
+
+    parent: str
+    namespace: str
+    name: str
+    """Local name in lower case, without hyphens and underscores."""
+    text: str
+    within: tuple[str, ...]
+    """Names of the extension elements around it, outermost first."""
+    attributes: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """The bodies of the message, read. `others` are the types of parts that are neither SDP nor metadata."""
+
+    sdp: SessionDescription | None = None
+    metadata: MetadataDocument | None = None
+    has_document: bool = False
+    others: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signs:
+    """What vendors are told apart by, in lower case. Calls of one vendor have the same signs, mostly."""
+
+    product: str
+    headers: frozenset[str]
+    namespaces: frozenset[str]
+    parts: tuple[str, ...]
+    from_params: frozenset[str]
+    elements: frozenset[str]
+
+
+class Evidence:
+    """What a dialect may ask of a message."""
+
+    def __init__(self, request: Request, said: Said) -> None:
+        self.request = request
+        self.sdp = said.sdp
+        self.metadata = said.metadata
+        self.has_document = said.has_document
+        self.others = said.others
+
+    @cached_property
+    def product(self) -> str:
+        """What the sender calls itself."""
+        return " ".join(filter(None, (self.header("User-Agent"), self.header("Server"))))[:MAX_VALUE]
+
+    @property
+    def opens(self) -> bool:
+        """Whether this is the INVITE of a new call."""
+        return self.request.method == "INVITE" and self.address("To").params.get("tag") is None
+
+    def header(self, name: str) -> str | None:
+        """The first row of that name, stripped; None when it is missing, empty or absurdly long."""
+        row = (self.request.headers.get(name) or "").strip()
+        return row if 0 < len(row) <= MAX_ROW else None
+
+    def entries(self, name: str) -> list[str]:
+        """The entries of a list header."""
+        return [entry for entry in self.request.headers.get_list(name)[:32] if len(entry) <= MAX_ROW]
+
+    def headers_starting(self, prefix: str) -> list[tuple[str, str]]:
+        """Headers whose names begin so, in any case."""
+        wanted = prefix.lower()
+        return [(name, value) for lower, name, value in self._rows if lower.startswith(wanted)]
+
+    def address(self, name: str) -> NameAddr:
+        """The address in From, To or the like; an empty one when there is none that can be read."""
+        return read_address(self.header(name) or "")
+
+    @cached_property
+    def _rows(self) -> tuple[tuple[str, str, str], ...]:
+        """All headers, their names in lower case first: every mark of every vendor looks through them."""
+        rows = self.request.headers.items()
+        return tuple((name.lower(), name, value.strip()) for name, value in rows if len(value) <= MAX_ROW)
+
+    @property
+    def signs(self) -> Signs:
+        """What vendors are told apart by."""
+        return Signs(
+            product=self.product.lower(),
+            headers=frozenset(lower for lower, _, _ in self._rows),
+            namespaces=self.namespaces,
+            parts=self.others,
+            from_params=frozenset(self.from_params),
+            elements=self.item_names,
+        )
+
+    @cached_property
+    def from_params(self) -> Mapping[str, str | None]:
+        """Parameters of the From URI and of the From header; Cisco phones put the call there."""
+        address = self.address("From")
+        return {**address.params, **uri_params(address.uri)}
+
+    @cached_property
+    def namespaces(self) -> frozenset[str]:
+        """Namespaces of the document and its extensions, in lower case."""
+        own = {self.metadata.namespace.lower()} if self.metadata else set()
+        return frozenset(own | {item.namespace.lower() for item in self.items})
+
+    @cached_property
+    def items(self) -> tuple[Item, ...]:
+        """All extension elements of the metadata."""
+        found: list[Item] = []
+        for parent, text in _extensions(self.metadata) if self.metadata else ():
+            try:
+                root = read_xml(text.encode(), _LIMITS, "utf-8", [])
+            except ParseError:
+                continue
+            _collect(found, root, parent, ())
+            if len(found) >= MAX_ITEMS:
+                break
+        return tuple(found[:MAX_ITEMS])
+
+    @cached_property
+    def item_names(self) -> frozenset[str]:
+        """The names of these."""
+        return frozenset(item.name for item in self.items)
+
+    def texts(self, *names: str) -> Iterator[Item]:
+        """Extension elements of these names that have a text."""
+        if self.item_names.isdisjoint(names):
+            return iter(())
+        return (item for item in self.items if item.name in names and item.text)
+
+
+def read_address(text: str) -> NameAddr:
+    """An address, or an empty one."""
+    try:
+        return NameAddr.parse(text)
+    except ParseError:
+        return NameAddr(None, "")
+
+
+def uri_params(uri: str) -> Mapping[str, str | None]:
+    """The parameters of a URI; none when it can't be read."""
+    if ";" not in uri:
+        return {}
+    try:
+        return SipUri.parse(uri).params
+    except ParseError:
+        try:
+            return parse_params(uri.partition(";")[2])
+        except ParseError:
+            return {}
+
+
+def plain(value: str | None) -> str:
+    """A parameter's value without quotes and blanks, cut to size."""
+    return unquote((value or "").strip()).strip()[:MAX_VALUE]
+
+
+def _extensions(document: MetadataDocument) -> Iterator[tuple[str, str]]:
+    """Each extension as text, with the id of the element that holds it."""
+    yield from (("", text) for text in document.extensions)
+    holders: Iterable[tuple[str, tuple[str, ...]]] = (
+        *((each.id, each.extensions) for each in document.groups),
+        *((each.id, each.extensions) for each in document.sessions),
+        *((each.id, each.extensions) for each in document.participants),
+        *((each.id, each.extensions) for each in document.streams),
+        *((each.session_id, each.extensions) for each in document.session_associations),
+        *((each.participant_id, each.extensions) for each in document.participant_session_associations),
+        *((each.participant_id, each.extensions) for each in document.participant_stream_associations),
+    )
+    for parent, extensions in holders:
+        yield from ((parent, text) for text in extensions)
+
+
+def _collect(found: list[Item], element: Element, parent: str, within: tuple[str, ...]) -> None:
+    """`parent="…"` wins over the place: old drafts put all extension data at the root."""
+    if len(found) >= MAX_ITEMS:
+        return
+    parent = element.attributes.get("parent", parent).strip()
+    name = element.local.lower().replace("-", "").replace("_", "")
+    found.append(Item(parent, element.namespace, name, element.text[:MAX_VALUE], within, element.attributes))
+    for child in element.children:
+        _collect(found, child, parent, (*within, name))

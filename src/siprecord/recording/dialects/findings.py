@@ -1,0 +1,87 @@
+"""What a message tells beside its metadata: ids to find the call elsewhere, parties, direction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from siprecord.recording.deviations import Deviation
+
+Side = Literal["caller", "callee"]
+Direction = Literal["inbound", "outbound"]
+MAX_FACTS = 64
+MAX_PARTIES = 32
+MAX_VALUE = 512
+"""Characters of one value. Ours, like the other two: what is longer is no id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One value, what kind it is of, and where it stood: a header, or an element of the metadata."""
+
+    kind: str
+    value: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Party:
+    """Somebody in the call, as far as it was told; what is None was not.
+
+    `participant` is the id of the metadata participant this is said of. `mline` is the m-line it sends on.
+    """
+
+    source: str
+    aor: str | None = None
+    name: str | None = None
+    side: Side | None = None
+    participant: str | None = None
+    mline: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """All of it. `vendor` is "generic" when nothing gave one away; `evidence` is what did.
+
+    `ids` name the call in other systems too (see `LINKING` in `recording.story`); `facts` are other things
+    worth keeping, such as diversions.
+    """
+
+    vendor: str = "generic"
+    product: str = ""
+    evidence: tuple[str, ...] = ()
+    ids: tuple[Fact, ...] = ()
+    facts: tuple[Fact, ...] = ()
+    parties: tuple[Party, ...] = ()
+    direction: Direction | None = None
+    deviations: tuple[Deviation, ...] = field(default=(), compare=False)
+
+    def joined(self, later: Findings) -> Findings:
+        """These together with those of a later message, which adds and takes nothing away."""
+        known = self if self.vendor != "generic" else later
+        return Findings(
+            vendor=known.vendor,
+            product=known.product or self.product or later.product,
+            evidence=known.evidence,
+            ids=_together(self.ids, later.ids),
+            facts=_together(self.facts, later.facts),
+            parties=tuple(dict.fromkeys((*self.parties, *later.parties)))[:MAX_PARTIES],
+            direction=later.direction or self.direction,
+            deviations=(*self.deviations, *later.deviations),
+        )
+
+    @property
+    def telling(self) -> bool:
+        """Whether there is anything worth a line in the log."""
+        return self.vendor != "generic" or bool(self.ids or self.facts or self.parties or self.direction)
+
+    def without_deviations(self) -> Findings:
+        """The same, once its deviations are noted."""
+        return replace(self, deviations=())
+
+
+def _together(first: tuple[Fact, ...], then: tuple[Fact, ...]) -> tuple[Fact, ...]:
+    """Each kind and value once, with the source that said it first."""
+    known = {(fact.kind, fact.value): fact for fact in reversed((*first, *then))}
+    order = dict.fromkeys((fact.kind, fact.value) for fact in (*first, *then))
+    return tuple(known[key] for key in order)[:MAX_FACTS]

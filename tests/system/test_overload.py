@@ -1,0 +1,200 @@
+"""Bad peers, each while a real call runs: that call loses no packet, and the server stays reachable."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import pytest
+
+from tests.support import messages
+from tests.support.certificates import Authority
+from tests.support.recording import wait_recording
+from tests.support.server import RunningServer, free_port
+from tests.support.src import Play, src
+from tests.support.voices import Voice
+
+pytestmark = pytest.mark.timeout(120)
+HALF_OPEN = 1_000
+FLOOD = 1_000
+MAX_CALLS = 50
+GIBIBYTE = 1 << 30
+TLS_PORT = free_port()
+HOST = "127.0.0.1"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    certificate = Authority.create(tmp_path_factory.mktemp("ca")).issue(HOST)
+    settings = {
+        "MAX_CONCURRENT_CALLS": str(MAX_CALLS),
+        "SIP__T1_MS": "50",
+        "SIP__MAX_CONNECTIONS_PER_SOURCE": str(HALF_OPEN),
+        "SIP__MESSAGE_TIMEOUT_S": "3",
+        "SIP__FIRST_MESSAGE_TIMEOUT_S": "3",
+        "RECORDING__DRAIN_GRACE_S": "1",
+        "SIP__HANDSHAKE_TIMEOUT_S": "2",
+        "SIP__TLS_PORT": str(TLS_PORT),
+        "TLS__CERTIFICATE": str(certificate.chain),
+        "TLS__KEY": str(certificate.key),
+        "RECORDING__MIN_FREE_BYTES": "0",
+    }
+    named = {f"SIPRECORD_{name}": value for name, value in settings.items()}
+    running = RunningServer(tmp_path_factory.mktemp("server"), named).start()
+    yield running
+    assert running.stop() == 0, running.log.read_text()
+
+
+@contextmanager
+def unharmed_call(server: RunningServer, seconds: float, seed: int) -> Iterator[None]:
+    """A call of two voices that runs all the while; at the end each packet is in its recording."""
+    voices = Voice(seed=seed, seconds=seconds), Voice(seed=seed + 1, seconds=seconds, law="pcma")
+    with src(server.sip_port) as client:
+        client.call()
+        client.start(*(Play(voice=voice) for voice in voices))
+        yield
+        assert client.sender.wait(60)
+        assert client.bye().status == 200
+    recording = wait_recording(server, client.call_id)
+    assert recording.outcome == "complete"
+    for number, voice in enumerate(voices):
+        stream = recording.stream(number)
+        assert (stream["packets_received"], stream["packets_lost"]) == (voice.packets, 0)
+        recording.place(number, voice.heard)
+
+
+def connect(server: RunningServer, port: int | None = None) -> socket.socket:
+    return socket.create_connection((HOST, port or server.sip_port), timeout=10)
+
+
+def connections(server: RunningServer) -> list[dict[str, Any]]:
+    listed: list[dict[str, Any]] = server.get("/api/connections")["connections"]
+    return listed
+
+
+def wait_until_closed(sockets: list[socket.socket], seconds: float) -> None:
+    """Each peer sees the end of its connection."""
+    end = time.monotonic() + seconds
+    for one in sockets:
+        one.settimeout(max(0.1, end - time.monotonic()))
+        try:
+            while one.recv(4096):
+                pass
+        except ConnectionResetError:
+            pass
+
+
+def ping(server: RunningServer) -> float:
+    """Seconds an OPTIONS over UDP takes."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.settimeout(5)
+        start = time.monotonic()
+        client.sendto(messages.request("OPTIONS", f"ping{start}"), (HOST, server.sip_port))
+        assert client.recv(65535).startswith(b"SIP/2.0 ")
+        return time.monotonic() - start
+
+
+def timed_out(server: RunningServer, transport: str) -> int:
+    name = f'siprecord_connection_events_total{{event="connections_timed_out",transport="{transport}"}}'
+    lines = server.get("/metrics").splitlines()
+    return next((int(float(line.split()[-1])) for line in lines if line.startswith(name)), 0)
+
+
+def test_TP_19_a_thousand_half_open_connections(server: RunningServer) -> None:
+    """Half of them say nothing, half drip a request byte by byte; a source has no more than its share."""
+    with unharmed_call(server, 6, seed=10), ExitStack() as stack:
+        before = timed_out(server, "tcp")
+        sockets = [stack.enter_context(connect(server)) for _ in range(HALF_OPEN)]
+        for one in sockets[::2]:
+            one.sendall(b"INVITE sip:srs@127.0.0.1 SIP/2.0\r\nVia: ")
+        assert ping(server) < 1
+        listed = connections(server)
+        assert len(listed) == HALF_OPEN
+        assert {each["state"] for each in listed} == {"open", "receiving"}
+        extra = stack.enter_context(connect(server))
+        assert extra.recv(1) == b"", "above the limit of one source"
+        for one in sockets[::2]:
+            one.sendall(b"S")
+        wait_until_closed(sockets, 8)
+        assert timed_out(server, "tcp") - before == HALF_OPEN
+    assert connections(server) == []
+
+
+def test_TP_19_a_tls_handshake_that_never_ends(server: RunningServer) -> None:
+    with unharmed_call(server, 4, seed=20), ExitStack() as stack:
+        sockets = [stack.enter_context(connect(server, TLS_PORT)) for _ in range(100)]
+        for one in sockets[::2]:
+            one.sendall(b"\x16\x03\x01\x02\x00\x01")  # the first bytes of a ClientHello
+        assert ping(server) < 1
+        assert {each["state"] for each in connections(server)} == {"opening"}
+        wait_until_closed(sockets, 6)
+    assert connections(server) == []
+
+
+def test_TP_19_a_body_of_two_gibibytes_is_refused_by_its_announcement(server: RunningServer) -> None:
+    head = messages.request("INVITE", "huge").replace(
+        b"Content-Length: 0", b"Content-Length: %d" % (2 * GIBIBYTE)
+    )
+    with unharmed_call(server, 2, seed=30), connect(server) as client:
+        before = server.resident_kib()
+        client.sendall(head + b"x" * 10_000)
+        answer = client.recv(4096)
+        assert answer.startswith(b"SIP/2.0 413"), answer
+        wait_until_closed([client], 5)
+        assert server.resident_kib() - before < 8 * 1024
+
+
+def test_TP_19_ten_thousand_headers(server: RunningServer) -> None:
+    good = messages.request("INVITE", "many").replace(b"/UDP", b"/TCP")
+    rows = b"".join(b"X-%d: y\r\n" % number for number in range(10_000))
+    with unharmed_call(server, 2, seed=40), connect(server) as client:
+        client.sendall(good.replace(b"Content-Length", rows + b"Content-Length"))
+        answer = client.recv(4096)
+        assert answer.startswith((b"SIP/2.0 400", b"SIP/2.0 513")), answer
+        wait_until_closed([client], 5)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            few = b"".join(b"X-%d: y\r\n" % number for number in range(4_000))
+            udp.settimeout(5)
+            udp.connect((HOST, server.sip_port))
+            udp.send(messages.request("INVITE", "many2").replace(b"Content-Length", few + b"Content-Length"))
+            assert udp.recv(4096).startswith((b"SIP/2.0 400", b"SIP/2.0 513"))
+
+
+def test_OVL_03_a_flood_of_invites_without_ack(server: RunningServer) -> None:
+    """Beyond the limit 503 comes at once; the calls that were let in end by themselves after 64*T1."""
+    body = messages.multipart(messages.sdp())
+    with unharmed_call(server, 6, seed=50), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 * 1024 * 1024)
+        udp.connect((HOST, server.sip_port))
+        udp.settimeout(0.5)
+        statuses: dict[bytes, bytes] = {}
+        for number in range(FLOOD):
+            udp.send(messages.request("INVITE", f"flood{number}", body=body))
+            if number % 20 == 19:
+                time.sleep(0.02)  # 1,000 a second; a burst would only be dropped by the kernel
+        slowest = max(ping(server) for _ in range(5))
+        end = time.monotonic() + 3
+        while len(statuses) < FLOOD and time.monotonic() < end:
+            _take(udp, statuses)
+        assert slowest < 1
+        let_in = sum(status == b"200" for status in statuses.values())
+        refused = sum(status == b"503" for status in statuses.values())
+        assert let_in == MAX_CALLS - 1, "one place is taken by the call that runs"
+        assert let_in + refused == len(statuses) > FLOOD * 0.9
+    end = time.monotonic() + 20
+    while server.get("/api/status")["calls"]:
+        assert time.monotonic() < end, "calls that nobody acknowledged did not end"
+        time.sleep(0.1)
+
+
+def _take(udp: socket.socket, statuses: dict[bytes, bytes]) -> None:
+    try:
+        answer = udp.recv(65535)
+    except TimeoutError:
+        return
+    status, at = answer[8:11], answer.find(b"\r\nCall-ID: ")
+    if answer.startswith(b"SIP/2.0 ") and status >= b"200" and b"INVITE\r\n" in answer:
+        statuses[answer[at + 11 : answer.index(b"\r\n", at + 2)]] = status
