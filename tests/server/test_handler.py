@@ -136,7 +136,7 @@ async def test_RESP_03_an_unlisted_source_is_refused_before_anything_is_spent() 
     trunk = TrunkConfig(name="lab", sources=("192.0.2.0/24",))
     server = await VirtualServer(Config(trunks=(trunk,))).start()
     client = Client(server)
-    assert client.request("INVITE", CALL).status == 404
+    assert client.request("INVITE", CALL).status == 403
     assert server.archive.logs == {}
 
 
