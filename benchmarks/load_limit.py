@@ -1,6 +1,6 @@
 """How many concurrent calls are stored: more and more of them, each count on a server of its own.
 
-Takes ten minutes, so it runs only when asked for: `make bench ONLY=calls_stored`. The table and the plot go
+Takes several minutes, so it runs only when asked for: `make bench ONLY=calls_stored`. The table and the plot go
 to `benchmarks/results/`.
 """
 
@@ -17,7 +17,7 @@ from benchmarks.result import ROOT, Result, commit, machine
 
 COUNTS = (500, 1000, 1500, 2000, 2500)
 RATE = 100.0
-STEADY_SECONDS = 30.0
+STEADY_SECONDS = 20.0
 """How long all calls are up together."""
 STORED = 0.99999
 PACE_MS = 100.0
