@@ -88,6 +88,7 @@ def keep(reports: dict[int, dict[str, Any]]) -> None:
             Curve("generator CPU, cores", [(r["calls"], r["generator"]) for r in rows]),
         ],
     )
+    RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{name}.svg").write_text(plot)
     (RESULTS / f"{name}.md").write_text(document(name, rows))
 
