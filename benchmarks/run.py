@@ -21,6 +21,7 @@ MODULES = {
         "sip_calls_per_core_tcp",
         "memory_per_connection_kib",
     ),
+    "siprec": ("siprec_cisco_us", "siprec_broadworks_us", "siprec_update_us", "siprec_history_kib"),
     "sharded_map": (
         "sharded_map_ratio_1",
         "sharded_map_ratio_2",

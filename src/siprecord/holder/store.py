@@ -155,6 +155,10 @@ class _Notifier:
 class HolderStore(_Notifier):
     """The holder at the other end of an inherited socket pair, which nobody else can open."""
 
+    def fileno(self) -> int:
+        """Readable when the holder has died: it says nothing unless it is asked."""
+        return self._sock.fileno()
+
     def take(self) -> Kept:
         """Ask for what an earlier life left, and wait for it."""
         self._send({FD_FETCH: "1"})

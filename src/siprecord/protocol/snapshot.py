@@ -54,6 +54,8 @@ class DialogSnapshot:
     session: Session | None
     sdp: tuple[str, bytes] | None
     session_id: str = ""
+    due: float | None = None
+    """When the session timer fires, on this machine's monotonic clock; on another one leave it out."""
     accepted: tuple[TransactionSnapshot, ...] = ()
     """INVITEs whose 2xx waits for its ACK."""
 
@@ -96,6 +98,7 @@ def take_snapshot(dialog: Dialog) -> DialogSnapshot:
         flow=dialog.flow,
         session=dialog.session,
         sdp=dialog.sdp,
+        due=None if dialog.wakeup is None else dialog.wakeup.at,
         accepted=tuple(
             taken for one in dialog.accepted.values() if (taken := take_transaction(one)) is not None
         ),
@@ -104,7 +107,7 @@ def take_snapshot(dialog: Dialog) -> DialogSnapshot:
 
 
 def restore_snapshot(core: Core, lifespan: Lifespan, snapshot: DialogSnapshot, now: float) -> str:
-    """Put the dialog back. The time that has passed is not known, so a refresh of ours is due at once."""
+    """Put the dialog back. Where it is not known when a refresh of ours is due, it is due at once."""
     dialog = Dialog(snapshot.id, snapshot.call_id, snapshot.flow)
     dialog.caller = snapshot.caller
     dialog.local = snapshot.local
@@ -119,5 +122,5 @@ def restore_snapshot(core: Core, lifespan: Lifespan, snapshot: DialogSnapshot, n
     dialog.sdp = snapshot.sdp
     dialog.session_id = snapshot.session_id
     core.dialogs[dialog.id] = dialog
-    lifespan.resume(dialog, snapshot.session, now)
+    lifespan.resume(dialog, snapshot.session, snapshot.due, now)
     return dialog.id

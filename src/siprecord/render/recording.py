@@ -42,10 +42,10 @@ def render_recording(capture: Path, destination: Path) -> RenderResult:
     breaks off is rendered as far as it goes. Raises RenderError with one clear sentence. Blocking.
     """
     try:
-        destination.mkdir(parents=True, exist_ok=True)
         facts = read_facts(capture)
         streams = channel_streams(facts)
         renderer = AudioRenderer(capture, [stream_plan(stream) for stream in streams])
+        destination.mkdir(parents=True, exist_ok=True)
         audio = destination / AUDIO_NAME if renderer.frames else None
         if audio is not None:
             write_wav(renderer, audio)

@@ -26,6 +26,8 @@ from siprecord.server.tls import client_context, server_context
 from siprecord.transcribe import AudioCallback
 from siprecord.transport import CustomSIPServer, ListenerInfo, TransportSettings
 
+ORPHAN_GRACE = 7 * 86_400.0
+"""Seconds: without a holder calls end by themselves, however long they are."""
 FILES_PER_CALL = 5
 """Two streams of two sockets each, and the capture log."""
 
@@ -55,6 +57,7 @@ class Application:
         self._tls = server_context(config.tls)
         self._keeping = keeping
         self._serving = asyncio.Event()
+        self._grace = config.recording.drain_grace_s
         self._assembly = Assembly(config, stt_callback, keeping.continuity if keeping else None)
         self._engine, self._finisher = self._assembly.engine, self._assembly.finisher
         self.handler = Handler(config, parts=self._assembly.parts)
@@ -76,6 +79,8 @@ class Application:
             if self._keeping is not None:
                 beat = spawn(self._keeping.beat(), name="signs of life")
                 stack.push_async_callback(finish, beat)
+                if (holder := self._keeping.holder_fd) is not None:
+                    stack.callback(Wakeup(holder, self._orphaned).close)
             stack.enter_context(reloading(self.reload_certificates))
             await self._assembly.start(self.handler.subscribe)
             stack.push_async_callback(self._assembly.stop)
@@ -148,7 +153,7 @@ class Application:
 
     async def _drain(self) -> None:
         """Refuse new calls and let the running ones finish, until the grace time ends or a second request."""
-        grace = self.config.recording.drain_grace_s
+        grace = self._grace
         if self._keeping is not None:
             self._keeping.stopping()
         _log.info("draining", calls=self.handler.active, grace_s=grace)
@@ -161,6 +166,15 @@ class Application:
             _log.warning("ending at once", calls=self.handler.active)
             await self.handler.drain(0)
         await finish(at_once, draining)
+
+    def _orphaned(self) -> None:
+        """Nobody would start us again, and whoever starts another one needs our ports."""
+        assert self._keeping is not None
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(self._keeping.holder_fd or 0)
+        _log.error("the holder has died: no new calls are taken, and when the running ones are over we end")
+        self._grace = ORPHAN_GRACE
+        self.stop.request()
 
     def _take_notices(self) -> None:
         for notice in self._engine.drain_notices():

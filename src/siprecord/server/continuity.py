@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +19,7 @@ import structlog
 from siprecord.errors import MediaError, SiprecordError
 from siprecord.holder import FdStore
 from siprecord.media import CaptureLog, MediaEngine, StreamSpec
+from siprecord.media.reader import CaptureReader, PacketSummary, SipMessage
 from siprecord.recording import ports
 from siprecord.recording.plan import StreamPlan
 from siprecord.server.archive import log_path
@@ -26,6 +28,9 @@ from siprecord.server.runner import CallRunner, OpenStream
 from siprecord.transport import EndpointControl
 
 STATE, MEDIA = "state", "media"
+UNANSWERED_BYTES = 4 * 1024 * 1024
+"""Ours: a log with more than that is read by nobody at the start; it holds more than an INVITE."""
+_FINAL = re.compile(rb"SIP/2\.0 [2-6]")
 _log = structlog.stdlib.get_logger("siprecord.server")
 
 
@@ -112,7 +117,10 @@ class Continuity:
                 for fd in one.fds():
                     if recording_id not in self._calls or fd != self._calls[recording_id].cell.fd:
                         os.close(fd)
-        return frozenset(one.state.recording_id for one in self.resumed)
+        running = frozenset(one.state.recording_id for one in self.resumed)
+        if self._died_ns is not None:
+            discard_unanswered(self._spool, running)
+        return running
 
     def _resume_one(
         self, engine: MediaEngine, recording_id: str, left: _Left, event: Mapping[str, object]
@@ -191,6 +199,26 @@ class Continuity:
         self._store.remove(f"{STATE}.{recording_id}")
         for interface in interfaces:
             self._store.remove(f"{MEDIA}.{recording_id}.{interface}")
+
+
+def discard_unanswered(spool: Path, running: Collection[str]) -> None:
+    """Delete the logs of calls that the recorder died on before it answered: the SRC will ask again."""
+    for log in spool.glob("*.pcapng"):
+        if log.stem in running:
+            continue
+        with contextlib.suppress(MediaError, OSError):
+            if log.stat().st_size <= UNANSWERED_BYTES and not was_answered(log):
+                log.unlink()
+                _log.info("a call that was never answered is forgotten", recording_id=log.stem)
+
+
+def was_answered(log: Path) -> bool:
+    """Whether a capture log holds a final answer of ours, or a packet. Raises MediaError."""
+    return any(
+        isinstance(item, PacketSummary)
+        or (isinstance(item, SipMessage) and not item.inbound and _FINAL.match(item.data) is not None)
+        for item in CaptureReader(log, packets=True)
+    )
 
 
 def call_state(runner: CallRunner, control: EndpointControl) -> CallState | None:

@@ -7,7 +7,7 @@ import os
 from collections.abc import MutableMapping
 from pathlib import Path
 
-from siprecord.holder import FdStore
+from siprecord.holder import FdStore, HolderStore
 from siprecord.server.continuity import Continuity
 from siprecord.server.sockets import KeptSockets
 
@@ -31,6 +31,11 @@ class Keeping:
             if not (self.sockets.inherit(name, fd) or self.continuity.inherit(name, fd)):
                 store.remove(name)
                 os.close(fd)
+
+    @property
+    def holder_fd(self) -> int | None:
+        """Readable when the holder has died; None without one."""
+        return self.store.fileno() if isinstance(self.store, HolderStore) else None
 
     def serving(self) -> None:
         """All ports are open."""

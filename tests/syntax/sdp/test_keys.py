@@ -26,6 +26,7 @@ HEAD = b"INVITE sip:x SIP/2.0\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n"
         b"k=clear:%s",
         b"k=base64:%s",
         b"K  =\t clear :%s",
+        b"a=crypto\0:1 X inline\0:\0%s",
     ],
 )
 @pytest.mark.parametrize("end", [b"\r\n", b"\n", b""])

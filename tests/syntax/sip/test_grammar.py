@@ -130,6 +130,7 @@ def test_unquote_leaves_other_text_alone() -> None:
         ("[2001:db8::9:1]:65535", "2001:db8::9:1", 65535),
         ("[::ffff:192.0.2.10]:19823", "::ffff:192.0.2.10", 19823),
         ("[fe80::1%eth0]:5060", "fe80::1%eth0", 5060),
+        ("[fe81%25eth0]:5060", "fe81%25eth0", 5060),
     ],
 )
 def test_TP_16_hosts_and_ports(text: str, host: str, port: int | None) -> None:

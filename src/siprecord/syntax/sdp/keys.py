@@ -16,11 +16,12 @@ from siprecord.syntax.multipart import body_parts
 from siprecord.syntax.sip import parse_message
 from siprecord.syntax.sip.head import find_body
 
-_SECRET_LINE = re.compile(rb"(?i)(?:crypto|key-mgmt)[ \t]*:[^\r\n]*")
-_INLINE = re.compile(rb"(?i)(inline[ \t]*:\s*)([^\s;|]+)")
-_KEY_MGMT = re.compile(rb"(?i)key-mgmt[ \t]*:\s*")
+# A zero octet is a blank to our SDP reader, and so it is here.
+_SECRET_LINE = re.compile(rb"(?i)(?:crypto|key-mgmt)[ \t\0]*:[^\r\n]*")
+_INLINE = re.compile(rb"(?i)(inline[ \t\0]*:[\s\0]*)([^\s;|]+)")
+_KEY_MGMT = re.compile(rb"(?i)key-mgmt[ \t\0]*:[\s\0]*")
 _PROTOCOL = re.compile(rb"\S++\s*+")
-_OLD_KEY = re.compile(rb"([kK][ \t]*=[ \t]*(?:base64|clear|uri)[ \t]*:)([^\r\n]+)", re.IGNORECASE)
+_OLD_KEY = re.compile(rb"([kK][ \t\0]*=[ \t\0]*(?:base64|clear|uri)[ \t\0]*:)([^\r\n]+)", re.IGNORECASE)
 _ENCODED = re.compile(rb"(?i)content-transfer-encoding[ \t]*:[ \t]*(base64|quoted-printable)")
 _BLANK_LINE = re.compile(rb"\n\r?\n")
 _NOT_BREAK = re.compile(rb"[^\r\n]")
@@ -38,7 +39,7 @@ def blank_keys(sip_message: bytes) -> bytes:
 
 def _blank_lines(text: bytes) -> bytes:
     # Every message that is logged comes through here, and few hold keys: look before searching.
-    compact = text.lower().translate(None, b" \t")
+    compact = text.lower().translate(None, b" \t\0")
     if b"crypto:" in compact or b"key-mgmt:" in compact:
         text = _SECRET_LINE.sub(_blank_line, text)
     if b"k=" in compact:

@@ -125,7 +125,7 @@ def parse_host_port(text: str) -> tuple[str, int | None]:
 
 def format_host_port(host: str, port: int | None) -> str:
     """`host`, `host:port`, `[v6]` or `[v6]:port`."""
-    written = f"[{host}]" if ":" in host else host
+    written = f"[{host}]" if ":" in host or "%" in host else host
     return written if port is None else f"{written}:{port}"
 
 
