@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import os
 import time
@@ -18,6 +19,8 @@ from fuzz.mutate import Mutator
 from fuzz.outcome import Outcome
 from fuzz.targets import TARGETS, Target
 
+# Freed memory that the C library keeps for later is no growth; musl keeps none and has no such function.
+_GIVE_BACK = getattr(ctypes.CDLL(None), "malloc_trim", None)
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _MAX_LEARNT = 1024
 _MAX_LEARNT_BYTES = 4 * 1024
@@ -188,6 +191,8 @@ def timed(target: Target, data: bytes) -> float:
 
 
 def rss() -> float:
-    """MiB of memory that this process holds, after the collector ran."""
+    """MiB of memory that this process holds, after the collector ran and freed memory was given back."""
     gc.collect()
+    if _GIVE_BACK is not None:
+        _GIVE_BACK(0)
     return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE / 2**20

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.processes import wait_child
 from tests.support.server import RunningServer
 
 Start = Callable[..., RunningServer]
@@ -32,5 +33,4 @@ def start_server(tmp_path: Path) -> Iterator[Start]:
     yield start
     for running in started:
         if running.process is not None and running.process.poll() is None:
-            running.process.kill()
-            running.process.wait()
+            running.crash(wait_child(running.pid, "siprecord.server.recorder"))
