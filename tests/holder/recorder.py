@@ -8,13 +8,17 @@ import socket
 import sys
 from pathlib import Path
 
-from siprecord.holder import find_store
-from siprecord.holder.process import FRESH
+from siprecord.holder import HolderStore, find_store
+from siprecord.holder.process import FRESH, HANDED_OVER, WAITING
 
 
 def main() -> int:
     mode, notes = sys.argv[1], Path(sys.argv[2])
     store = find_store(os.environ)
+    if os.environ.get(WAITING) and isinstance(store, HolderStore):
+        note(notes, "spare")
+        if store.wait_for_start() is None:
+            return 0
     kept = store.take()
     note(notes, f"start kept={sorted(name for name, _ in kept)} fresh={FRESH in os.environ}")
     if mode == "fail":
@@ -33,7 +37,10 @@ def main() -> int:
     store.ready()
     if mode in ("die", "crash-before-ready") or (mode == "die-once" and not kept):
         os.kill(os.getpid(), signal.SIGKILL)
-    stop = signal.sigtimedwait({signal.SIGTERM}, 0 if mode == "end" else 30)
+    stop = signal.sigtimedwait({signal.SIGTERM, signal.SIGUSR2}, 0 if mode == "end" else 30)
+    if stop is not None and stop.si_signo == signal.SIGUSR2:
+        note(notes, "handed over")
+        return HANDED_OVER
     note(notes, f"stop {stop is not None}")
     store.stopping()
     return 0 if mode != "code" else 7
@@ -45,5 +52,5 @@ def note(path: Path, text: str) -> None:
 
 
 if __name__ == "__main__":
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGUSR2})
     sys.exit(main())

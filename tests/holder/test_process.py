@@ -106,6 +106,33 @@ def test_one_that_dies_of_what_it_is_handed_is_told_to_leave_it_alone(tmp_path: 
     running.process.wait()
 
 
+def test_a_spare_waits_and_takes_over(tmp_path: Path) -> None:
+    """The default time before it is loaded is 3 s, in which the recorder has work to do."""
+    running = Running("code", tmp_path)
+    assert running.wait_lines(2) == ["start kept=[] fresh=False", "spare"]
+    recorder, spare = children(running.process.pid)
+    os.kill(recorder, signal.SIGKILL)
+    assert running.wait_lines(4)[2:4] == ["start kept=['pair.1'] fresh=False", "heard b'hello'"]
+    assert children(running.process.pid)[0] == spare
+    assert running.end() == 7
+
+
+def test_an_upgrade_loads_what_is_installed_and_hands_over(tmp_path: Path) -> None:
+    running = Running("code", tmp_path)
+    running.wait_lines(1)
+    time.sleep(0.3)
+    running.process.send_signal(signal.SIGUSR2)
+    assert running.wait_lines(5) == [
+        "start kept=[] fresh=False",
+        "spare",
+        "handed over",
+        "start kept=['pair.1'] fresh=False",
+        "heard b'hello'",
+    ]
+    assert running.end() == 7
+    assert "was killed" not in running.log.read_text()
+
+
 def test_it_stays_small_with_the_sockets_of_a_thousand_calls(tmp_path: Path) -> None:
     script = tmp_path / "many.py"
     script.write_text(

@@ -25,9 +25,13 @@ DIED_AT = "SIPRECORD_INTERNAL_DIED_AT"
 """For a recorder that is started again: when the one before it ended, in nanoseconds since 1970."""
 FRESH = "SIPRECORD_INTERNAL_FRESH"
 """Set when the recorder keeps dying: it is to close the calls that an earlier life left, not to go on."""
+WAITING = "SIPRECORD_INTERNAL_SPARE"
+"""Set for a spare: it is to load everything and wait."""
 STOP = (signal.SIGTERM, signal.SIGINT)
 FORWARDED = (*STOP, signal.SIGHUP)
-WOKEN_BY = (*FORWARDED, signal.SIGCHLD)
+WOKEN_BY = (*FORWARDED, signal.SIGUSR2, signal.SIGCHLD)
+HANDED_OVER = 75
+"""Exit code of a recorder that was asked, by SIGUSR2, to leave its calls to the next one."""
 RELAYED = (messages.READY, messages.STOPPING, messages.WATCHDOG, messages.STATUS)
 
 Say = Callable[[str, str], object]
@@ -47,6 +51,8 @@ class HolderSettings:
     """A life that served for so long wipes out the deaths before it: better start again than give up."""
     fresh_after: int = 3
     """So many deaths in a row before it was ready: the recorder is told to leave old calls alone."""
+    spare_after: float = 3.0
+    """So long after the recorder serves, a second one is loaded, which waits to take over. -1: never."""
     watchdog: float = 60.0
     """A recorder that says nothing for so long, once ready, is killed. 0: never."""
 
@@ -60,6 +66,8 @@ class _Recorder:
     ready: float = 0.0
     """When it began to serve; 0: not yet."""
     stopping: bool = False
+    spare: bool = False
+    """It has loaded everything, and waits to be told to begin."""
     heard: float = field(default_factory=time.monotonic)
 
 
@@ -85,6 +93,8 @@ class Holder:
         self._was_ready = False
         self._stopping = False
         self._recorder: _Recorder | None = None
+        self._spare: _Recorder | None = None
+        self._upgrading = False
         self._selector = selectors.DefaultSelector()
         self._woken, self._waker = socket.socketpair()
         self._code: int | None = None
@@ -111,43 +121,97 @@ class Holder:
         for key, _ in self._selector.select(self._patience()):
             if key.fileobj is self._woken:
                 self._take_signals()
-            elif self._recorder is not None and key.fileobj is self._recorder.sock:
-                self._take_messages(self._recorder)
+            for recorder in (self._recorder, self._spare):
+                if recorder is not None and key.fileobj is recorder.sock:
+                    self._take_messages(recorder)
         self._watch()
+        self._prepare()
 
     # The recorder's life
 
     def _start(self) -> None:
+        """The spare, if it is there; else a new process, which takes longer."""
+        self._upgrading = False
+        spare, self._spare = self._spare, None
+        if spare is not None and spare.process.poll() is None:
+            with contextlib.suppress(OSError):
+                messages.send(spare.sock, {messages.START: "1", **self._news()})
+                spare.heard = time.monotonic()
+                self._recorder = spare
+                return
+        if spare is not None:
+            self._drop(spare)
+        self._recorder = self._spawn(self._news())
+
+    def _spawn(self, news: Mapping[str, str]) -> _Recorder:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.settimeout(SEND_SECONDS)
         with theirs:
             process = subprocess.Popen(
                 self._command,
-                env=self._recorder_environ(theirs.fileno()),
+                env=self._recorder_environ(theirs.fileno(), news),
                 pass_fds=(theirs.fileno(),),
                 # Ctrl-C goes to a whole process group. The recorder hears of it from us, once.
                 process_group=0,
             )
-        self._recorder = _Recorder(process, ours)
         self._selector.register(ours, selectors.EVENT_READ)
+        return _Recorder(process, ours)
 
-    def _recorder_environ(self, fd: int) -> dict[str, str]:
-        own = {HOLDER_FD: str(fd), HOLDER_PID: str(os.getpid())}
+    def _recorder_environ(self, fd: int, news: Mapping[str, str]) -> dict[str, str]:
+        own = {HOLDER_FD: str(fd), HOLDER_PID: str(os.getpid()), **news}
         if self._settings.watchdog:
             own["WATCHDOG_USEC"] = str(int(self._settings.watchdog * 1e6))
-        if self._died_at:
-            own[DIED_AT] = str(self._died_at)
-        if self._unready >= self._settings.fresh_after:
-            own[FRESH] = "1"
         return {**self._environ, **own}
 
+    def _news(self) -> dict[str, str]:
+        """What a recorder has to know of the one before it."""
+        news = {DIED_AT: str(self._died_at)} if self._died_at else {}
+        if self._unready >= self._settings.fresh_after:
+            news[FRESH] = "1"
+        return news
+
+    def _prepare(self) -> None:
+        """Load a spare, once the recorder has served for a while."""
+        recorder, wait = self._recorder, self._settings.spare_after
+        if self._spare is not None or self._stopping or wait < 0 or recorder is None or not recorder.ready:
+            return
+        if self._upgrading or time.monotonic() - recorder.ready >= wait:
+            self._spare = self._spawn({WAITING: "1"})
+
+    def _upgrade(self) -> None:
+        """Load a spare from what is installed now; when it has loaded, the recorder hands over to it."""
+        if self._recorder is None or not self._recorder.ready or self._stopping:
+            return
+        self._say("warning", "upgrade: loading the recorder that is installed now")
+        if self._spare is not None:
+            self._dismiss(self._spare)
+        self._upgrading = True
+
+    def _dismiss(self, spare: _Recorder) -> None:
+        self._spare = None
+        spare.process.kill()
+        spare.process.wait()
+        self._drop(spare)
+
     def _reap(self) -> None:
+        spare = self._spare
+        if spare is not None and spare.process.poll() is not None:
+            self._spare = None
+            self._drop(spare)
+            if self._recorder is not None:
+                self._recorder.ready = time.monotonic()  # the next one not at once
+            if self._upgrading:
+                self._upgrading = False
+                self._say("error", "upgrade: the new recorder does not start; the old one goes on")
         recorder = self._recorder
         if recorder is None or (code := recorder.process.poll()) is None:
             return
         self._take_messages(recorder)  # what it stored before it died
         self._died_at = time.time_ns()
         self._drop(recorder)
+        if self._upgrading and code == HANDED_OVER:
+            self._start()
+            return
         if self._ended_on_purpose(recorder, code):
             self._code = code if code >= 0 else 128 - code
             return
@@ -198,13 +262,18 @@ class Holder:
             recorder.process.kill()
 
     def _patience(self) -> float | None:
-        recorder, limit = self._recorder, self._settings.watchdog
-        if recorder is None or not recorder.ready or not limit:
+        """How long to wait for something to happen."""
+        recorder, settings = self._recorder, self._settings
+        if recorder is None or not recorder.ready:
             return None
-        return max(0.0, recorder.heard + limit - time.monotonic()) + 0.01
+        due = [recorder.heard + settings.watchdog] if settings.watchdog else []
+        if self._spare is None and settings.spare_after >= 0 and not self._stopping:
+            due.append(recorder.ready + (0.0 if self._upgrading else settings.spare_after))
+        return max(0.0, min(due) - time.monotonic()) + 0.01 if due else None
 
     def _drop(self, recorder: _Recorder) -> None:
-        self._recorder = None
+        if recorder is self._recorder:
+            self._recorder = None
         with contextlib.suppress(KeyError):
             self._selector.unregister(recorder.sock)
         recorder.sock.close()
@@ -217,12 +286,16 @@ class Holder:
         except BlockingIOError:
             return
         for number in numbers:
-            if number in FORWARDED:
+            if number == signal.SIGUSR2:
+                self._upgrade()
+            elif number in FORWARDED:
                 self._forward(number)
         self._reap()
 
     def _forward(self, number: int) -> None:
         self._stopping = self._stopping or number in STOP
+        if self._stopping and self._spare is not None:
+            self._dismiss(self._spare)
         if self._recorder is None:
             self._code = 0 if self._stopping else None
         else:
@@ -264,6 +337,10 @@ class Holder:
             if self._died_at:
                 took = (time.time_ns() - self._died_at) / 1e9
                 self._say("warning", f"recorder {recorder.process.pid} took over {took:.2f} s later")
+        if fields.get(messages.SPARE) == "1":
+            recorder.spare = True
+            if self._upgrading and self._recorder is not None:
+                self._recorder.process.send_signal(signal.SIGUSR2)
         told = {key: value for key, value in fields.items() if key in RELAYED}
         if told and self._systemd is not None:
             with contextlib.suppress(OSError):
@@ -283,6 +360,8 @@ class Holder:
             recorder.sock.setblocking(False)
 
     def _close(self) -> None:
+        if self._spare is not None:
+            self._dismiss(self._spare)
         if self._recorder is not None:
             self._drop(self._recorder)
         for fds in self.kept.values():

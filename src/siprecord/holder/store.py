@@ -159,6 +159,18 @@ class HolderStore(_Notifier):
         """Readable when the holder has died: it says nothing unless it is asked."""
         return self._sock.fileno()
 
+    def wait_for_start(self) -> Mapping[str, str] | None:
+        """As a spare: wait until the recorder is gone. Returns what is known of it; None when all is over."""
+        self._send({messages.SPARE: "1"})
+        try:
+            while (message := messages.receive(self._sock)) is not None:
+                messages.close_all(message.fds)
+                if message.fields.get(messages.START) == "1":
+                    return message.fields
+        except OSError:
+            pass
+        return None
+
     def take(self) -> Kept:
         """Ask for what an earlier life left, and wait for it."""
         self._send({FD_FETCH: "1"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from typing import Any
@@ -13,13 +14,14 @@ from siprecord import __version__
 from siprecord.aio import Wakeup, finish, spawn
 from siprecord.control import HttpServer, Sources
 from siprecord.errors import ConfigError
+from siprecord.holder.process import HANDED_OVER
 from siprecord.server import translation
 from siprecord.server.assembly import Assembly
 from siprecord.server.config import Config, ListenerConfig, SipConfig
 from siprecord.server.eventlog import log_event, log_notice
 from siprecord.server.handler import Handler
 from siprecord.server.keeping import Keeping
-from siprecord.server.lifecycle import DataDirLock, StopRequests, raise_file_limit, reloading
+from siprecord.server.lifecycle import DataDirLock, StopRequests, handing_over, raise_file_limit, reloading
 from siprecord.server.metrics import metrics_page
 from siprecord.server.reports import Reports
 from siprecord.server.tls import client_context, server_context
@@ -79,6 +81,7 @@ class Application:
             if self._keeping is not None:
                 beat = spawn(self._keeping.beat(), name="signs of life")
                 stack.push_async_callback(finish, beat)
+                stack.enter_context(handing_over(self._hand_over))
                 if (holder := self._keeping.holder_fd) is not None:
                     stack.callback(Wakeup(holder, self._orphaned).close)
             stack.enter_context(reloading(self.reload_certificates))
@@ -166,6 +169,11 @@ class Application:
             _log.warning("ending at once", calls=self.handler.active)
             await self.handler.drain(0)
         await finish(at_once, draining)
+
+    def _hand_over(self) -> None:
+        """Leave all calls to the next recorder: what was taken is written, the rest waits in the sockets."""
+        self._engine.close()
+        os._exit(HANDED_OVER)
 
     def _orphaned(self) -> None:
         """Nobody would start us again, and whoever starts another one needs our ports."""

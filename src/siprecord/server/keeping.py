@@ -8,11 +8,10 @@ from collections.abc import MutableMapping
 from pathlib import Path
 
 from siprecord.holder import FdStore, HolderStore
+from siprecord.holder.process import DIED_AT, FRESH
 from siprecord.server.continuity import Continuity
 from siprecord.server.sockets import KeptSockets
 
-DIED_AT = "SIPRECORD_INTERNAL_DIED_AT"
-FRESH = "SIPRECORD_INTERNAL_FRESH"
 BEATS = 3
 """Signs of life in the time after which we would be taken for dead."""
 

@@ -84,6 +84,11 @@ def reloading(reload: Callable[[], object]) -> contextlib.AbstractContextManager
     return _taking((signal.SIGHUP,), reload)
 
 
+def handing_over(hand_over: Callable[[], object]) -> contextlib.AbstractContextManager[None]:
+    """Call `hand_over` at SIGUSR2 within this context."""
+    return _taking((signal.SIGUSR2,), hand_over)
+
+
 @contextlib.contextmanager
 def _taking(signals: tuple[signal.Signals, ...], callback: Callable[[], object]) -> Iterator[None]:
     """Only the main thread can take signals; elsewhere nothing is taken."""

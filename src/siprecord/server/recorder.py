@@ -10,7 +10,8 @@ import os
 import sys
 
 from siprecord.errors import SiprecordError
-from siprecord.holder import find_store
+from siprecord.holder import HolderStore, find_store
+from siprecord.holder.process import DIED_AT, FRESH, WAITING
 
 
 def main() -> int:
@@ -18,14 +19,20 @@ def main() -> int:
     from siprecord.server.app import serve
     from siprecord.server.config_file import load_config
     from siprecord.server.keeping import Keeping
-    from siprecord.server.lifecycle import run
+    from siprecord.server.lifecycle import loop_factory, run
     from siprecord.server.logs import start_logs
 
+    store = find_store(os.environ)
+    if os.environ.pop(WAITING, "") and isinstance(store, HolderStore):
+        loop_factory()  # loads what it needs
+        news = store.wait_for_start()
+        if news is None:
+            return 0
+        os.environ.update({name: value for name, value in news.items() if name in (DIED_AT, FRESH)})
     try:
         settings = load_config(os.environ.get("SIPRECORD_CONFIG") or None, os.environ)
         logs = start_logs(settings.log, sys.stderr)
         try:
-            store = find_store(os.environ)
             keeping = Keeping(store, settings.spool_dir, os.environ) if store.keeps else None
             run(serve(settings, keeping))
         finally:
