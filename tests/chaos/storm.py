@@ -17,7 +17,7 @@ from typing import Any
 from tests.support.server import RunningServer
 
 BATCH = 64
-"""Packets that a drain thread may have taken and not yet written when it is killed: usually 5."""
+"""Packets that a drain thread may have taken from the kernel and not written when it is killed: usually 5."""
 FAULTS = ("packets_lost", "packets_foreign", "packets_damaged", "recordings_missing", "calls_failed")
 
 

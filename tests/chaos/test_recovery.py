@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -90,3 +92,21 @@ def test_R02_a_foreign_client_notices_nothing(server: RunningServer, tmp_path: P
         assert document["outcome"] == "complete"
         assert sum(stream["packets_lost"] for stream in document["streams"]) <= BATCH
     assert len(server.recordings()) == 4
+
+
+def test_an_upgrade_and_a_drain_lose_nothing(server: RunningServer) -> None:
+    def command(name: str) -> bool:
+        url = ["--url", f"http://127.0.0.1:{server.http_port}"]
+        done = subprocess.run([sys.executable, "-m", "siprecord", name, *url], capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return True
+
+    before = server.recorder_pid
+    storm = Storm(calls=10, rate=20, seconds=8.0, kills=1, pause=(2.0, 3.0))
+    after = rage(server, storm, lambda: command("upgrade"))
+    assert not after.faults, after
+    assert server.recorder_pid != before
+    assert "was killed" not in server.log.read_text()
+    assert command("drain")
+    assert server.process is not None
+    assert server.process.wait(30) == 0

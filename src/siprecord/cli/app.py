@@ -7,7 +7,19 @@ from typing import Annotated
 
 import typer
 
-from siprecord.cli import bench, call, calls, config, connections, inspect, recordings, render, serve, status
+from siprecord.cli import (
+    bench,
+    call,
+    calls,
+    config,
+    connections,
+    inspect,
+    processes,
+    recordings,
+    render,
+    serve,
+    status,
+)
 from siprecord.cli.output import complain
 from siprecord.errors import SiprecordError
 
@@ -28,6 +40,8 @@ app.command("bench")(bench.bench)
 app.add_typer(calls.app, name="calls")
 app.add_typer(recordings.app, name="recordings")
 app.command("status")(status.status)
+app.command("upgrade")(processes.upgrade)
+app.command("drain")(processes.drain)
 app.command("connections")(connections.connections)
 app.command("inspect")(inspect.inspect)
 app.command("render")(render.render)

@@ -25,7 +25,7 @@ from siprecord.server.publisher import (
 
 LEVELS: dict[type[RecordingEvent], tuple[int, str]] = {
     RecordingStarted: (logging.INFO, "recording started"),
-    RecordingResumed: (logging.INFO, "recording goes on"),
+    RecordingResumed: (logging.DEBUG, "recording goes on"),
     StreamOpened: (logging.DEBUG, "stream opened"),
     StreamPaused: (logging.INFO, "stream paused"),
     StreamResumed: (logging.INFO, "stream resumed"),

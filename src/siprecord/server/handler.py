@@ -302,7 +302,8 @@ class Handler:
         """Take up the calls whose logs and streams are open again. One that fails ends as interrupted."""
         if continuity is None:
             return
-        for one in continuity.take_resumed():
+        resumed = continuity.take_resumed()
+        for one in resumed:
             try:
                 runner = self._restored(one, now)
             except (SiprecordError, ValueError) as error:
@@ -316,6 +317,8 @@ class Handler:
             if one.state.dialog is not None and runner.session.ending is not None:
                 runner.hang_up_again(now)
             self._settle(runner)
+        if resumed:
+            _log.warning("%d of %d calls go on after a restart of the recorder", self.active, len(resumed))
 
     def _restored(self, one: Resumed, now: float) -> CallRunner:
         assert self._services is not None
