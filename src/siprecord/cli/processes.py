@@ -48,8 +48,8 @@ def upgrade(config: ConfigFile = None, url: Url = None) -> None:
 def drain(config: ConfigFile = None, url: Url = None) -> None:
     """Take no new calls, let the running ones finish, then end the server.
 
-    New calls and OPTIONS get 503 with Retry-After; the time limit is recording.drain_grace_s. SIGTERM does the
-    same.
+    New calls and OPTIONS get 503 with Retry-After; the time limit is recording.drain_grace_s. SIGTERM does
+    the same.
 
     Example:
 
