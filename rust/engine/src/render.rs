@@ -184,6 +184,13 @@ impl Renderer {
             .map_or(&[], |found| &found.events)
     }
 
+    /// Lets [`Self::packets`] begin anew.
+    pub fn rewind(&mut self, channel: usize) {
+        if let Some(found) = self.channels.get_mut(channel) {
+            found.next = 0;
+        }
+    }
+
     /// The next packets of a channel with their places; none at the end.
     pub fn packets(&mut self, channel: usize, count: usize) -> io::Result<Vec<Located>> {
         match self.channels.get_mut(channel) {

@@ -64,6 +64,10 @@ impl AudioRenderer {
         found.ok_or_else(|| PyValueError::new_err(format!("there is no channel {channel}")))
     }
 
+    fn rewind(&mut self, channel: usize) {
+        self.0.rewind(channel);
+    }
+
     fn packets<'py>(
         &mut self,
         py: Python<'py>,

@@ -22,8 +22,9 @@ Framing = Literal["samples", "frames", "g729", "g723", "opus", "amr", "amr-wb", 
 class Coded:
     """A codec whose packets are placed here and decoded by the caller.
 
-    `first` and `second`: octets a tick for `samples`, octets and ticks a frame for `frames`, whether octets are
-    aligned for `amr` and `amr-wb`, ticks a frame for `speex`. A payload that breaks the framing is not placed.
+    `first` and `second`: octets a tick for `samples`, octets and ticks a frame for `frames`, whether octets
+    are aligned for `amr` and `amr-wb`, ticks a frame for `speex`. A payload that breaks the framing is not
+    placed.
     """
 
     framing: Framing
@@ -179,7 +180,8 @@ class AudioRenderer:
         return self._core.unit(channel)
 
     def packets(self, channel: int, batch: int = 512) -> Iterator[PlacedPacket]:
-        """The packets of a channel in order of their places, each once; can be taken once."""
+        """The packets of a channel from the first on, in order of their places; not while `blocks` runs."""
+        self._core.rewind(channel)
         try:
             while found := self._core.packets(channel, batch):
                 yield from (PlacedPacket(*row) for row in found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from siprecord.render.options import RenderOptions
 from siprecord.render.recording import RenderResult, render_recording
 
-__all__ = ["RenderResult", "render_recording"]
+__all__ = ["RenderOptions", "RenderResult", "render_recording"]
