@@ -7,7 +7,7 @@ RUST := $(shell find rust -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo.l
 CORE := $(VENV)/.core
 DEPS := $(VENV)/.deps
 
-.PHONY: help build demo test lint bench fuzz packages clean
+.PHONY: help build demo test lint bench chaos fuzz packages clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -26,8 +26,8 @@ test: build packages lint  ## Everything that must hold: lint, types, layers, Ru
 
 lint: $(CORE)  ## Format, lint, types and import rules, both languages
 	@echo "== ruff, mypy, import-linter"
-	@$(BIN)/ruff format --check --quiet src tests scripts benchmarks examples
-	@$(BIN)/ruff check --quiet src tests scripts benchmarks examples
+	@$(BIN)/ruff format --check --quiet src tests scripts benchmarks examples fuzz
+	@$(BIN)/ruff check --quiet src tests scripts benchmarks examples fuzz
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-cache >/dev/null || $(BIN)/lint-imports --no-cache
 	@echo "== rustfmt, clippy"
@@ -36,6 +36,13 @@ lint: $(CORE)  ## Format, lint, types and import rules, both languages
 
 bench: build packages  ## Run the benchmarks (ONLY=name for one), print a table, write benchmarks/latest.json
 	@$(BIN)/python benchmarks/run.py $(if $(ONLY),--only $(ONLY))
+
+chaos: build packages  ## Kill what can be killed under real calls; one line for each of R1 to R15 (CALLS, KILLS)
+	@$(BIN)/python scripts/chaos.py --calls $(or $(CALLS),100) --kills $(or $(KILLS),20)
+
+fuzz: build  ## Feed mutated input to the parsers (TARGET=name for one, INPUTS=200000 for each, SEED, JOBS)
+	@$(BIN)/python -m fuzz.run --target $(or $(TARGET),all) --inputs $(or $(INPUTS),200000) \
+	    --seed $(or $(SEED),7) --jobs $(or $(JOBS),1)
 
 packages:  ## Install the Debian packages that the demo and the tests use
 	@scripts/packages.sh

@@ -13,6 +13,13 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks.result import Result, keep, show
 
 MODULES = {
+    "recovery": (
+        "recovery_packets_lost",
+        "recovery_seconds",
+        "holder_resident_mib",
+        "state_bytes_per_call",
+        "state_us_per_event",
+    ),
     "sip": ("sip_parse_us", "sip_answer_us", "sip_call_cpu_ms"),
     "signalling": (
         "sip_setup_p50_ms",
@@ -21,6 +28,7 @@ MODULES = {
         "sip_calls_per_core_tcp",
         "memory_per_connection_kib",
     ),
+    "siprec": ("siprec_cisco_us", "siprec_broadworks_us", "siprec_update_us", "siprec_history_kib"),
     "sharded_map": (
         "sharded_map_ratio_1",
         "sharded_map_ratio_2",
@@ -35,9 +43,17 @@ MODULES = {
         "render_opus_realtime_factor",
     ),
     "ingest": ("ingest_floor_ratio", "ingest_us_per_packet"),
-    "load": ("calls_500_packets_lost", "memory_per_call_kib"),
+    "load": (
+        "calls_500_packets_sent",
+        "calls_500_packets_stored",
+        "calls_500_packets_lost",
+        "memory_per_call_kib",
+        "server_cpu_ms_per_call_second",
+    ),
 }
 """Each module of this folder with a `run()`, and the figures it makes."""
+LONG = {"load_limit": ("calls_stored",)}
+"""Those that take many minutes: they run only when they are named."""
 
 
 def main() -> int:
@@ -60,9 +76,10 @@ def arguments() -> argparse.Namespace:
 
 
 def chosen(only: str | None) -> Iterator[str]:
-    found = [name for name, figures in MODULES.items() if only in (None, name, *figures)]
+    every = MODULES if only is None else MODULES | LONG
+    found = [name for name, figures in every.items() if only in (None, name, *figures)]
     if not found:
-        names = ", ".join(figure for figures in MODULES.values() for figure in figures)
+        names = ", ".join(figure for figures in every.values() for figure in figures)
         sys.exit(f"there is no benchmark {only!r}; there are: {names}")
     yield from found
 

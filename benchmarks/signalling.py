@@ -19,8 +19,10 @@ from tests.support.server import RunningServer
 SETUP_RATE = 200
 SETUP_CALLS = 2_000
 SETUP_TARGET_MS = 10
-LOAD_RATE = 400
+LOAD_RATE = 150
 LOAD_CALLS = 2_000
+PATIENCE_S = 10
+SETTLE_S = 40
 IDLE = 3_500
 IDLE_TARGET_KIB = 16
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -28,6 +30,7 @@ SETTINGS = {
     "SIPRECORD_RENDER__ENABLED": "false",
     "SIPRECORD_RECORDING__MIN_FREE_BYTES": "0",
     "SIPRECORD_RECORDING__LINGER_MS": "0",
+    "SIPRECORD_RECORDING__DRAIN_GRACE_S": "1",
     "SIPRECORD_LOG__LEVEL": "warning",
     "SIPRECORD_SIP__MAX_CONNECTIONS_PER_SOURCE": "4096",
 }
@@ -54,9 +57,9 @@ def per_core(transport: str, name: str) -> Result:
     """Calls a second that one core could serve: calls through the CPU time of the whole process."""
     with server() as running:
         play(running, transport, 200, 100)  # warm
-        before, start = cpu_seconds(running.pid), time.monotonic()
+        before, start = cpu_seconds(running), time.monotonic()
         play(running, transport, LOAD_CALLS, LOAD_RATE)
-        took, spent = time.monotonic() - start, cpu_seconds(running.pid) - before
+        took, spent = time.monotonic() - start, cpu_seconds(running) - before
     each = spent / LOAD_CALLS * 1e3
     note = f"SIPp; {each:.2f} ms CPU a call with two streams and a log; ran at {LOAD_CALLS / took:.0f}/s"
     return Result(f"sip_calls_per_core_{name}", LOAD_CALLS / spent, "calls/s", note=note)
@@ -84,7 +87,7 @@ class SetupClient:
         self._times: list[float] = []
 
     def place(self, calls: int, rate: int) -> list[float]:
-        """The milliseconds from each INVITE to its 200. Raises when an answer is missing."""
+        """The milliseconds from each INVITE to its 200; one that never came counts as long as we waited."""
         body = messages.multipart(messages.sdp())
         invites = [messages.request("INVITE", f"s{number}", body=body) for number in range(calls)]
         start = time.perf_counter()
@@ -92,11 +95,11 @@ class SetupClient:
             self._listen(start + number / rate)
             self._sent[f"s{number}"] = time.perf_counter()
             self._sock.send(invite)
-        self._listen(time.perf_counter() + 2)
+        end = time.perf_counter() + PATIENCE_S
+        while self._sent and time.perf_counter() < end:
+            self._listen(time.perf_counter() + 0.1)
         self._sock.close()
-        if len(self._times) < calls:
-            raise RuntimeError(f"{calls - len(self._times)} of {calls} INVITEs got no 200")
-        return self._times
+        return self._times + [PATIENCE_S * 1e3] * len(self._sent)
 
     def _listen(self, until: float) -> None:
         while (left := until - time.perf_counter()) > 0:
@@ -130,7 +133,7 @@ def connect(running: RunningServer, stack: ExitStack, count: int) -> None:
 
 @contextmanager
 def server() -> Iterator[RunningServer]:
-    with tempfile.TemporaryDirectory(prefix="signalling-") as folder:
+    with tempfile.TemporaryDirectory(prefix="signalling-", ignore_cleanup_errors=True) as folder:
         running = RunningServer(Path(folder), dict(SETTINGS), media_ports=(20000, 59998)).start()
         try:
             yield running
@@ -152,8 +155,13 @@ def play(running: RunningServer, transport: str, calls: int, rate: int) -> None:
             seconds=120,
         )
         sipp.play(plan)
+    end = time.monotonic() + SETTLE_S
+    while running.get("/api/status")["calls"] and time.monotonic() < end:
+        time.sleep(0.1)  # on a busy machine SIPp is done before the server is
 
 
-def cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
+def cpu_seconds(running: RunningServer) -> float:
+    """CPU time of recorder and holder so far."""
+    stats = [Path(f"/proc/{pid}/stat").read_text() for pid in {running.pid, running.recorder_pid}]
+    fields = [stat.rpartition(")")[2].split() for stat in stats]
+    return sum(int(each[11]) + int(each[12]) for each in fields) / TICKS

@@ -59,5 +59,14 @@ def test_connections_are_shown(run: Run, server: HTTPServer) -> None:
     assert run("connections", "--url", url, "--json").json == ANSWER
 
 
+def test_no_connections_are_no_empty_table(
+    run: Run, server: HTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(ANSWER, "connections", [])
+    url = f"http://127.0.0.1:{server.server_port}"
+    assert run("connections", "--url", url).text == ""
+    assert run("connections", "--url", url, "--json").json == {"connections": []}
+
+
 def test_nobody_answers(run: Run) -> None:
     assert "no siprecord answers" in str(run("connections", "--url", "http://127.0.0.1:1").error)

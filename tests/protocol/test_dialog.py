@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from siprecord.protocol import (
+    AckReceived,
     Answer,
     DialogEnded,
     Flow,
@@ -326,3 +327,37 @@ def test_DLG_08_a_new_call_after_the_first_has_a_dialog_of_its_own() -> None:
     call.receive(request(Call_ID="call-2", branch="z9hG4bK-new"))
     call.endpoint.respond(call.event(RequestReceived).transaction, OK, call.now)
     assert len(call.endpoint._core.dialogs) == 2
+
+
+def test_an_answer_that_waits_for_its_ack_is_repeated_by_the_next_life() -> None:
+    """The process may die after it has kept the dialog and before the 200 has left."""
+    call = Call(ack=False)
+    snapshot = call.endpoint.snapshot(call.dialog)
+    assert snapshot is not None
+    standby = Peer(prefix="standby")
+    standby.now = 50.0
+    standby.endpoint.restore(snapshot, 50.0)
+    (again,) = standby.take()
+    assert again.to_bytes() == call.ok.to_bytes()
+    standby.receive(request("INVITE"))
+    assert standby.no_event(RequestReceived), "the INVITE again is no new call"
+    assert len(standby.advance(1.0)) >= 1
+    standby.receive(call.inside("ACK", seq=1))
+    assert standby.event(AckReceived).dialog == call.dialog
+    assert standby.advance(40) == []
+
+
+def test_a_bye_that_was_answered_gets_the_same_answer_in_the_next_life() -> None:
+    call = Call()
+    bye = call.inside("BYE")
+    call.receive(bye)
+    transaction = call.event(RequestReceived).transaction
+    call.endpoint.respond(transaction, Answer(200), call.now)
+    (answer,) = call.take()
+    snapshot = call.endpoint.answered(transaction)
+    assert snapshot is not None
+    standby = Peer(prefix="standby")
+    standby.endpoint.resume(snapshot, 0.0)
+    (again,) = standby.receive(bye)
+    assert again.to_bytes() == answer.to_bytes()
+    assert standby.no_event(RequestReceived)

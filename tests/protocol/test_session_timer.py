@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -55,7 +56,9 @@ def ok(**fields: Any) -> Response:
         (False, ";refresher=uas", "uas", False),
     ],
 )
-def test_TMR_01_02_03_04_who_refreshes(supported: bool, asked: str, refresher: str, require: bool) -> None:
+def test_TMR_01_TMR_02_TMR_03_TMR_04_who_refreshes(
+    supported: bool, asked: str, refresher: str, require: bool
+) -> None:
     fields = {"Session_Expires": f"1800{asked}"} | (CAPABLE if supported else {})
     agreement = answer(invite(**fields), DEFAULT)
     assert agreement.session == Session(1800, ours=refresher == "uas")
@@ -257,12 +260,22 @@ def test_TMR_11_a_refresh_is_told_to_the_user_as_such_only() -> None:
     assert call.no_event(ResponseReceived)
 
 
-def test_a_restored_dialog_refreshes_at_once() -> None:
+def test_a_dialog_restored_on_this_machine_refreshes_when_it_would_have() -> None:
+    """Many recording clients refuse requests of a recorder, so a restart must not cause any."""
     call = timed("uas")
     snapshot = call.endpoint.snapshot(call.dialog)
     assert snapshot is not None
     standby = Peer(prefix="standby")
-    standby.endpoint.restore(snapshot, 0.0)
+    standby.endpoint.restore(snapshot, 300.0)
+    assert standby.endpoint.deadline() == 900.0
+
+
+def test_a_dialog_restored_elsewhere_refreshes_at_once() -> None:
+    call = timed("uas")
+    snapshot = call.endpoint.snapshot(call.dialog)
+    assert snapshot is not None
+    standby = Peer(prefix="standby")
+    standby.endpoint.restore(replace(snapshot, due=None), 0.0)
     ((at, update),) = requests(standby.advance(0.1))
     assert (at, update.method) == (0.0, "UPDATE")
     assert OK.status == 200

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from siprecord.media.audio import encode_g711
 from siprecord.render import RenderOptions, render_recording
@@ -210,3 +212,49 @@ def test_concealment_only_when_asked_and_listed(tmp_path: Path) -> None:
     np.testing.assert_allclose(filled[4800:4810], exact[4640:4650], rtol=0.05, atol=3)
     assert np.abs(filled[5270:5280]).max() < 600
     assert not exact[4800:6400].any()
+
+
+_ANY = {
+    str(number): {"encoding": encoding, "rate": rate, "fmtp": fmtp}
+    for number, (encoding, rate, fmtp) in enumerate(
+        (
+            ("opus", 48_000, ""),
+            ("GSM", 8000, ""),
+            ("G722", 8000, ""),
+            ("L16", 16_000, ""),
+            ("G729", 8000, ""),
+            ("G723", 8000, ""),
+            ("iLBC", 8000, "mode=20"),
+            ("AMR", 8000, ""),
+            ("AMR-WB", 16_000, "octet-align=1"),
+            ("speex", 16_000, ""),
+        ),
+        start=96,
+    )
+}
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    rows=st.lists(
+        st.tuples(st.integers(96, 105), st.binary(max_size=80), st.integers(0, 2), st.integers(0, 4000)),
+        max_size=25,
+    )
+)
+def test_any_payloads_in_any_codec_are_rendered(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[int, bytes, int, int]]
+) -> None:
+    folder = tmp_path_factory.mktemp("any")
+    builder = CaptureBuilder()
+    builder.started()
+    packets = [
+        Rtp(20 * n, n, jump * 160 + n * 320, payload, ssrc, kind)
+        for n, (kind, payload, ssrc, jump) in enumerate(rows)
+    ]
+    builder.rtp(builder.stream("1", _ANY), packets)
+    builder.ended()
+    result = render_recording(builder.write(folder / "capture.pcapng"), folder)
+    document = json.loads(result.document.read_text())
+    if result.audio is not None:
+        samples, rate = soundfile.read(result.audio, dtype="int16")
+        assert (rate, len(samples)) == (document["audio"]["sample_rate"], document["audio"]["frames"])

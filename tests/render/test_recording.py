@@ -251,3 +251,6 @@ def test_what_is_no_log_is_said_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"hello world")
     with pytest.raises(RenderError, match="is not a capture log"):
         render_recording(tmp_path / "x", tmp_path / "out")
+    with pytest.raises(RenderError, match=r"can't read .*No such file"):
+        render_recording(tmp_path / "out", tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -167,7 +167,7 @@ async def test_OVL_07_a_trunk_has_its_own_number_of_calls() -> None:
 async def test_strict_is_a_choice_of_each_trunk() -> None:
     server = await make(LAB.model_copy(update={"strict": True}))
     client = Client(server)
-    assert client.request("INVITE", CALL, more=()).status == 403
+    assert client.request("INVITE", CALL, more=()).status == 404
     lenient = await make(LAB.model_copy(update={"strict": False}), strict=True)
     assert Client(lenient).request("INVITE", CALL, more=()).status == 200
 

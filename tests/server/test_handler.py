@@ -120,7 +120,7 @@ async def test_RS_06_a_plain_call_is_refused_and_leaves_nothing() -> None:
     plain = client.message("INVITE", CALL, more=()).replace(b";+sip.src", b"")
     (response,) = server.receive(plain)
     assert isinstance(response, Response)
-    assert response.status == 403
+    assert response.status == 404
     assert server.archive.logs == {}
     assert isinstance(server.news[-1], CallRefused)
 

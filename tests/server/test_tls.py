@@ -81,7 +81,7 @@ def test_RSEC_04_no_renegotiation_no_compression_no_weak_ciphers(files: Path) ->
     ]
 
 
-def test_our_own_connections_check_the_peers_name(files: Path) -> None:
+def test_SEC_12_our_own_connections_check_the_peers_name(files: Path) -> None:
     context = client_context(config(files, client_ca=files / "two.pem"))
     assert context.check_hostname
     assert context.verify_mode is ssl.CERT_REQUIRED

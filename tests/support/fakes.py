@@ -13,12 +13,14 @@ from siprecord.errors import MediaError
 from siprecord.protocol import (
     AckReceived,
     Answer,
+    DialogSnapshot,
     Endpoint,
     Event,
     Flow,
     InviteSpec,
     OutgoingRequest,
     OutOfDialogRequest,
+    TransactionSnapshot,
     Transmit,
 )
 from siprecord.recording.plan import StreamPlan
@@ -238,6 +240,18 @@ class VirtualServer:
 
     def dialog_of(self, transaction: str) -> str | None:
         return self.endpoint.dialog_of(transaction)
+
+    def snapshot(self, dialog: str) -> DialogSnapshot | None:
+        return self.endpoint.snapshot(dialog)
+
+    def restore(self, snapshot: DialogSnapshot, now: float) -> str:
+        return self.endpoint.restore(snapshot, now)
+
+    def answered(self, transaction: str) -> TransactionSnapshot | None:
+        return self.endpoint.answered(transaction)
+
+    def resume(self, snapshot: TransactionSnapshot, now: float) -> None:
+        self.endpoint.resume(snapshot, now)
 
     def invite(self, spec: InviteSpec, now: float) -> str:
         raise NotImplementedError

@@ -65,5 +65,5 @@ def wait_recording(server: RunningServer, call_id: str, seconds: float = 30) -> 
     end = time.monotonic() + seconds
     while (found := find_recording(server, call_id)) is None:
         assert time.monotonic() < end, f"no recording of {call_id}:\n{server.log.read_text()[-4000:]}"
-        time.sleep(0.05)
+        time.sleep(0.02)
     return found

@@ -95,9 +95,24 @@ class RunningServer:
         assert self.process is not None
         return self.process.pid
 
+    @property
+    def recorder_pid(self) -> int:
+        """The process that records; `pid` is its holder."""
+        return int(self.get("/api/status")["recorder_pid"])
+
+    def crash(self, recorder: int | None = None) -> None:
+        """Kill the holder and the recorder at once, as a power failure does."""
+        assert self.process is not None
+        recorder = self.recorder_pid if recorder is None else recorder
+        os.kill(self.pid, signal.SIGKILL)
+        os.kill(recorder, signal.SIGKILL)
+        self.process.wait()
+        while _lives(recorder):
+            time.sleep(0.01)
+
     def resident_kib(self) -> int:
-        """Resident memory of the server's process."""
-        status = Path(f"/proc/{self.pid}/status").read_text()
+        """Resident memory of the recorder."""
+        status = Path(f"/proc/{self.recorder_pid}/status").read_text()
         return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1])
 
     def recordings(self) -> list[Path]:
@@ -111,3 +126,11 @@ class RunningServer:
             assert time.monotonic() < end, f"{len(found)} of {count} recordings: {self.log}"
             time.sleep(0.05)
         return found
+
+
+def _lives(pid: int) -> bool:
+    """Whether it still holds files and ports; a dead child that nobody has waited for does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False

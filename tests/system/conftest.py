@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.processes import wait_child
 from tests.support.server import RunningServer
 
 Start = Callable[..., RunningServer]
@@ -13,7 +14,7 @@ Start = Callable[..., RunningServer]
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """A server for all tests of a module that leave it alive."""
-    settings = {"SIPRECORD_RECORDING__DRAIN_GRACE_S": "1"}
+    settings = {"SIPRECORD_RECORDING__DRAIN_GRACE_S": "1", "SIPRECORD_RECORDING__LINGER_MS": "50"}
     running = RunningServer(tmp_path_factory.mktemp("server"), settings).start()
     yield running
     assert running.stop() == 0, running.log.read_text()
@@ -32,5 +33,4 @@ def start_server(tmp_path: Path) -> Iterator[Start]:
     yield start
     for running in started:
         if running.process is not None and running.process.poll() is None:
-            running.process.kill()
-            running.process.wait()
+            running.crash(wait_child(running.pid, "siprecord.server.recorder"))

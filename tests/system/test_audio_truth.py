@@ -13,8 +13,8 @@ from tests.support.server import RunningServer
 from tests.support.src import Play, src
 from tests.support.voices import Voice
 
-ALICE = Voice(seed=1)
-BOB = Voice(seed=2, law="pcma")
+ALICE = Voice(seed=1, seconds=0.4)
+BOB = Voice(seed=2, seconds=0.4, law="pcma")
 PACKETS = ALICE.packets
 TOGETHER = 160
 """Samples by which two streams that started together may differ: kernel arrival times of a busy machine."""
@@ -62,7 +62,7 @@ DUPLICATE = {"packets_received": PACKETS + 1, "packets_duplicated": 1}
     [
         pytest.param(Impairments(duplicate=(10,)), DUPLICATE, id="duplicated"),
         pytest.param(Impairments(delay=((10, 0.015),)), {}, id="late-within-its-frame"),
-        pytest.param(Impairments(delay=((10, 0.3),)), {"packets_reordered": 1}, id="late-by-300-ms"),
+        pytest.param(Impairments(delay=((5, 0.28),)), {"packets_reordered": 1}, id="late-by-280-ms"),
         pytest.param(Impairments(delay=((10, 0.03),)), {"packets_reordered": 1}, id="reordered"),
     ],
 )
@@ -112,7 +112,7 @@ def test_all_faults_at_once_across_both_wraps(server: RunningServer) -> None:
 
 
 def test_a_stream_that_starts_3_s_after_the_other_stands_3_s_later(server: RunningServer) -> None:
-    longer = Voice(seed=3, seconds=3.5)
+    longer = Voice(seed=3, seconds=3.2)
     recording = record(server, Play(voice=longer), Play(voice=BOB, delay=3.0))
     first, second = recording.place(0, longer.heard), recording.place(1, BOB.heard)
     assert abs(second - first - 3 * 8000) <= TOGETHER

@@ -18,10 +18,10 @@ from tests.support.src import Play, Src, src
 from tests.support.voices import Voice
 from tests.system.conftest import Start
 
-ALICE = Voice(seed=1)
-BOB = Voice(seed=2, law="pcma")
+ALICE = Voice(seed=1, seconds=0.4)
+BOB = Voice(seed=2, seconds=0.4, law="pcma")
 LONG = Voice(seed=3, seconds=8)
-QUICK = {"RECORDING__MEDIA_TIMEOUT_S": "1", "SIP__T1_MS": "50", "RECORDING__DRAIN_GRACE_S": "1"}
+QUICK = {"RECORDING__MEDIA_TIMEOUT_S": "0.8", "SIP__T1_MS": "50", "RECORDING__DRAIN_GRACE_S": "1"}
 
 
 def check_audio(recording: FoundRecording) -> None:
@@ -52,7 +52,7 @@ def speak(client: Src) -> None:
 
 @pytest.fixture(scope="module")
 def quick(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A server that notices silence after 1 s, and a missing ACK after 3.2 s."""
+    """A server that notices silence after 0.8 s, and a missing ACK after 3.2 s."""
     settings = {f"SIPRECORD_{name}": value for name, value in QUICK.items()}
     running = RunningServer(tmp_path_factory.mktemp("quick"), settings).start()
     yield running
@@ -107,7 +107,7 @@ def test_silence_on_all_streams_ends_the_call(quick: RunningServer) -> None:
 
 
 def test_one_stream_that_speaks_keeps_the_call(quick: RunningServer) -> None:
-    long = Voice(seed=4, seconds=2.4)
+    long = Voice(seed=4, seconds=1.8)
     with src(quick.sip_port) as client:
         client.call()
         client.play(Play(voice=long))
@@ -124,7 +124,7 @@ def test_silence_on_hold_is_no_end(quick: RunningServer, direction: str) -> None
     with src(quick.sip_port) as client:
         speak(client)
         assert client.reinvite(direction, direction).status == 200
-        assert client.link.receive(2.5) is None, "the server hung up on a held call"
+        assert client.link.receive(1.8) is None, "the server hung up on a held call"
         assert client.reinvite("sendonly", "sendonly").status == 200
         assert client.bye().status == 200
     recording = wait_recording(quick, client.call_id)

@@ -14,8 +14,8 @@ from tests.support.src import Play, Src, src
 from tests.support.voices import Voice
 from tests.system.conftest import Start
 
-ALICE = Voice(seed=1)
-BOB = Voice(seed=2, law="pcma")
+ALICE = Voice(seed=1, seconds=0.3)
+BOB = Voice(seed=2, seconds=0.3, law="pcma")
 LONG = Voice(seed=3, seconds=10)
 LONG_TOO = Voice(seed=4, seconds=10, law="pcma")
 RENDERER = "siprecord.render"
@@ -57,11 +57,11 @@ def wait_until_queued(server: RunningServer, count: int) -> None:
     time.sleep(0.2)
 
 
-def check_prefix(recording: FoundRecording, number: int, voice: Voice, packets: int) -> None:
-    """The channel holds what was sent from its beginning, up to about `packets` packets."""
+def check_prefix(recording: FoundRecording, number: int, voice: Voice, sent: tuple[int, int]) -> None:
+    """The channel holds what was sent from its beginning; `sent` are packets before and after the death."""
     row = recording.stream(number)
     kept = row["packets_received"] * 160
-    assert packets * 160 - DRAINED_LATE <= kept <= packets * 160 + 320
+    assert sent[0] * 160 - DRAINED_LATE <= kept <= sent[1] * 160
     assert row["packets_lost"] == 0
     recording.place(number, voice.heard[:kept])
 
@@ -69,7 +69,7 @@ def check_prefix(recording: FoundRecording, number: int, voice: Voice, packets: 
 def test_a_renderer_killed_at_work_is_restarted(start_server: Start) -> None:
     server = start_server()
     wait_recording(server, place_call(server).call_id)
-    worker = wait_child(server.pid, RENDERER)
+    worker = wait_child(server.recorder_pid, RENDERER)
     os.kill(worker, signal.SIGSTOP)  # it will have the job and never finish it
     client = place_call(server)
     wait_until_queued(server, 2)
@@ -79,14 +79,14 @@ def test_a_renderer_killed_at_work_is_restarted(start_server: Start) -> None:
     check_audio(recording)
     (told,) = lines_with(server, "render worker died")
     assert "killed by signal 9" in told
-    assert children(server.pid, RENDERER) != [worker]
+    assert children(server.recorder_pid, RENDERER) != [worker]
     assert server.stop() == 0
 
 
 def test_a_renderer_killed_between_two_jobs_is_restarted(start_server: Start) -> None:
     server = start_server()
     wait_recording(server, place_call(server).call_id)
-    os.kill(wait_child(server.pid, RENDERER), signal.SIGKILL)
+    os.kill(wait_child(server.recorder_pid, RENDERER), signal.SIGKILL)
     recording = wait_recording(server, place_call(server).call_id)
     check_audio(recording)
     assert len(lines_with(server, "died between two jobs: killed by signal 9")) == 1
@@ -96,7 +96,7 @@ def test_a_renderer_killed_between_two_jobs_is_restarted(start_server: Start) ->
 def test_what_the_renderer_died_of_twice_is_kept_and_rendered_at_the_next_start(start_server: Start) -> None:
     server = start_server()
     wait_recording(server, place_call(server).call_id)
-    worker = wait_child(server.pid, RENDERER)
+    worker = wait_child(server.recorder_pid, RENDERER)
     os.kill(worker, signal.SIGSTOP)
     client = place_call(server)
     wait_until_queued(server, 2)
@@ -115,9 +115,10 @@ def test_what_the_renderer_died_of_twice_is_kept_and_rendered_at_the_next_start(
 
 def _next_worker(server: RunningServer, before: int) -> int:
     """The process that takes over, stopped before it can finish: Python needs longer to start than we do."""
+    recorder = server.recorder_pid
     end = time.monotonic() + 10
     while time.monotonic() < end:
-        for pid in children(server.pid, RENDERER):
+        for pid in children(recorder, RENDERER):
             if pid != before:
                 os.kill(pid, signal.SIGSTOP)
                 return pid
@@ -126,15 +127,15 @@ def _next_worker(server: RunningServer, before: int) -> int:
 
 def test_a_server_killed_in_mid_call_leaves_what_came_until_then(start_server: Start, tmp_path: Path) -> None:
     server = start_server()
-    assert server.process is not None
     with src(server.sip_port) as client:
         client.call()
         client.start(Play(voice=LONG), Play(voice=LONG_TOO))
+        recorder = server.recorder_pid
         while client.sent[0] < 50:
             time.sleep(0.01)
-        server.process.kill()
-        sent = client.sent
-        server.process.wait()
+        before = client.sent
+        server.crash(recorder)
+        after = client.sent
     assert not server.recordings()
     assert len(list(server.data.glob("spool/*.pcapng"))) == 1
 
@@ -145,8 +146,8 @@ def test_a_server_killed_in_mid_call_leaves_what_came_until_then(start_server: S
     assert not recording.metadata["capture"]["complete"]
     assert len(recording.metadata["participants"]) == 2
     assert b"<recording" in (recording.directory / "metadata.xml").read_bytes()
-    check_prefix(recording, 0, LONG, sent[0])
-    check_prefix(recording, 1, LONG_TOO, sent[1])
+    check_prefix(recording, 0, LONG, (before[0], after[0]))
+    check_prefix(recording, 1, LONG_TOO, (before[1], after[1]))
     assert len(lines_with(again, "closed as interrupted")) == 1
     check_audio(wait_recording(again, place_call(again).call_id))
     assert again.stop() == 0
@@ -159,8 +160,7 @@ def test_a_log_cut_in_the_middle_of_a_block_is_rendered_up_to_there(start_server
         client.call()
         client.play(Play(voice=ALICE), Play(voice=BOB))
         time.sleep(0.25)
-        server.process.kill()  # type: ignore[union-attr]
-        server.process.wait()  # type: ignore[union-attr]
+        server.crash()
     (log,) = server.data.glob("spool/*.pcapng")
     os.truncate(log, log.stat().st_size - 13)
     again = start_server()

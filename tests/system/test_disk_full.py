@@ -145,3 +145,31 @@ def wait_for_health(server: RunningServer, status: int) -> None:
                 return
         time.sleep(0.05)
     raise AssertionError(f"/health/ready never was {status}:\n{server.log.read_text()}")
+
+
+def test_a_call_that_ends_on_a_full_disk_is_rendered_at_the_next_start(
+    start_server: Start, disk: Disk
+) -> None:
+    server = start_server(**SETTINGS)
+    voice = Voice(seed=1)
+    with src(server.sip_port) as client:
+        client.call()
+        client.play(Play(voice=voice))
+        time.sleep(0.3)  # all is written
+        disk.fill()
+        assert client.bye().status == 200
+        wait_for_line(server, "not rendered")
+    assert server.stop() == 0
+    assert "Traceback" not in server.log.read_text()
+    disk.relieve()
+    again = start_server(**SETTINGS)
+    recording = wait_recording(again, client.call_id)
+    recording.place(0, voice.heard)
+    assert again.stop() == 0
+
+
+def wait_for_line(server: RunningServer, text: str) -> None:
+    end = time.monotonic() + 15
+    while text not in server.log.read_text():
+        assert time.monotonic() < end, server.log.read_text()
+        time.sleep(0.02)

@@ -111,6 +111,6 @@ def test_a_data_directory_that_is_read_only(tmp_path: Path) -> None:
 def test_a_second_server_on_the_same_data(start_server: Start, tmp_path: Path) -> None:
     server = start_server()
     told = complaint(tmp_path, SIP__PORT=str(free_port()))
-    assert f"is in use by another siprecord (process {server.pid})" in told
+    assert f"is in use by another siprecord (process {server.recorder_pid})" in told
     assert server.get("/health/ready")
     assert server.stop() == 0

@@ -88,10 +88,10 @@ def tls(certificate: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
 class UdpClient:
     """A plain socket used from the loop."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, own: tuple[str, int] = ("127.0.0.1", 0)) -> None:
         self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.sock.setblocking(False)
-        self.sock.bind(("127.0.0.1", 0))
+        self.sock.bind(own)
         self.sock.connect(("127.0.0.1", port))
 
     async def ask(self, data: bytes) -> bytes:

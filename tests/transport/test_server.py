@@ -71,6 +71,25 @@ async def test_TP_18_datagrams_that_are_no_sip_are_ignored(serve: Serve) -> None
     client.sock.close()
 
 
+async def test_TP_17_TXN_16_a_client_that_can_t_be_reached_keeps_its_transaction(serve: Serve) -> None:
+    """Nobody takes the 200; the INVITE that comes again later is still known, and no second call."""
+    running = serve()
+    port = await running.listen("udp")
+    invite = options("icmp").replace(b"OPTIONS", b"INVITE")
+    invite = invite.replace(b"CSeq", b"Contact: <sip:src@127.0.0.1>\r\nCSeq")
+    gone = UdpClient(port)
+    own = gone.sock.getsockname()
+    gone.sock.send(invite)
+    gone.sock.close()
+    async with asyncio.timeout(5):
+        while running.server.counters.datagrams_sent < 2:  # noqa: ASYNC110  (the 200 repeats after T1)
+            await asyncio.sleep(0.05)
+    back = UdpClient(port, own)
+    assert (await back.ask(invite)).startswith(b"SIP/2.0 200"), "the 200 repeats, as without the error"
+    back.sock.close()
+    assert len([event for event in running.application.events if isinstance(event, RequestReceived)]) == 1
+
+
 async def test_icmp_errors_are_counted_and_harm_nobody(serve: Serve) -> None:
     running = serve()
     port = await running.listen("udp")
@@ -126,7 +145,7 @@ async def test_TP_08_a_stream_without_lengths_gets_400_and_is_closed(serve: Serv
     assert running.server.counters.framing_errors == 1
 
 
-async def test_TP_13_a_lost_connection_is_made_again_to_the_clients_port(serve: Serve) -> None:
+async def test_TP_13_OVL_02_a_lost_connection_is_made_again_to_the_clients_port(serve: Serve) -> None:
     """The answer goes to the address in the Via when the connection is gone."""
     application = FakeApplication()
     running = serve(application)

@@ -9,6 +9,7 @@ pub mod ports;
 pub mod rtcp;
 pub mod rtp;
 pub mod seq;
+pub mod source;
 pub mod stats;
 
 // The capture log's format.

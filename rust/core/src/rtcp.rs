@@ -1,5 +1,7 @@
 //! RTCP compound packets: reports, descriptions and goodbyes (RFC 3550 section 6).
 
+pub mod compose;
+
 use std::fmt;
 
 /// Why the rest of a compound packet can't be read.

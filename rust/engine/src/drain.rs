@@ -2,7 +2,6 @@
 
 use crate::error::Error;
 use crate::notice::{lock, Notices};
-use crate::ports::PortPool;
 use crate::recording::{Desk, Recording, Resources};
 use crate::socket;
 use crate::stream::Yield;
@@ -37,6 +36,8 @@ pub struct Settings {
     pub max_pending: usize,
     /// Bytes kept of one datagram.
     pub datagram_bytes: usize,
+    /// Mean time between two reports that a stream sends; zero: none.
+    pub report_interval: Duration,
 }
 
 /// Work done by all threads since the start.
@@ -59,19 +60,8 @@ pub struct Engine {
 
 impl Engine {
     pub fn start(settings: &Settings) -> Result<Self, Error> {
-        let ports = PortPool::new(
-            settings.bind_address,
-            settings.ports,
-            settings.receive_buffer,
-            settings.quarantine,
-        );
         let notices = Notices::new().map_err(Error::Start)?;
-        let resources = Resources::new(
-            ports,
-            notices,
-            settings.max_pending,
-            settings.datagram_bytes,
-        );
+        let resources = Resources::new(settings, notices);
         let mut engine = Self {
             resources: Arc::new(resources),
             workers: Vec::new(),
@@ -207,20 +197,23 @@ impl Worker {
     /// Visits every recording once, then those that had more until the next tick is due.
     fn round(&self, mine: &[Arc<Recording>], tick: u64, due: Instant, desk: &mut Desk) {
         let mut busy: Vec<&Arc<Recording>> = Vec::new();
+        let now = socket::steady_clock();
         for (index, recording) in mine.iter().enumerate() {
             let with_rtcp = (tick + index as u64) % RTCP_EVERY == 0;
-            if self.visit(recording, with_rtcp, desk) {
+            if self.visit(recording, (with_rtcp, now), desk) {
                 busy.push(recording);
             }
         }
         while !busy.is_empty() && Instant::now() < due {
-            busy.retain(|recording| self.visit(recording, false, desk));
+            busy.retain(|recording| self.visit(recording, (false, now), desk));
         }
     }
 
     /// Drains one recording; true when it has more. A defect ends the recording, not the thread.
-    fn visit(&self, recording: &Recording, with_rtcp: bool, desk: &mut Desk) -> bool {
-        let outcome = catch_unwind(AssertUnwindSafe(|| recording.drain(desk, TURN, with_rtcp)));
+    fn visit(&self, recording: &Recording, (with_rtcp, now): (bool, u64), desk: &mut Desk) -> bool {
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            recording.drain(desk, TURN, with_rtcp, now)
+        }));
         let Yield {
             packets,
             bytes,

@@ -8,6 +8,8 @@ pub mod log;
 pub mod notice;
 pub mod ports;
 pub mod recording;
+pub mod reporter;
+pub mod secure;
 pub mod socket;
 pub mod stream;
 pub mod survey;

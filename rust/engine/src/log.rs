@@ -181,12 +181,23 @@ impl Log {
 
     /// Says something about this recording to the application.
     pub fn tell(&self, kind: Kind, text: String, dropped: u64) {
-        let recording = self.name.clone();
         self.notices.push(Notice {
-            recording,
+            recording: self.name.clone(),
             kind,
             text,
             dropped,
+            interface: 0,
+        });
+    }
+
+    /// Says something about one of its streams.
+    pub fn tell_of(&self, interface: u32, kind: Kind, text: String) {
+        self.notices.push(Notice {
+            recording: self.name.clone(),
+            kind,
+            text,
+            dropped: 0,
+            interface,
         });
     }
 

@@ -16,6 +16,12 @@ pub enum Kind {
     WriteRecovered,
     /// A socket can't be read any more, or a recording has failed as a whole.
     StreamFailed,
+    /// A stream follows another sender than before.
+    SourceChanged,
+    /// Somebody sends to a stream in earnest and is not followed.
+    SourceRefused,
+    /// Packets can't be authenticated: a wrong key, or somebody who has none.
+    SrtpFailed,
 }
 
 impl Kind {
@@ -24,6 +30,9 @@ impl Kind {
             Self::WriteFailed => "write_failed",
             Self::WriteRecovered => "write_recovered",
             Self::StreamFailed => "stream_failed",
+            Self::SourceChanged => "source_changed",
+            Self::SourceRefused => "source_refused",
+            Self::SrtpFailed => "srtp_failed",
         }
     }
 }
@@ -36,6 +45,8 @@ pub struct Notice {
     pub text: String,
     /// Packets and messages that did not reach the log for this reason.
     pub dropped: u64,
+    /// The stream's interface; 0 when the whole recording is meant.
+    pub interface: u32,
 }
 
 /// A queue whose file descriptor is readable while there is something in it.
@@ -105,6 +116,7 @@ mod tests {
             kind: Kind::WriteFailed,
             text,
             dropped: 0,
+            interface: 0,
         }
     }
 

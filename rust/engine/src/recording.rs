@@ -3,17 +3,21 @@
 mod inner;
 mod resources;
 mod resume;
+mod tell;
 
 pub use resources::{Desk, Resources};
 
 use crate::error::Error;
 use crate::log::{Keep, Log};
 use crate::notice::{lock, Kind};
-use crate::socket::wall_clock;
+use crate::reporter::Target;
+use crate::secure::{Keys, Secure, SecureCounts};
+use crate::socket::{steady_clock, wall_clock};
 use crate::stream::{Counts, Port, Stream, StreamSpec, Visit, Yield};
 use inner::{report, Inner, State};
 use siprecord_core::pcapng::block::{LINK_EXPORTED, LINK_RAW_IP};
 use siprecord_core::pcapng::write::{self, Section, SipMessage};
+use siprecord_core::source::{Policy, Source};
 use siprecord_core::stats::Reception;
 use std::os::fd::{AsRawFd, RawFd};
 use std::path::Path;
@@ -27,6 +31,11 @@ const INTERFACE_SIP: u32 = 0;
 pub struct StreamReport {
     pub counts: Counts,
     pub reception: Reception,
+    /// Whom the stream follows.
+    pub source: Option<Source>,
+    pub reports_sent: u64,
+    /// None for a stream in the clear.
+    pub secure: Option<SecureCounts>,
     pub paused: bool,
 }
 
@@ -116,7 +125,12 @@ impl Recording {
         let mut block = Vec::new();
         write::interface(&mut block, LINK_RAW_IP, &spec.name, &spec.description);
         inner.log.append(&block, Keep::Always);
-        inner.streams.push(Stream::new(interface, pair, spec));
+        inner.streams.push(Stream::new(
+            interface,
+            pair,
+            spec,
+            self.resources.reporter(),
+        ));
         Ok((interface, rtp_port))
     }
 
@@ -135,12 +149,65 @@ impl Recording {
         })
     }
 
+    /// Changes what is known of a stream's sender.
+    pub fn change_policy(
+        &self,
+        interface: u32,
+        change: impl FnOnce(&mut Policy),
+    ) -> Result<(), Error> {
+        let mut inner = lock(&self.inner);
+        inner.open()?;
+        let index = inner.find(interface)?;
+        let sources = &mut inner.streams[index].sources;
+        let mut policy = sources.policy();
+        change(&mut policy);
+        sources.set_policy(policy);
+        Ok(())
+    }
+
+    /// Changes the SRTP keys, after what came until now was opened with the old ones.
+    ///
+    /// A stream in the clear becomes a protected one; a protected one stays so.
+    pub fn set_keys(&self, interface: u32, keys: Keys) -> Result<(), Error> {
+        self.with_desk(|inner, desk| {
+            let index = inner.find(interface)?;
+            inner.drain_finally(index, wall_clock(), desk);
+            inner.put_down(desk);
+            match &mut inner.streams[index].secure {
+                Some(secure) => secure.set_keys(keys, steady_clock()),
+                clear => *clear = Secure::new(keys).map(Box::new),
+            }
+            Ok(())
+        })
+    }
+
+    /// Where the stream's own reports go; none: to where its sender's media or reports come from.
+    pub fn set_report_target(&self, interface: u32, target: Option<Target>) -> Result<(), Error> {
+        let mut inner = lock(&self.inner);
+        inner.open()?;
+        let index = inner.find(interface)?;
+        inner.streams[index].reporter.set_target(target);
+        Ok(())
+    }
+
+    /// The highest SRTP packet index of each SSRC, for a process that goes on with the stream.
+    pub fn srtp_indices(&self, interface: u32) -> Result<Vec<(u32, u64)>, Error> {
+        let inner = lock(&self.inner);
+        inner.open()?;
+        let secure = &inner.streams[inner.find(interface)?].secure;
+        Ok(secure
+            .as_ref()
+            .map(|secure| secure.indices())
+            .unwrap_or_default())
+    }
+
     /// Takes what the kernel still holds, then closes the sockets. Closing twice is no error.
     pub fn close_stream(&self, interface: u32) -> Result<(), Error> {
         closed_is_fine(self.with_desk(|inner, desk| {
             if let Ok(index) = inner.find(interface) {
                 inner.drain_finally(index, wall_clock(), desk);
                 inner.put_down(desk);
+                inner.streams[index].leave();
                 self.end_stream(inner, index);
             }
             Ok(())
@@ -211,6 +278,7 @@ impl Recording {
     pub fn close(&self, sync: bool) -> Result<(), Error> {
         let outcome = self.with_desk(|inner, desk| {
             inner.drain_all_finally(desk);
+            inner.streams.iter_mut().for_each(Stream::leave);
             while !inner.streams.is_empty() {
                 self.end_stream(inner, 0);
             }
@@ -237,7 +305,9 @@ impl Recording {
     }
 
     /// One round of a drain thread: at most `batches` from each socket, reports only when asked for.
-    pub fn drain(&self, desk: &mut Desk, batches: usize, with_rtcp: bool) -> Yield {
+    ///
+    /// `now` is the steady clock's, and decides whether streams send their own reports.
+    pub fn drain(&self, desk: &mut Desk, batches: usize, with_rtcp: bool, now: u64) -> Yield {
         let mut inner = lock(&self.inner);
         if inner.open().is_err() {
             return Yield::default();
@@ -251,6 +321,7 @@ impl Recording {
         };
         let mut total = Yield::default();
         for index in 0..inner.streams.len() {
+            inner.streams[index].report(now);
             total.add(inner.visit(index, Port::Rtp, visit, desk));
             if with_rtcp {
                 total.add(inner.visit(index, Port::Rtcp, visit, desk));

@@ -109,6 +109,27 @@ pub fn wall_clock() -> u64 {
         .map_or(0, |since| since.as_nanos() as u64)
 }
 
+/// Sends a datagram at once or not at all; an IPv6 socket reaches IPv4 addresses too.
+pub fn send(socket: &UdpSocket, bound: IpAddr, data: &[u8], to: SocketAddr) -> bool {
+    let to = match (bound, to.ip()) {
+        (IpAddr::V6(_), IpAddr::V4(v4)) => SocketAddr::new(v4.to_ipv6_mapped().into(), to.port()),
+        _ => to,
+    };
+    socket.send_to(data, to).is_ok()
+}
+
+/// A number that nobody can foresee.
+pub fn random() -> u64 {
+    let mut bytes = [0; 8];
+    // SAFETY: the pointer and the length describe `bytes`, which lives through the call.
+    let filled = unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), 0) };
+    if filled == 8 {
+        u64::from_ne_bytes(bytes)
+    } else {
+        wall_clock()
+    }
+}
+
 /// Nanoseconds of a clock that never goes back.
 pub fn steady_clock() -> u64 {
     let mut time = libc::timespec {

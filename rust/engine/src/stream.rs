@@ -1,10 +1,14 @@
 //! One media stream: its two sockets, and what becomes of each datagram.
 
 use crate::ports::Pair;
+use crate::reporter::{Reporter, Target};
+use crate::secure::{Keys, Secure};
 use crate::socket::{self, Received, Receiver, BATCH};
 use siprecord_core::ip::Datagram;
 use siprecord_core::pcapng::write;
+use siprecord_core::rtcp::compose::{self, ReportBlock};
 use siprecord_core::rtp::{default_clock_rate, Packet};
+use siprecord_core::source::{Event, Heard, Policy, Source, Sources, Verdict};
 use siprecord_core::stats::Reception;
 use siprecord_core::{rtcp, rtp};
 use std::io;
@@ -20,7 +24,14 @@ pub struct StreamSpec {
     pub description: String,
     /// Clock rates of the payload types that have no static one; only the jitter needs them.
     pub clock_rates: Vec<(u8, u32)>,
+    /// What the signalling tells of the sender.
+    pub policy: Policy,
+    /// Keys of SRTP; none for a stream in the clear.
+    pub keys: Keys,
 }
+
+/// Packets whose sender is not known yet, kept to be counted when it is.
+const MAX_HELD: usize = 64;
 
 /// What has come on a stream.
 #[derive(Clone, Debug, Default)]
@@ -30,6 +41,10 @@ pub struct Counts {
     pub bytes: u64,
     /// RTCP datagrams handed to the log, from either port.
     pub rtcp_packets: u64,
+    /// RTP packets of senders that the stream does not follow.
+    pub strays: u64,
+    /// Times that another sender was followed than before.
+    pub source_changes: u64,
     /// Datagrams that are neither, handed to the log as well.
     pub other_packets: u64,
     /// Datagrams of which only a part is kept.
@@ -87,10 +102,45 @@ pub struct Stream {
     switched_at: u64,
     pub counts: Counts,
     pub reception: Reception,
+    pub sources: Sources,
+    pub secure: Option<Box<Secure>>,
+    pub reporter: Box<Reporter>,
+    /// A copy of what the reporter knows, so that a visit need not ask it.
+    report_due: u64,
+    /// Where protected packets are opened.
+    opened: Vec<u8>,
+    /// What happened to the sources since the last visit.
+    pub events: Vec<Event>,
+    held: Vec<Held>,
+}
+
+/// What the statistics need of a packet whose sender is not known yet.
+struct Held {
+    claim: u32,
+    ssrc: u32,
+    sequence: u16,
+    timestamp: u32,
+    time_ns: u64,
+    rate: u32,
+}
+
+impl Held {
+    fn packet(&self) -> Packet<'static> {
+        Packet {
+            marker: false,
+            payload_type: 0,
+            sequence: self.sequence,
+            timestamp: self.timestamp,
+            ssrc: self.ssrc,
+            csrc: &[],
+            extension: None,
+            payload: &[],
+        }
+    }
 }
 
 impl Stream {
-    pub fn new(interface: u32, pair: Pair, spec: StreamSpec) -> Self {
+    pub fn new(interface: u32, pair: Pair, spec: StreamSpec, reporter: Reporter) -> Self {
         Self {
             interface,
             pair,
@@ -99,6 +149,13 @@ impl Stream {
             switched_at: 0,
             counts: Counts::default(),
             reception: Reception::default(),
+            sources: Sources::new(spec.policy),
+            secure: Secure::new(spec.keys).map(Box::new),
+            report_due: reporter.due_ns(),
+            reporter: Box::new(reporter),
+            opened: Vec::new(),
+            events: Vec::new(),
+            held: Vec::new(),
         }
     }
 
@@ -135,7 +192,7 @@ impl Stream {
             let mut youngest = 0;
             for index in 0..count {
                 let received = receiver.datagram(index);
-                youngest = self.take(port, local, &received, out);
+                youngest = self.open_and_take(port, local, &received, out);
                 total.bytes += received.data.len() as u64;
             }
             total.packets += count as u64;
@@ -147,7 +204,8 @@ impl Stream {
         Ok(total)
     }
 
-    fn take(
+    /// What can't be authenticated is not stored.
+    fn open_and_take(
         &mut self,
         port: Port,
         local: SocketAddr,
@@ -155,8 +213,37 @@ impl Stream {
         out: &mut Vec<u8>,
     ) -> u64 {
         let time_ns = received.control.time_ns.unwrap_or_else(socket::wall_clock);
+        let Some(secure) = &mut self.secure else {
+            return self.take(port, local, received, (time_ns, out));
+        };
+        let mut opened = std::mem::take(&mut self.opened);
+        opened.clear();
+        let now = socket::steady_clock();
+        if secure.open(port, received.data, now, &mut opened) {
+            let clear = Received {
+                data: &opened,
+                original: opened.len() + (received.original - received.data.len()),
+                ..*received
+            };
+            self.take(port, local, &clear, (time_ns, out));
+        }
+        self.opened = opened;
+        time_ns
+    }
+
+    fn take(
+        &mut self,
+        port: Port,
+        local: SocketAddr,
+        received: &Received<'_>,
+        (time_ns, out): (u64, &mut Vec<u8>),
+    ) -> u64 {
         let stored = (time_ns > self.switched_at) != self.paused;
+        let told = self.events.len();
         self.count(port, received, time_ns, stored);
+        for event in &self.events[told..] {
+            write::custom(out, event.json(self.interface, time_ns).as_bytes());
+        }
         if stored {
             let datagram = Datagram {
                 source: received.source,
@@ -186,7 +273,10 @@ impl Stream {
         };
         match packet {
             Some(packet) => self.count_rtp(&packet, received, time_ns, stored),
-            None if rtcp::looks_like_rtcp(data) => counts.rtcp_packets += u64::from(stored),
+            None if rtcp::looks_like_rtcp(data) => {
+                counts.rtcp_packets += u64::from(stored);
+                self.take_report(port, received, time_ns);
+            }
             None => counts.other_packets += u64::from(stored),
         }
     }
@@ -199,15 +289,7 @@ impl Stream {
         time_ns: u64,
         stored: bool,
     ) {
-        let rate = self
-            .clock_rates
-            .iter()
-            .find(|(payload_type, _)| *payload_type == packet.payload_type)
-            .map_or_else(
-                || default_clock_rate(packet.payload_type),
-                |(_, rate)| *rate,
-            );
-        self.reception.take(packet, time_ns, rate);
+        self.judge(packet, received, time_ns);
         if stored {
             let counts = &mut self.counts;
             counts.packets += 1;
@@ -217,5 +299,136 @@ impl Stream {
                 counts.first_arrival_ns = time_ns;
             }
         }
+    }
+
+    fn take_report(&mut self, port: Port, received: &Received<'_>, time_ns: u64) {
+        self.reporter.note_report(received.source, port);
+        for packet in rtcp::walk(received.data).flatten() {
+            self.reception.take_report(&packet, time_ns);
+            if let rtcp::Packet::SenderReport(report) = packet {
+                self.reporter.note_source(report.ssrc);
+            }
+        }
+    }
+
+    /// Sends a report when it is time, also when nothing comes or while the stream is paused.
+    pub fn report(&mut self, steady_ns: u64) {
+        if steady_ns < self.report_due {
+            return;
+        }
+        self.report_due = self.reporter.schedule(steady_ns, false);
+        let Some(target) = self.target() else {
+            return;
+        };
+        if let Some(left) = self.reporter.leave_collision() {
+            self.send_report(target, left, &[], true);
+        }
+        let blocks = self.reception.report_blocks(socket::wall_clock());
+        self.send_report(target, self.reporter.ssrc, &blocks, false);
+    }
+
+    /// Says goodbye, if anything was said before (RFC 3550 section 6.3.7).
+    pub fn leave(&mut self) {
+        if let (Some(target), 1..) = (self.target(), self.reporter.sent) {
+            let blocks = self.reception.report_blocks(socket::wall_clock());
+            self.send_report(target, self.reporter.ssrc, &blocks, true);
+        }
+    }
+
+    fn target(&self) -> Option<Target> {
+        let media = self.sources.current().map(|source| source.address);
+        self.reporter.target(media)
+    }
+
+    fn send_report(&mut self, target: Target, ssrc: u32, blocks: &[ReportBlock], leaves: bool) {
+        let mut clear = Vec::new();
+        let cname = self.reporter.cname();
+        let from = compose::Reporter {
+            ssrc,
+            cname: &cname,
+        };
+        compose::compound(&mut clear, &from, blocks, leaves);
+        let mut out = Vec::new();
+        match &mut self.secure {
+            Some(secure) => {
+                if !secure.protect_report(&clear, &mut out) {
+                    return;
+                }
+            }
+            None => out = clear,
+        }
+        let socket = match target.from {
+            Port::Rtp => &self.pair.rtp,
+            Port::Rtcp => &self.pair.rtcp,
+        };
+        let sent = socket::send(socket, self.pair.address, &out, target.address);
+        self.reporter.sent += u64::from(sent);
+    }
+
+    /// Statistics follow only the senders that the stream follows.
+    fn judge(&mut self, packet: &Packet<'_>, received: &Received<'_>, time_ns: u64) {
+        let rate = self.clock_rate(packet.payload_type);
+        let source = Source {
+            address: received.source,
+            ssrc: packet.ssrc,
+        };
+        let heard = Heard {
+            source,
+            sequence: packet.sequence,
+            time_ns,
+        };
+        if self.sources.goes_on(&heard) {
+            return self.reception.take(packet, time_ns, rate);
+        }
+        self.reporter.note_source(packet.ssrc);
+        let taken = self.sources.take(&heard);
+        if let Some(event) = taken.event {
+            self.note(event, taken.claim);
+        }
+        if taken.verdict == Verdict::Followed {
+            return self.reception.take(packet, time_ns, rate);
+        }
+        self.counts.strays += 1;
+        if taken.verdict == Verdict::Pending {
+            self.hold(Held {
+                claim: taken.claim,
+                ssrc: packet.ssrc,
+                sequence: packet.sequence,
+                timestamp: packet.timestamp,
+                time_ns,
+                rate,
+            });
+        }
+    }
+
+    fn clock_rate(&self, payload_type: u8) -> u32 {
+        let named = self
+            .clock_rates
+            .iter()
+            .find(|(number, _)| *number == payload_type);
+        named.map_or_else(|| default_clock_rate(payload_type), |(_, rate)| *rate)
+    }
+
+    fn hold(&mut self, packet: Held) {
+        if self.held.len() == MAX_HELD {
+            self.held.remove(0);
+        }
+        self.held.push(packet);
+    }
+
+    /// Counts what was held back of a sender that is followed now.
+    fn note(&mut self, event: Event, claim: u32) {
+        if let Event::Followed { from, earlier, .. } = event {
+            self.counts.source_changes += u64::from(from.is_some());
+            self.counts.strays = self.counts.strays.saturating_sub(u64::from(earlier));
+            let reception = &mut self.reception;
+            self.held.retain(|held| {
+                if held.claim == claim {
+                    reception.take(&held.packet(), held.time_ns, held.rate);
+                }
+                held.claim != claim
+            });
+        }
+        self.events.push(event);
     }
 }

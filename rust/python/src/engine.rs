@@ -1,6 +1,7 @@
 //! The engine for Python: conversions and calls.
 
 use crate::error::{detached, MediaError};
+use crate::stream::{Details, Stream};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use siprecord_core::pcapng::write::{Section, SipMessage, Transport};
@@ -18,7 +19,6 @@ use std::time::Duration;
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Engine>()?;
     module.add_class::<Log>()?;
-    module.add_class::<Stream>()?;
     module.add_function(wrap_pyfunction!(floor_loop, module)?)
 }
 
@@ -34,6 +34,7 @@ struct MediaSettings {
     receive_buffer: usize,
     max_pending_bytes: usize,
     datagram_bytes: usize,
+    rtcp_interval_s: f64,
 }
 
 impl MediaSettings {
@@ -53,6 +54,7 @@ impl MediaSettings {
             receive_buffer: self.receive_buffer,
             max_pending: self.max_pending_bytes,
             datagram_bytes: self.datagram_bytes,
+            report_interval: seconds(self.rtcp_interval_s),
         })
     }
 }
@@ -111,8 +113,8 @@ impl Engine {
         self.engine.notices().as_fd().as_raw_fd()
     }
 
-    /// Recording, kind, text, dropped.
-    fn drain_notices(&self) -> Vec<(String, &'static str, String, u64)> {
+    /// Recording, kind, text, dropped, interface.
+    fn drain_notices(&self) -> Vec<(String, &'static str, String, u64, u32)> {
         let notices = self.engine.notices().drain().into_iter();
         notices
             .map(|notice| {
@@ -121,6 +123,7 @@ impl Engine {
                     notice.kind.as_str(),
                     notice.text,
                     notice.dropped,
+                    notice.interface,
                 )
             })
             .collect()
@@ -180,44 +183,33 @@ impl Log {
         py: Python<'_>,
         name: String,
         description: String,
-        clock_rates: Vec<(u8, u32)>,
+        details: Details,
     ) -> PyResult<Stream> {
         let spec = StreamSpec {
             name,
             description,
-            clock_rates,
+            ..details.read()?
         };
         let (interface, rtp_port) = detached(py, || self.recording.open_stream(spec))?;
-        Ok(Stream {
-            recording: self.recording.clone(),
-            interface,
-            rtp_port,
-        })
+        Ok(Stream::new(&self.recording, interface, rtp_port))
     }
 
     /// `sockets`: RTP and RTCP.
     fn resume_stream(
         &self,
         py: Python<'_>,
-        clock_rates: Vec<(u8, u32)>,
+        details: Details,
         sockets: (i32, i32),
         interface: u32,
         paused: bool,
     ) -> PyResult<Stream> {
-        let spec = StreamSpec {
-            clock_rates,
-            ..StreamSpec::default()
-        };
+        let spec = details.read()?;
         let resume = || {
             self.recording
                 .resume_stream(spec, sockets, interface, paused)
         };
         let rtp_port = detached(py, resume)?;
-        Ok(Stream {
-            recording: self.recording.clone(),
-            interface,
-            rtp_port,
-        })
+        Ok(Stream::new(&self.recording, interface, rtp_port))
     }
 
     /// Interface, RTP descriptor, RTCP descriptor of each open stream.
@@ -254,50 +246,6 @@ fn address((host, port): &(String, u16)) -> SocketAddr {
         .unwrap_or_default();
     let address = host.parse::<IpAddr>().map(|address| address.to_canonical());
     SocketAddr::new(address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)), *port)
-}
-
-#[pyclass(frozen, module = "siprecord.media._core")]
-struct Stream {
-    recording: Arc<Recording>,
-    #[pyo3(get)]
-    interface: u32,
-    #[pyo3(get)]
-    rtp_port: u16,
-}
-
-#[pymethods]
-impl Stream {
-    fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let report = detached(py, || self.recording.stream_report(self.interface))?;
-        let (counts, reception) = (&report.counts, &report.reception);
-        let dict = PyDict::new(py);
-        dict.set_item("packets", counts.packets)?;
-        dict.set_item("bytes", counts.bytes)?;
-        dict.set_item("lost", reception.lost())?;
-        dict.set_item("rtcp_packets", counts.rtcp_packets)?;
-        dict.set_item("dropped_paused", counts.dropped_paused)?;
-        dict.set_item("last_arrival_ns", counts.last_arrival_ns)?;
-        dict.set_item("first_arrival_ns", counts.first_arrival_ns)?;
-        dict.set_item("ssrc", reception.ssrc())?;
-        dict.set_item("expected", reception.expected())?;
-        dict.set_item("received", reception.received())?;
-        dict.set_item("jitter", reception.jitter())?;
-        dict.set_item("sources", reception.sources_seen())?;
-        dict.set_item("other_packets", counts.other_packets)?;
-        dict.set_item("truncated", counts.truncated)?;
-        dict.set_item("dropped_kernel", counts.dropped_kernel)?;
-        dict.set_item("socket_errors", counts.socket_errors)?;
-        dict.set_item("paused", report.paused)?;
-        Ok(dict)
-    }
-
-    fn set_paused(&self, py: Python<'_>, paused: bool) -> PyResult<()> {
-        detached(py, || self.recording.set_paused(self.interface, paused))
-    }
-
-    fn close(&self, py: Python<'_>) -> PyResult<()> {
-        detached(py, || self.recording.close_stream(self.interface))
-    }
 }
 
 /// The yardstick: `plan` is sockets for each file, tick in ms, seconds, whether to store as much as the engine.

@@ -8,6 +8,8 @@ mod reader;
 mod render;
 mod sender;
 mod sharded_map;
+mod srtp;
+mod stream;
 mod verify;
 
 #[pymodule(gil_used = false)]
@@ -19,6 +21,8 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     render::register(module)?;
     sender::register(module)?;
     sharded_map::register(module)?;
+    srtp::register(module)?;
+    stream::register(module)?;
     verify::register(module)?;
     Ok(())
 }

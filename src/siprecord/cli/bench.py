@@ -9,34 +9,36 @@ import typer
 
 from siprecord.cli.options import DataDir, Json
 
+Transports = Annotated[str, typer.Option(help="udp, tcp, tls, or several, which calls use in turn: udp,tcp.")]
+TlsPort = Annotated[int, typer.Option(help="The port for TLS when several transports are used.")]
+Verify = Annotated[
+    bool, typer.Option("--verify", help="Compare the recordings below --data with what was sent.")
+]
+Server = Annotated[
+    str | None, typer.Option(help="The server's HTTP, for its CPU and memory; default: as configured.")
+]
+Ours = Annotated[bool, typer.Option("--i-own-this-target", help="Load a machine that is not this one.")]
+
 
 def bench(  # noqa: PLR0913, PLR0917 - the parameters of a command are its options
     uri: Annotated[str, typer.Argument(help="Whom to call: sip:HOST:PORT.")],
     calls: Annotated[int, typer.Option(help="How many calls.")] = 10,
     rate: Annotated[float, typer.Option(help="Calls placed each second.")] = 10.0,
     seconds: Annotated[float, typer.Option(help="Audio of each call.")] = 10.0,
-    transport: Annotated[
-        str, typer.Option(help="udp, tcp, tls, or several, which calls use in turn: udp,tcp.")
-    ] = "",
-    tls_port: Annotated[int, typer.Option(help="The port for TLS when several transports are used.")] = 5061,
+    transport: Transports = "",
+    tls_port: TlsPort = 5061,
     codec: Annotated[str, typer.Option(help="pcmu or pcma.")] = "pcmu",
     streams: Annotated[int, typer.Option(help="Streams of each call.")] = 2,
     loss: Annotated[float, typer.Option(help="Percent of packets that are never sent.")] = 0.0,
     duplicate: Annotated[float, typer.Option(help="Percent of packets that are sent twice.")] = 0.0,
     reorder: Annotated[float, typer.Option(help="Percent of packets that leave after the next one.")] = 0.0,
     seed: Annotated[int | None, typer.Option(help="The same faults and numbers again.")] = None,
-    verify: Annotated[
-        bool, typer.Option("--verify", help="Compare the recordings below --data with what was sent.")
-    ] = False,
+    verify: Verify = False,
     data: DataDir = None,
-    url: Annotated[
-        str | None, typer.Option(help="The server's HTTP, for its CPU and memory; default: as configured.")
-    ] = None,
+    url: Server = None,
     ca: Annotated[Path | None, typer.Option(help="Certificates to trust over TLS (PEM).")] = None,
     insecure: Annotated[bool, typer.Option("--insecure", help="Take any certificate over TLS.")] = False,
-    own: Annotated[
-        bool, typer.Option("--i-own-this-target", help="Load a machine that is not this one.")
-    ] = False,
+    own: Ours = False,
     as_json: Json = False,
 ) -> None:
     """Put a recorder under load: real SIPREC calls, real-time RTP, and a check of each recording.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -18,23 +20,38 @@ app = typer.Typer(
 
 
 @app.command()
-def check(config: ConfigFile = None, data: DataDir = None, as_json: Json = False) -> None:
+def check(
+    config: ConfigFile = None,
+    data: DataDir = None,
+    against: Annotated[
+        Path | None, typer.Option(help="A capture or a message: tell what the rules would have done to it.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Say whether the configuration can be used; each fault is one line, and the exit code is 1.
 
-    Example:
+    Examples:
 
         siprecord config check --config /etc/siprecord.toml
+
+        siprecord config check --config new.toml --against last-week.pcap
     """
     from siprecord.errors import ConfigError
     from siprecord.server.config_file import load_config
 
     faults: list[str] = []
     try:
-        load_config(config, environment(data))
+        loaded = load_config(config, environment(data))
     except ConfigError as error:
         if not as_json:
             raise
         faults = str(error).splitlines()
+    if against is not None and not faults:
+        from siprecord.cli.hindsight import judge_capture, print_hindsight
+
+        rows = judge_capture(loaded, against)
+        print_json(rows) if as_json else print_hindsight(rows)
+        return
     if as_json:
         print_json({"ok": not faults, "faults": faults})
         raise typer.Exit(1 if faults else 0)

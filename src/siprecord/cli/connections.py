@@ -6,7 +6,7 @@ from typing import Any
 
 from siprecord.cli.asking import Url, ask, configured
 from siprecord.cli.options import ConfigFile, Json
-from siprecord.cli.output import print_json, print_table
+from siprecord.cli.output import console, print_json, print_table
 
 COLUMNS = (
     ">no", "transport", "from", "to", "opened by", "state", ">messages", ">received", ">sent", ">unsent",
@@ -29,8 +29,10 @@ def connections(config: ConfigFile = None, url: Url = None, as_json: Json = Fals
     answer = ask(url or configured(config), "connections")
     if as_json:
         print_json(answer)
+    elif rows := [_row(each) for each in answer.get("connections") or []]:
+        print_table(COLUMNS, rows)
     else:
-        print_table(COLUMNS, [_row(each) for each in answer.get("connections") or []])
+        console(stderr=True).print("no connections")
 
 
 def _row(info: dict[str, Any]) -> tuple[object, ...]:

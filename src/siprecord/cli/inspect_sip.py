@@ -8,10 +8,12 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from siprecord.cli.document import print_participants, sentence
+from siprecord.cli.advice import advice, answer_lines, print_answer
+from siprecord.cli.document import print_call, print_participants, sentence
 from siprecord.cli.output import console, harmless, print_fields, print_notes, print_table
 from siprecord.errors import ParseError, SiprecordError
 from siprecord.recording import deviations
+from siprecord.recording.call_facts import call_fields
 from siprecord.recording.contents import Contents, read_contents
 from siprecord.recording.deviations import Deviation
 from siprecord.recording.knowledge import Knowledge
@@ -79,7 +81,10 @@ def print_message(known: Json) -> None:
     names = print_participants(known)
     _print_lines(known, names)
     print_notes("Faults", known["faults"])
+    print_call(known)
     print_notes("Deviations", (sentence(each) for each in known["deviations"]))
+    print_notes("What to change", known["advice"])
+    print_answer(known["answer"])
 
 
 def _print_lines(known: Json, names: Mapping[str, str]) -> None:
@@ -123,6 +128,9 @@ def _understood(message: Request | Response) -> Json:
         "sessions": model["sessions"],
         "streams": model["streams"],
         "deviations": [asdict(each) for each in dict.fromkeys(found)],
+        "advice": advice(contents.findings.vendor, dict.fromkeys(found)),
+        "answer": answer_lines(contents.sdp, plan) if offering and plan.usable and contents.sdp else [],
+        **call_fields(knowledge.model, knowledge.findings),
     }
 
 

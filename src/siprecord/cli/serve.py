@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
@@ -20,7 +21,8 @@ def serve(
     """Record calls until SIGTERM or Ctrl-C.
 
     SIP is on port 5060 (UDP and TCP), HTTP on 127.0.0.1:8080, recordings are below ./siprecord-data. A first
-    SIGTERM lets running calls finish; a second one ends them at once.
+    SIGTERM lets running calls finish; a second one ends them at once. The recorder runs as a child of this
+    process, which keeps its sockets open and starts it again should it die: running calls go on.
 
     Examples:
 
@@ -30,15 +32,21 @@ def serve(
 
         siprecord serve --data /tmp/try --port 5070
     """
-    from siprecord.server.app import serve as run_server
+    from siprecord.holder import kept_by_systemd
     from siprecord.server.config_file import load_config
-    from siprecord.server.lifecycle import run
-    from siprecord.server.logs import start_logs
 
     overrides = {"SIP__HOST": host, "SIP__PORT": port, "HTTP__PORT": http_port}
-    settings = load_config(config, environment(data, **overrides))
-    logs = start_logs(settings.log, sys.stderr)
-    try:
-        run(run_server(settings))
-    finally:
-        logs.close()
+    environ = environment(data, **overrides)
+    settings = load_config(config, environ)
+    if config is not None:
+        environ["SIPRECORD_CONFIG"] = str(config)
+    as_json = settings.log.format == "json" or (settings.log.format == "auto" and not sys.stderr.isatty())
+    if as_json:
+        environ["SIPRECORD_INTERNAL_JSON_LOG"] = "1"
+    # This process, full of the command's libraries, becomes the small holder; the recorder is its child.
+    # -P: what lies in the current directory must not be taken for a library.
+    python = (sys.executable, "-P", "-m")
+    recorder = (*python, "siprecord.server.recorder")
+    command = recorder if kept_by_systemd(environ) else (*python, "siprecord.holder", *recorder)
+    sys.stdout.flush()
+    os.execve(sys.executable, command, environ)

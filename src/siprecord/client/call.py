@@ -26,6 +26,7 @@ from siprecord.protocol import (
 from siprecord.syntax.sip import Response
 
 POLL_SECONDS = 0.02
+MAX_POLL_SECONDS = 1.0
 CANCEL_SECONDS = 2.0
 """How long the end of a call that was given up is waited for; a dead peer never answers."""
 BYE_SECONDS = 5.0
@@ -112,8 +113,10 @@ class SrcCall:
             return self._untalked()
         if await self._until(self._interrupted, self._seconds()):
             return self._interruption()
-        while not all(each.done for each in self._player.played(list(self._tracks.values()))):
-            if await self._until(self._interrupted, POLL_SECONDS):
+        while (left := self._left()) is not None:
+            # A player that is late is asked less often, the more it has to send: asking costs it time too.
+            pause = min(max(left / 2, POLL_SECONDS), MAX_POLL_SECONDS)
+            if await self._until(self._interrupted, pause):
                 return self._interruption()
         await self._until(self._interrupted, self.plan.linger)
         return CallStatus.COMPLETED
@@ -149,6 +152,15 @@ class SrcCall:
     def _seconds(self) -> float:
         parties = [self.plan.parties[number] for number in self._tracks]
         return max(party.start + party.packets * FRAME_SECONDS for party in parties)
+
+    def _left(self) -> float | None:
+        """Seconds of audio still to be sent, at most; None when all is sent."""
+        played = self._player.played(list(self._tracks.values()))
+        parties = [self.plan.parties[number] for number in self._tracks]
+        left = [
+            party.packets - each.packets for party, each in zip(parties, played, strict=True) if not each.done
+        ]
+        return max(left) * FRAME_SECONDS if left else None
 
     @property
     def _settled(self) -> bool:

@@ -31,14 +31,15 @@ class HttpServer:
         self._sock: socket.socket | None = None
         self._task: asyncio.Task[None] | None = None
 
-    async def start(self) -> None:
+    async def start(self, after: asyncio.Event | None = None) -> None:
         """Bind, and serve in the background; raises ConfigError when the port can't be opened.
 
-        Requests that come at once are answered as soon as the libraries are loaded.
+        Requests that come at once are answered as soon as the libraries are loaded, which takes a second of
+        CPU and is not begun before `after` is set.
         """
         self._sock = _bind(self.host, self.port)
         self.port = self._sock.getsockname()[1]
-        self._task = spawn(self._serve(self._sock), name="http")
+        self._task = spawn(self._serve(self._sock, after), name="http")
 
     async def close(self) -> None:
         """Finish the running requests and stop."""
@@ -50,7 +51,9 @@ class HttpServer:
         if self._sock is not None:
             self._sock.close()
 
-    async def _serve(self, sock: socket.socket) -> None:
+    async def _serve(self, sock: socket.socket, after: asyncio.Event | None) -> None:
+        if after is not None:
+            await after.wait()
         self._server = await asyncio.to_thread(_uvicorn, self._sources)
         await self._server.serve(sockets=[sock])
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import socket
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ READY, STOPPING, WATCHDOG, STATUS = "READY", "STOPPING", "WATCHDOG", "STATUS"
 FD_STORE, FD_REMOVE, FD_NAME, FD_POLL = "FDSTORE", "FDSTOREREMOVE", "FDNAME", "FDPOLL"
 FD_FETCH, FD_NAMES, FD_DONE = "FDFETCH", "FDNAMES", "FDDONE"
 
+_CONTROL = socket.CMSG_LEN(MAX_FDS * array("i").itemsize)
 _NAME = re.compile(r"[!-9;-~]{1,255}")
 """What systemd takes for a name: printable, without a colon."""
 
@@ -49,7 +51,9 @@ def send(sock: socket.socket, fields: Mapping[str, str], fds: Sequence[int] = ()
 
 def receive(sock: socket.socket) -> Message | None:
     """The next message; None when the other side is gone. Raises OSError, as BlockingIOError when empty."""
-    data, fds, flags, _ = socket.recv_fds(sock, MAX_MESSAGE, MAX_FDS, socket.MSG_CMSG_CLOEXEC)
+    # Not socket.recv_fds: before Python 3.13 it ignores its flags, and children would inherit all of this.
+    data, control, flags, _ = sock.recvmsg(MAX_MESSAGE, _CONTROL, socket.MSG_CMSG_CLOEXEC)
+    fds = _descriptors(control)
     if not data:
         close_all(fds)
         return None
@@ -60,6 +64,14 @@ def close_all(fds: Iterable[int]) -> None:
     """Close descriptors that nobody will use."""
     for fd in fds:
         os.close(fd)
+
+
+def _descriptors(control: Iterable[tuple[int, int, bytes]]) -> array[int]:
+    fds = array("i")
+    for level, kind, content in control:
+        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+            fds.frombytes(content[: len(content) - len(content) % fds.itemsize])
+    return fds
 
 
 def _parse(data: bytes) -> dict[str, str]:

@@ -25,7 +25,8 @@ DIED_AT = "SIPRECORD_INTERNAL_DIED_AT"
 """For a recorder that is started again: when the one before it ended, in nanoseconds since 1970."""
 FRESH = "SIPRECORD_INTERNAL_FRESH"
 """Set when the recorder keeps dying: it is to close the calls that an earlier life left, not to go on."""
-FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+STOP = (signal.SIGTERM, signal.SIGINT)
+FORWARDED = (*STOP, signal.SIGHUP)
 WOKEN_BY = (*FORWARDED, signal.SIGCHLD)
 RELAYED = (messages.READY, messages.STOPPING, messages.WATCHDOG, messages.STATUS)
 
@@ -38,10 +39,12 @@ class HolderSettings:
     """How patient the holder is. Times are in seconds."""
 
     delays: tuple[float, ...] = (0.0, 0.0, 0.2, 0.5, 1.0, 2.0, 5.0)
-    """Before each start after a death, by the number of deaths within `within`; the last one repeats."""
+    """Before each start, by the number of deaths within `within`; the last one repeats."""
     most_deaths: int = 10
     """So many within `within`, and the holder gives up."""
     within: float = 60.0
+    steady: float = 2.0
+    """A life that served for so long wipes out the deaths before it: better start again than give up."""
     fresh_after: int = 3
     """So many deaths in a row before it was ready: the recorder is told to leave old calls alone."""
     watchdog: float = 60.0
@@ -54,7 +57,8 @@ class _Recorder:
 
     process: subprocess.Popen[bytes]
     sock: socket.socket
-    ready: bool = False
+    ready: float = 0.0
+    """When it began to serve; 0: not yet."""
     stopping: bool = False
     heard: float = field(default_factory=time.monotonic)
 
@@ -157,6 +161,8 @@ class Holder:
 
     def _plan_restart(self, recorder: _Recorder, code: int) -> None:
         now = time.monotonic()
+        if recorder.ready and now - recorder.ready >= self._settings.steady:
+            self._deaths.clear()
         self._deaths.append(now)
         while now - self._deaths[0] > self._settings.within:
             self._deaths.popleft()
@@ -216,9 +222,9 @@ class Holder:
         self._reap()
 
     def _forward(self, number: int) -> None:
-        self._stopping = True
+        self._stopping = self._stopping or number in STOP
         if self._recorder is None:
-            self._code = 0
+            self._code = 0 if self._stopping else None
         else:
             self._recorder.process.send_signal(number)
 
@@ -254,7 +260,7 @@ class Holder:
     def _note(self, recorder: _Recorder, fields: Mapping[str, str]) -> None:
         recorder.stopping = recorder.stopping or fields.get(messages.STOPPING) == "1"
         if fields.get(messages.READY) == "1" and not recorder.ready:
-            recorder.ready = self._was_ready = True
+            recorder.ready, self._was_ready = time.monotonic(), True
             if self._died_at:
                 took = (time.time_ns() - self._died_at) / 1e9
                 self._say("warning", f"recorder {recorder.process.pid} took over {took:.2f} s later")

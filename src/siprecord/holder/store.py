@@ -133,6 +133,10 @@ class _Notifier:
         """One line for people."""
         self._send({messages.STATUS: " ".join(text.split())})
 
+    def close(self) -> None:
+        """Say nothing any more."""
+        self._sock.close()
+
     def _send(self, fields: Mapping[str, str], fds: Sequence[int] = ()) -> bool:
         try:
             messages.send(self._sock, fields, fds)
@@ -150,6 +154,10 @@ class _Notifier:
 
 class HolderStore(_Notifier):
     """The holder at the other end of an inherited socket pair, which nobody else can open."""
+
+    def fileno(self) -> int:
+        """Readable when the holder has died: it says nothing unless it is asked."""
+        return self._sock.fileno()
 
     def take(self) -> Kept:
         """Ask for what an earlier life left, and wait for it."""

@@ -3,6 +3,7 @@
 from siprecord.media.engine import CaptureLog, MediaEngine, MediaStream
 from siprecord.media.sender import Impairments, RtpClip, RtpSender, SendProgress, SendSpec
 from siprecord.media.sharded_map import ShardedMap
+from siprecord.media.srtp import SrtpKeys, SrtpReceiver, SrtpSender
 from siprecord.media.types import (
     EngineTotals,
     LogStatus,
@@ -30,6 +31,9 @@ __all__ = [
     "SendSpec",
     "SentStream",
     "ShardedMap",
+    "SrtpKeys",
+    "SrtpReceiver",
+    "SrtpSender",
     "StreamSpec",
     "StreamStats",
     "verify_capture",

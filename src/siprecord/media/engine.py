@@ -10,11 +10,13 @@ import json
 import platform
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from os import PathLike, fspath
 from typing import cast
 
 from siprecord.errors import MediaError
 from siprecord.media import _core
+from siprecord.media.srtp import SrtpKeys
 from siprecord.media.types import (
     EngineTotals,
     LogStatus,
@@ -60,8 +62,8 @@ class MediaEngine:
     def drain_notices(self) -> list[Notice]:
         """Take all notices out; at most the last 4,096 are kept."""
         return [
-            Notice(recording, cast(NoticeKind, kind), text, dropped)
-            for recording, kind, text, dropped in self._core.drain_notices()
+            Notice(recording, cast(NoticeKind, kind), text, dropped, interface)
+            for recording, kind, text, dropped, interface in self._core.drain_notices()
         ]
 
     def totals(self) -> EngineTotals:
@@ -107,7 +109,7 @@ class CaptureLog:
         """Bind a pair of ports and capture what comes. Raises MediaError when there is no free pair."""
         description = {"label": spec.label, "mline": spec.mline, "kind": spec.kind, **spec.description}
         name = self._unique(spec.label or f"mline-{spec.mline}")
-        stream = self._core.open_stream(name, _json(description), _clock_rates(spec.description))
+        stream = self._core.open_stream(name, _json(description), _Details.of(spec))
         self._names.add(name)
         return MediaStream(stream, self._core)
 
@@ -119,8 +121,10 @@ class CaptureLog:
         What waits in the sockets is stored, or dropped if `paused`. Both descriptors are duplicated: close
         yours afterwards. Statistics begin anew. Raises MediaError for what is no pair of media sockets.
         """
-        rates = _clock_rates(spec.description)
-        return MediaStream(self._core.resume_stream(rates, (rtp_fd, rtcp_fd), interface, paused), self._core)
+        details = _Details.of(spec)
+        return MediaStream(
+            self._core.resume_stream(details, (rtp_fd, rtcp_fd), interface, paused), self._core
+        )
 
     def filenos(self) -> dict[int, tuple[int, int]]:
         """Descriptors of the RTP and RTCP sockets by interface, of all open streams.
@@ -199,9 +203,60 @@ class MediaStream:
         """Drop what came until now and store what comes from now on. Raises MediaError when it is closed."""
         self._core.set_paused(False)
 
+    def announce(self) -> None:
+        """Say that the ports become known now: right before the answer goes out, if `announced` was False."""
+        self._core.announce()
+
+    def expect_source(self, source: SocketAddress | None) -> None:
+        """Change from where the signalling says that the stream comes, after a new offer."""
+        self._core.expect_source(source)
+
+    def set_keys(self, *keys: SrtpKeys, own: SrtpKeys | None = None) -> None:
+        """Change the sender's SRTP keys, after a new offer; several differ by their MKI.
+
+        Where one of them stays, the rollover counters go on; else they begin anew, and the old keys are valid
+        for ten more seconds (RFC 4568 section 7.1.4). `own` replaces our own key. A stream in the clear
+        becomes a protected one.
+        """
+        self._core.set_keys(keys, own)
+
+    def srtp_indices(self) -> dict[int, int]:
+        """The highest SRTP packet index by SSRC, for a process that goes on with this stream."""
+        return self._core.srtp_indices()
+
+    def set_rtcp_target(self, target: SocketAddress | None, *, mux: bool = False) -> None:
+        """Say where our reports go; `mux` sends them from the media port.
+
+        Without a target they go to where the sender's reports come from, else to the port above its media.
+        """
+        self._core.set_rtcp_target(target, mux)
+
     def close(self) -> None:
         """Take what the kernel still holds and give the ports back. Closing twice is no error."""
         self._core.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Details:
+    """What the core wants to know of a stream."""
+
+    clock_rates: list[tuple[int, int]]
+    expected_source: SocketAddress | None
+    announced: bool
+    srtp: tuple[SrtpKeys, ...]
+    srtp_own: SrtpKeys | None
+    srtp_indices: dict[int, int]
+
+    @classmethod
+    def of(cls, spec: StreamSpec) -> _Details:
+        return cls(
+            clock_rates=_clock_rates(spec.description),
+            expected_source=spec.expected_source,
+            announced=spec.announced,
+            srtp=(spec.srtp,) if spec.srtp else (),
+            srtp_own=spec.srtp_own,
+            srtp_indices=dict(spec.srtp_indices),
+        )
 
 
 def _section(header: Mapping[str, object]) -> tuple[str, str, str, str]:

@@ -6,7 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-NoticeKind = Literal["write_failed", "write_recovered", "stream_failed"]
+from siprecord.media.srtp import SrtpKeys
+
+NoticeKind = Literal[
+    "write_failed", "write_recovered", "stream_failed", "source_changed", "source_refused", "srtp_failed"
+]
+"""`source_changed`: a stream follows another sender; `source_refused`: a second one sends to it and is only
+stored; `srtp_failed`: packets of a stream can't be authenticated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +37,8 @@ class MediaSettings:
     """What each recording may keep in memory while its log can't be written."""
     datagram_bytes: int = 65_536
     """What is kept of one datagram (2,048 to 65,536); the default keeps everything."""
+    rtcp_interval_s: float = 5.0
+    """Mean time between two RTCP reports that each stream sends, also while it is paused; 0 sends none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +53,16 @@ class StreamSpec:
     """Media type of the m-line."""
     description: Mapping[str, object] = field(default_factory=dict)
     """Stored as JSON. `payloads` ({"0": {"rate": 8000, ...}}) also gives the clock rates for the jitter."""
+    expected_source: tuple[str, int] | None = None
+    """From where the offer says that it comes: an IP address and a port. That sender is preferred."""
+    srtp: SrtpKeys | None = None
+    """The sender's key; none for a stream in the clear. Packets that it does not fit are never stored."""
+    srtp_own: SrtpKeys | None = None
+    """Our own key, for the reports that we send; without one a protected stream sends none."""
+    srtp_indices: Mapping[int, int] = field(default_factory=dict)
+    """For `resume_stream`: what `MediaStream.srtp_indices()` told in the process before."""
+    announced: bool = True
+    """False: nobody knows the ports yet, so nobody is followed who sends before `MediaStream.announce()`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,11 +84,11 @@ class StreamStats:
     first_arrival_ns: int
     """When the first stored RTP packet came."""
     ssrc: int | None
-    """The synchronisation source heard last."""
+    """The synchronisation source heard last, of those that are followed."""
     expected: int
     """Packets that the sequence numbers promised."""
     received: int
-    """RTP packets that came, those of pauses and duplicates included."""
+    """RTP packets of followed sources that came, those of pauses and duplicates included."""
     jitter: int
     """Interarrival jitter in clock ticks (RFC 3550 appendix A.8)."""
     sources: int
@@ -85,6 +103,18 @@ class StreamStats:
     """Times that a socket could not be read."""
     paused: bool
     """Whether packets are dropped at present."""
+    strays: int = 0
+    """RTP packets of senders that the stream does not follow. They are stored, and left out of the audio."""
+    source_changes: int = 0
+    """Times that another sender or SSRC was followed than before."""
+    source: tuple[str, int] | None = None
+    """The address that the stream follows; none before its second packet."""
+    srtp_failed: int = 0
+    """Packets that could not be authenticated. They are not stored."""
+    srtp_replayed: int = 0
+    """Protected packets that came twice or much too late. They are not stored."""
+    rtcp_sent: int = 0
+    """Our own RTCP packets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,3 +155,5 @@ class Notice:
     """One plain sentence."""
     dropped: int
     """Packets and messages that did not reach the log for this reason."""
+    interface: int = 0
+    """The stream's interface; 0 when the whole recording is meant."""

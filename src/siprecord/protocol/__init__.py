@@ -25,7 +25,7 @@ from siprecord.protocol.flow import Address, Flow, Transmit, Transport
 from siprecord.protocol.gate import Admitted, Gate, OpenGate, Verdict
 from siprecord.protocol.refusal import Refusal
 from siprecord.protocol.settings import SRS_METHODS, EndpointSettings, SessionTimerSettings
-from siprecord.protocol.snapshot import DialogSnapshot
+from siprecord.protocol.snapshot import DialogSnapshot, TransactionSnapshot
 from siprecord.protocol.timers import TimerSettings
 
 __all__ = [
@@ -60,6 +60,7 @@ __all__ = [
     "SessionRefreshed",
     "SessionTimerSettings",
     "TimerSettings",
+    "TransactionSnapshot",
     "Transmit",
     "Transport",
     "Verdict",

@@ -20,6 +20,7 @@ from siprecord.protocol.core import Core, Wakeup
 from siprecord.protocol.events import DialogEnd
 from siprecord.protocol.flow import Flow
 from siprecord.protocol.routing import is_address
+from siprecord.protocol.session_id import peer_uuid
 from siprecord.protocol.timers import Deadline
 from siprecord.syntax.sip import NameAddr, Request, Response, SipUri, format_host_port
 
@@ -61,6 +62,7 @@ class Dialog:
         "route_set",
         "sdp",
         "session",
+        "session_id",
         "target",
         "unreachable_target",
         "update_in",
@@ -107,6 +109,8 @@ class Dialog:
         """A BYE is on its way."""
         self.bye: str | None = None
         """The transaction of the BYE the transaction user sent."""
+        self.session_id = ""
+        """The peer's UUID in Session-ID; empty when it sends none, and then we send none (RFC 7989)."""
         self.session: Session | None = None
         self.wakeup: Deadline[Wakeup] | None = None
         """Of the session timer."""
@@ -166,6 +170,7 @@ def callee_dialog(core: Core, request: Request, tag: str, flow: Flow) -> Dialog:
     if _is_behind_nat(request, dialog, flow):
         dialog.unreachable_target = dialog.target
     dialog.remote_updates = _allows_update(request)
+    dialog.session_id = peer_uuid(request) or ""
     dialog.contact = contact(core, flow, secure=_is_secure(request))
     return dialog
 

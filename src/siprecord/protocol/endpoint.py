@@ -20,7 +20,13 @@ from siprecord.protocol.lifespan import Lifespan
 from siprecord.protocol.responses import write_malformed
 from siprecord.protocol.routing import response_flow, stamp
 from siprecord.protocol.settings import EndpointSettings
-from siprecord.protocol.snapshot import DialogSnapshot, restore_snapshot, take_snapshot
+from siprecord.protocol.snapshot import (
+    DialogSnapshot,
+    TransactionSnapshot,
+    restore_snapshot,
+    take_snapshot,
+    take_transaction,
+)
 from siprecord.protocol.uac import Uac
 from siprecord.protocol.uas import Uas
 from siprecord.syntax.sip import MessageError, Request, Via, is_keepalive, parse_message, validate_request
@@ -85,7 +91,19 @@ class Endpoint:
 
     def restore(self, snapshot: DialogSnapshot, now: float) -> str:
         """Go on with a dialog; returns its id, which is the one it had. Its session timer starts anew."""
-        return restore_snapshot(self._core, self._lifespan, snapshot, now)
+        dialog = restore_snapshot(self._core, self._lifespan, snapshot, now)
+        for accepted in snapshot.accepted:
+            self._uas.resume(accepted, now)
+        return dialog
+
+    def answered(self, transaction: str) -> TransactionSnapshot | None:
+        """A request with its final answer, to be resumed elsewhere; None without one, or after 64*T1."""
+        found = self._uas.answered(transaction)
+        return None if found is None else take_transaction(found)
+
+    def resume(self, snapshot: TransactionSnapshot, now: float) -> None:
+        """Answer the repetitions of a request that an earlier life has answered."""
+        self._uas.resume(snapshot, now)
 
     def connection_lost(self, flow: Flow, now: float) -> None:
         """The stream connection of `flow` is gone, or could not be made."""

@@ -62,11 +62,17 @@ class Lifespan:
             self._expire_after(dialog, session.give_up_after, now)
         self._core.tell(SessionRefreshed(dialog.id, session.interval))
 
-    def resume(self, dialog: Dialog, session: Session | None, now: float) -> None:
-        """Go on with the timer of a restored dialog: refresh at once, or wait for a whole interval."""
+    def resume(self, dialog: Dialog, session: Session | None, due: float | None, now: float) -> None:
+        """Go on with the timer of a restored dialog.
+
+        What was due at a time of this clock stays so. Else we refresh at once, or wait for a whole interval.
+        """
         self.restart(dialog, session, now)
-        if session is not None and session.ours:
-            self._refresh_after(dialog, 0.0, now)
+        if session is None or dialog.wakeup is None:
+            return
+        if session.ours:
+            latest = session.refresh_after
+            self._refresh_after(dialog, 0.0 if due is None else min(max(due - now, 0.0), latest), now)
 
     def postpone(self, dialog: Dialog, now: float) -> None:
         """Our refresh was refused or had to wait. The peer lives: try again after half an interval."""

@@ -10,6 +10,7 @@ from siprecord.protocol.dialog import TARGET_REFRESH, Dialog, contact
 from siprecord.protocol.flow import Flow
 from siprecord.protocol.responses import Rows
 from siprecord.protocol.routing import request_flow, route_request
+from siprecord.protocol.session_id import own_uuid, session_id_row
 from siprecord.protocol.session_timer import request_headers
 from siprecord.syntax.sip import Headers, Request, Response, format_host_port
 
@@ -47,6 +48,8 @@ def in_dialog(core: Core, dialog: Dialog, outgoing: OutgoingRequest, sequence: i
         ("CSeq", f"{sequence} {outgoing.method}"),
     ]
     own: Rows = []
+    if dialog.session_id:
+        own.append(session_id_row(own_uuid(dialog.call_id, dialog.id.partition(";")[0]), dialog.session_id))
     if outgoing.method in TARGET_REFRESH:
         own.append(("Contact", dialog.contact))
         own += request_headers(dialog.session, core.settings.session_timer)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from siprecord.protocol.core import Core, Wakeup
 from siprecord.protocol.counters import Counter
@@ -16,6 +17,9 @@ from siprecord.protocol.routing import response_flow
 from siprecord.protocol.server_machine import ServerAction, ServerInput, ServerState
 from siprecord.protocol.timers import Deadline
 from siprecord.syntax.sip import Request, Via
+
+if TYPE_CHECKING:
+    from siprecord.protocol.snapshot import TransactionSnapshot
 
 MAGIC_COOKIE = "z9hg4bk"
 Reports = tuple[ServerAction, ...]
@@ -86,6 +90,19 @@ class ServerTransaction:
         self.repeat: Deadline[Wakeup] | None = None
         self.limit: Deadline[Wakeup] | None = None
 
+    @classmethod
+    def restored(cls, snapshot: TransactionSnapshot) -> ServerTransaction:
+        """An answered request of an earlier life, without its timers."""
+        self = cls.__new__(cls)
+        self.id, self.method, self.number = snapshot.id, snapshot.method, snapshot.number
+        self.call_id, self.to_tag, self.dialog = snapshot.call_id, snapshot.to_tag, snapshot.dialog
+        self.request, self.copied, self.new_call = None, [], False
+        self.via, self.flow, self.merge_key = Via.parse(snapshot.via), snapshot.flow, snapshot.merge_key
+        self.response, self.gap, self.repeat, self.limit = snapshot.response, 0.0, None, None
+        invite = ServerState.ACKNOWLEDGED if snapshot.acknowledged else ServerState.ACCEPTED
+        self.state = invite if snapshot.method == "INVITE" else ServerState.COMPLETED
+        return self
+
     @property
     def open(self) -> bool:
         """True until a final response was sent."""
@@ -133,6 +150,21 @@ class ServerTransactions:
         self._arm_repeat(transaction, now + trying)
         self._arm_limit(transaction, now + patience)
         return transaction
+
+    def resume(self, transaction: ServerTransaction, now: float) -> None:
+        """Take up an answered request of an earlier life for another 64*T1.
+
+        Its answer may never have left, so a 2xx to an INVITE that waits for its ACK is sent again at once.
+        """
+        if transaction.id in self._by_id:
+            return
+        self._by_id[transaction.id] = transaction
+        if transaction.merge_key is not None:
+            self._merge_keys[transaction.merge_key] = transaction.id
+        self._arm_limit(transaction, now + self._core.timers.transaction)
+        if transaction.state is ServerState.ACCEPTED:
+            self._send_again(transaction, now)
+            self._start_repeat(transaction, now)
 
     def remember_merge_key(self, transaction: ServerTransaction, key: str) -> None:
         """Make the transaction known to `is_merged`, for as long as it lives."""

@@ -1,4 +1,4 @@
-"""A dialog as a value that survives the process: after a restart, or on another node, the call goes on."""
+"""Dialogs and answered requests as values that survive the process: elsewhere, or later, the call goes on."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from siprecord.protocol.core import Core
 from siprecord.protocol.dialog import Dialog
 from siprecord.protocol.flow import Flow
 from siprecord.protocol.lifespan import Lifespan
+from siprecord.protocol.server_machine import ServerState
+from siprecord.protocol.server_transaction import ServerTransaction
 from siprecord.protocol.session_timer import Session
 
 SEQUENCE_GAP = 1000
@@ -15,8 +17,26 @@ SEQUENCE_GAP = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TransactionSnapshot:
+    """A request that has its final answer: its repetitions get the same, and a 2xx waits for its ACK."""
+
+    id: str
+    method: str
+    number: int
+    call_id: str
+    to_tag: str
+    via: str
+    flow: Flow
+    dialog: str | None
+    merge_key: str | None
+    response: bytes
+    acknowledged: bool
+    """Of an INVITE: the ACK has come."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DialogSnapshot:
-    """All that is kept of a dialog, in types that msgspec writes and reads. Without open transactions."""
+    """All that is kept of a dialog, in types that msgspec writes and reads. Without unanswered requests."""
 
     id: str
     call_id: str
@@ -33,6 +53,31 @@ class DialogSnapshot:
     flow: Flow
     session: Session | None
     sdp: tuple[str, bytes] | None
+    session_id: str = ""
+    due: float | None = None
+    """When the session timer fires, on this machine's monotonic clock; on another one leave it out."""
+    accepted: tuple[TransactionSnapshot, ...] = ()
+    """INVITEs whose 2xx waits for its ACK."""
+
+
+def take_transaction(transaction: ServerTransaction) -> TransactionSnapshot | None:
+    """An answered request as it is now; None while it has no final answer."""
+    if transaction.open:
+        return None
+    acknowledged = transaction.state is ServerState.ACKNOWLEDGED
+    return TransactionSnapshot(
+        id=transaction.id,
+        method=transaction.method,
+        number=transaction.number,
+        call_id=transaction.call_id,
+        to_tag=transaction.to_tag,
+        via=str(transaction.via),
+        flow=transaction.flow,
+        dialog=transaction.dialog,
+        merge_key=transaction.merge_key,
+        response=b"" if acknowledged else transaction.response,
+        acknowledged=acknowledged,
+    )
 
 
 def take_snapshot(dialog: Dialog) -> DialogSnapshot:
@@ -53,11 +98,16 @@ def take_snapshot(dialog: Dialog) -> DialogSnapshot:
         flow=dialog.flow,
         session=dialog.session,
         sdp=dialog.sdp,
+        due=None if dialog.wakeup is None else dialog.wakeup.at,
+        accepted=tuple(
+            taken for one in dialog.accepted.values() if (taken := take_transaction(one)) is not None
+        ),
+        session_id=dialog.session_id,
     )
 
 
 def restore_snapshot(core: Core, lifespan: Lifespan, snapshot: DialogSnapshot, now: float) -> str:
-    """Put the dialog back. The time that has passed is not known, so a refresh of ours is due at once."""
+    """Put the dialog back. Where it is not known when a refresh of ours is due, it is due at once."""
     dialog = Dialog(snapshot.id, snapshot.call_id, snapshot.flow)
     dialog.caller = snapshot.caller
     dialog.local = snapshot.local
@@ -70,6 +120,7 @@ def restore_snapshot(core: Core, lifespan: Lifespan, snapshot: DialogSnapshot, n
     dialog.remote_sequence = snapshot.remote_sequence
     dialog.remote_updates = snapshot.remote_updates
     dialog.sdp = snapshot.sdp
+    dialog.session_id = snapshot.session_id
     core.dialogs[dialog.id] = dialog
-    lifespan.resume(dialog, snapshot.session, now)
+    lifespan.resume(dialog, snapshot.session, snapshot.due, now)
     return dialog.id

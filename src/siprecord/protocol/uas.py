@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from siprecord.errors import ParseError
 from siprecord.protocol import session_timer
 from siprecord.protocol.actions import Answer, HeaderItems
 from siprecord.protocol.admission import refuse_extension, refuse_in_dialog, refuse_method
@@ -36,6 +37,8 @@ from siprecord.protocol.server_transaction import (
     ServerTransactions,
     server_key,
 )
+from siprecord.protocol.session_id import own_uuid, peer_uuid, session_id_row
+from siprecord.protocol.snapshot import TransactionSnapshot
 from siprecord.protocol.uac import Uac
 from siprecord.syntax.sip import Request, has_option, parse_seconds
 
@@ -77,6 +80,21 @@ class Uas:
         """The dialog of a request, also the one its 2xx created."""
         transaction = self._transactions.get(id)
         return None if transaction is None else transaction.dialog
+
+    def answered(self, id: str) -> ServerTransaction | None:
+        """The transaction of a request, as long as its repetitions may come."""
+        return self._transactions.get(id)
+
+    def resume(self, snapshot: TransactionSnapshot, now: float) -> None:
+        """Take up an answered request of an earlier life."""
+        try:
+            transaction = ServerTransaction.restored(snapshot)
+        except ParseError:
+            return
+        self._transactions.resume(transaction, now)
+        dialog = self._core.dialogs.get(transaction.dialog or "")
+        if dialog is not None and transaction.method == "INVITE" and not snapshot.acknowledged:
+            dialog.accepted[transaction.number] = transaction
 
     def respond(self, id: str, answer: Answer, now: float) -> None:
         """Send the answer of the transaction user."""
@@ -339,6 +357,9 @@ class Uas:
         if request is None:
             return
         own = (*extra, *self._capabilities.rows(request.method, answer.status))
+        if (uuid := peer_uuid(request)) is not None:
+            tag = request.to.tag or transaction.to_tag
+            own = (*own, session_id_row(own_uuid(request.call_id, tag), uuid))
         to = tagged(request.headers.get("To") or "", None if request.to.tag else transaction.to_tag)
         data = write_response(transaction.copied, to, answer, own)
         self._transactions.answer(transaction, answer.status, data, now)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from siprecord.protocol.negotiation import AnswerPlan, MediaAnswer, answer_offer, drops_media, offer_again
 from siprecord.recording import deviations, refusal
 from siprecord.recording.commands import CloseStream, Command, PauseStream, ResumeStream, UpdateStream
+from siprecord.recording.continuation import ExchangeSnapshot
 from siprecord.recording.deviations import Deviation
 from siprecord.recording.events import Ports, StreamsOpened
 from siprecord.recording.metadata_state import Labels
@@ -25,7 +26,7 @@ from siprecord.recording.plan import (
     plan_offer,
 )
 from siprecord.recording.refusal import Refusal
-from siprecord.syntax.sdp import SessionDescription
+from siprecord.syntax.sdp import SessionDescription, parse_sdp
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,10 +54,33 @@ class Exchange:
         self.labels = Labels()
         self.masked = False
         self._settings = settings
-        self._local = local
+        self.local = local
         self._ports: dict[int, Ports] = {}
         self._names: frozenset[str] = frozenset()
         self._said: SessionDescription | None = None
+
+    @classmethod
+    def restore(cls, settings: PlanSettings, snapshot: ExchangeSnapshot) -> Exchange:
+        """Go on with the streams of an earlier life. Raises ParseError when the snapshot is damaged."""
+        self = cls(settings, LocalMedia(address=snapshot.address, session_id=snapshot.session_id))
+        self.streams = {plan.mline: plan for plan in snapshot.streams}
+        self.labels, self.masked = snapshot.labels, snapshot.masked
+        self._ports, self._names = dict(snapshot.ports), frozenset(snapshot.names)
+        self._said = None if snapshot.said is None else parse_sdp(snapshot.said)
+        return self
+
+    def snapshot(self) -> ExchangeSnapshot:
+        """Streams, ports and SDP, as a value."""
+        return ExchangeSnapshot(
+            address=self.local.address,
+            session_id=self.local.session_id,
+            streams=tuple(self.streams.values()),
+            ports=dict(self._ports),
+            names=tuple(sorted(self._names)),
+            labels=self.labels,
+            masked=self.masked,
+            said=None if self._said is None else self._said.to_bytes(),
+        )
 
     @property
     def storing(self) -> bool:
@@ -150,8 +174,8 @@ class Exchange:
             _media_answer(self.streams.get(mline), self._ports) for mline in range(len(offer.media))
         )
         plan = AnswerPlan(
-            address=self._local.address,
-            session_id=self._local.session_id,
+            address=self.local.address,
+            session_id=self.local.session_id,
             media=media,
             previous=self._said,
         )

@@ -15,6 +15,7 @@ from siprecord.recording import deviations
 from siprecord.recording.call_facts import call_fields
 from siprecord.recording.commands import AppendEvent
 from siprecord.recording.contents import Contents
+from siprecord.recording.continuation import KnowledgeSnapshot
 from siprecord.recording.contradictions import contradictions
 from siprecord.recording.deviations import Deviation
 from siprecord.recording.dialects import Findings
@@ -54,6 +55,27 @@ class Knowledge:
         self._noted: set[Deviation] = set()
         self._lines: Lines | None = None
         self._call: Mapping[str, object] = {}
+
+    @classmethod
+    def restore(cls, snapshot: KnowledgeSnapshot) -> Knowledge:
+        """Go on with what an earlier life knew."""
+        self = cls(swap_sides=snapshot.swap_sides)
+        self.told, self.findings, self._lines = snapshot.told, snapshot.findings, snapshot.lines
+        self.model = overlay(self.told, self.findings, self._lines) if self._lines else self.told
+        self._call = call_fields(self.model, self.findings, swap=self.swap_sides)
+        self.documents, self._noted = snapshot.documents, set(snapshot.noted)
+        return self
+
+    def snapshot(self) -> KnowledgeSnapshot:
+        """All that is known, as a value. `model` follows from the rest."""
+        return KnowledgeSnapshot(
+            told=self.told,
+            findings=self.findings.without_deviations(),
+            lines=self._lines,
+            documents=self.documents,
+            noted=tuple(sorted(self._noted, key=lambda each: (each.text, each.reference))),
+            swap_sides=self.swap_sides,
+        )
 
     @property
     def deviations(self) -> frozenset[Deviation]:

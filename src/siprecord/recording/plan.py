@@ -124,6 +124,7 @@ class _Planner:
         self._refused: list[RefusedLine] = []
         self._deviations: list[Deviation] = []
         self._labels: set[str] = set()
+        self._accepted: dict[int, tuple[str, ...]] = {}
 
     def take(self, mline: int, media: MediaDescription) -> None:
         current = self._slots.open.get(mline)
@@ -172,8 +173,13 @@ class _Planner:
         return None
 
     def _formats(self, media: MediaDescription) -> tuple[str, ...]:
-        settings = self._settings
-        return accepted_formats(media, kinds=settings.kinds, profiles=settings.profiles)
+        """Asked twice of each line, and costly."""
+        known = self._accepted.get(id(media))
+        if known is None:
+            settings = self._settings
+            known = accepted_formats(media, kinds=settings.kinds, profiles=settings.profiles)
+            self._accepted[id(media)] = known
+        return known
 
     def _stream(self, mline: int, media: MediaDescription, name: str) -> StreamPlan:
         formats = self._formats(media)

@@ -29,7 +29,7 @@ class PolicySettings:
 
     strict: bool = False
     plain_calls: bool = False
-    plain_status: int = 403
+    plain_status: int = 404
     max_calls: int = 5000
     retry_after_s: int = 30
     no_offer: Literal["refuse", "empty", "offer"] = "refuse"

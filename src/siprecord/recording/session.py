@@ -16,8 +16,7 @@ belongs to the call. Bad metadata never refuses anything and never ends anything
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from dataclasses import replace
 from typing import Any
 
 from siprecord.recording import deviations, outcome, refusal
@@ -35,6 +34,7 @@ from siprecord.recording.commands import (
     StartRecording,
 )
 from siprecord.recording.contents import Contents
+from siprecord.recording.continuation import Marks, SessionSnapshot
 from siprecord.recording.events import (
     AckReceived,
     AckTimedOut,
@@ -57,57 +57,24 @@ from siprecord.recording.events import (
 )
 from siprecord.recording.exchange import Exchange, LocalMedia
 from siprecord.recording.identity import CallIdentity
-from siprecord.recording.knowledge import Knowledge, Lesson
+from siprecord.recording.knowledge import Knowledge
 from siprecord.recording.metadata_state import Labels
 from siprecord.recording.model import Moment, RecordingModel
 from siprecord.recording.outcome import Ending
 from siprecord.recording.own_offer import stand_in
 from siprecord.recording.pause import PauseLease
-from siprecord.recording.plan import OfferPlan, PlanSettings, StreamPlan
-from siprecord.recording.policy import PolicySettings, Signs, recognise
+from siprecord.recording.plan import OfferPlan, StreamPlan
+from siprecord.recording.policy import Signs, recognise
 from siprecord.recording.refusal import Refusal
 from siprecord.recording.rules import Verdict
+from siprecord.recording.session_parts import Pending, SessionSettings, State
 from siprecord.recording.silence import SilenceWatch
 from siprecord.syntax.sdp import SessionDescription
 
+__all__ = ["TABLE", "Pending", "RecordingSession", "SessionSettings", "State"]
+
 SNAPSHOT_TYPES = ("application/rs-metadata+xml", "application/rs-metadata", "application/rs-metadata-request")
 """Content types of a snapshot request, best first (RFC 9806, RFC 7866, drafts)."""
-
-
-class State(StrEnum):
-    """How far a recording session has come."""
-
-    NEW = "new"
-    OPENING = "opening"
-    ANSWERED = "answered"
-    ACTIVE = "active"
-    ENDING = "ending"
-    ENDED = "ended"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionSettings:
-    """How sessions behave. `media_timeout_s` 0: silence is never looked for. `linger_s` is waited at the
-    end. A pause that somebody asked for ends after `pause_max_s`; 0 never.
-    """
-
-    policy: PolicySettings = field(default_factory=PolicySettings)
-    plan: PlanSettings = field(default_factory=PlanSettings)
-    media_timeout_s: float = 60.0
-    end_on_silence: bool = True
-    linger_s: float = 0.2
-    pause_max_s: float = 0.0
-    request_snapshots: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Pending:
-    """A request that waits for its new streams."""
-
-    transaction: str
-    offer: SessionDescription
-    plan: OfferPlan
-    lesson: Lesson
 
 
 class RecordingSession:
@@ -124,11 +91,39 @@ class RecordingSession:
         self._silence = SilenceWatch(settings.media_timeout_s)
         self._pause = PauseLease(settings.pause_max_s)
         self._pending: Pending | None = None
-        self._answer_due = False
-        self._stop: Ending | None = None
         self._ends_at: float | None = None
-        self._snapshot_asked = False
-        self._told_silent = False
+        self._marks = Marks()
+        self._taken_over: frozenset[int] = frozenset()
+
+    @classmethod
+    def restore(
+        cls, settings: SessionSettings, snapshot: SessionSnapshot, moment: Moment
+    ) -> RecordingSession:
+        """Go on with the session of an earlier life. Raises ParseError or ValueError for a damaged one."""
+        exchange = Exchange.restore(settings.plan, snapshot.exchange)
+        self = cls(settings, exchange.local)
+        self._exchange, self.knowledge = exchange, Knowledge.restore(snapshot.knowledge)
+        self.state, self.identity, self.ending = State(snapshot.state), snapshot.identity, snapshot.ending
+        self._marks = snapshot.marks
+        self._taken_over = frozenset(exchange.streams)
+        if self.state is State.ENDING:
+            self._ends_at = moment.now + settings.linger_s
+        else:
+            self._silence.start(moment.now)
+        return self
+
+    def snapshot(self) -> SessionSnapshot | None:
+        """What it takes to go on elsewhere; None before the answer and after the end."""
+        if self.identity is None or self.state in (State.NEW, State.OPENING, State.ENDED):
+            return None
+        return SessionSnapshot(
+            state=self.state.value,
+            identity=self.identity,
+            knowledge=self.knowledge.snapshot(),
+            exchange=self._exchange.snapshot(),
+            ending=self.ending,
+            marks=self._marks,
+        )
 
     @property
     def model(self) -> RecordingModel:
@@ -183,7 +178,7 @@ class RecordingSession:
             self.state = State.ENDED
             return [Refuse(event.transaction, plan if isinstance(plan, Refusal) else refusal.no_offer())]
         if contents.sdp is None:
-            self._answer_due = True
+            self._marks.answer_due = True
             notes += (deviations.delayed_offer(len(offer.media)),)
         self.identity = event.identity
         self.state = State.OPENING
@@ -239,9 +234,9 @@ class RecordingSession:
         notes = self._note_unconfirmed("INVITE", event.confirmed)
         if event.contents.sdp is not None or event.contents.refusal is not None:
             return [*notes, *self._on_offer(event, "INVITE", moment)]
-        if self._answer_due:
+        if self._marks.answer_due:
             return [*notes, Refuse(event.transaction, refusal.glare())]
-        self._answer_due = True
+        self._marks.answer_due = True
         learned = self._learn(event.contents, "INVITE", moment)
         return [*notes, *learned, Answer(event.transaction, self._exchange.offer())]
 
@@ -262,7 +257,7 @@ class RecordingSession:
         contents = event.contents
         if contents.refusal is not None or contents.sdp is None:
             return [Refuse(event.transaction, contents.refusal or refusal.no_offer())]
-        if self._answer_due or self._pending is not None:
+        if self._marks.answer_due or self._pending is not None:
             return [Refuse(event.transaction, refusal.glare())]
         plan = self._exchange.propose(contents.sdp)
         if isinstance(plan, Refusal):
@@ -309,8 +304,8 @@ class RecordingSession:
     def _on_ack(self, event: AckReceived, moment: Moment) -> list[Command]:
         self.state = State.ACTIVE
         commands: list[Command] = []
-        if self._answer_due:
-            self._answer_due = False
+        if self._marks.answer_due:
+            self._marks.answer_due = False
             answer = event.contents.sdp
             if answer is None:
                 commands.extend(self.knowledge.note(deviations.no_answer_in_ack()))
@@ -319,8 +314,8 @@ class RecordingSession:
                 self._silence.start(moment.now)
         if event.contents.documents:
             commands.extend(self._learn(event.contents, "ACK", moment))
-        if self._stop is not None:
-            return [*commands, *self._hang_up(self._stop, moment)]
+        if self._marks.stop is not None:
+            return [*commands, *self._hang_up(self._marks.stop, moment)]
         return [*commands, *self._ask_for_snapshot()]
 
     def _ask_for_snapshot(self) -> list[Command]:
@@ -329,11 +324,11 @@ class RecordingSession:
         """
         identity = self.identity
         wanted = self._settings.request_snapshots and self.knowledge.needs_snapshot
-        if self._snapshot_asked or not wanted or self.state is not State.ACTIVE or identity is None:
+        if self._marks.snapshot_asked or not wanted or self.state is not State.ACTIVE or identity is None:
             return []
         if not identity.allows_update:
             return []
-        self._snapshot_asked = True
+        self._marks.snapshot_asked = True
         listed = (kind for kind in SNAPSHOT_TYPES if kind in identity.accepts)
         return [RequestSnapshot(next(listed, SNAPSHOT_TYPES[0]))]
 
@@ -362,11 +357,11 @@ class RecordingSession:
             self._silence.start(moment.now)
             return []
         if not self._silence.silent(event.counts, moment.now):
-            self._told_silent = False
+            self._marks.told_silent = False
             return []
         noted: list[Command] = []
-        if not self._told_silent:
-            self._told_silent = True
+        if not self._marks.told_silent:
+            self._marks.told_silent = True
             noted.extend(self.knowledge.note(deviations.silence(self._silence.timeout)))
         if not self._settings.end_on_silence:
             return noted
@@ -390,14 +385,14 @@ class RecordingSession:
         """
         if self.state is State.ACTIVE:
             return self._hang_up(ending, moment)
-        self._stop = self._stop or ending
+        self._marks.stop = self._marks.stop or ending
         return []
 
     def _hang_up(self, ending: Ending, moment: Moment) -> list[Command]:
         return [SendBye(ending.reason), *self._end(ending, moment)]
 
     def _on_no_ack(self, event: AckTimedOut, moment: Moment) -> list[Command]:
-        return self._end(self._stop or outcome.UNACKNOWLEDGED, moment)
+        return self._end(self._marks.stop or outcome.UNACKNOWLEDGED, moment)
 
     def _on_expired(self, event: SessionExpired, moment: Moment) -> list[Command]:
         return self._end(outcome.UNREFRESHED, moment)
@@ -420,7 +415,10 @@ class RecordingSession:
             *(
                 deviations.silent_stream(plan.name)
                 for mline, plan in self.streams.items()
-                if not plan.held and event.counts.get(mline, StreamCount(0, 0)).packets == 0
+                # Counts begin anew with each life, so a stream taken over may have been heard before.
+                if not plan.held
+                and mline not in self._taken_over
+                and event.counts.get(mline, StreamCount(0, 0)).packets == 0
             )
         )
         return [*noted, *self.knowledge.finish(moment.wall), FinishRecording(self.ending)]

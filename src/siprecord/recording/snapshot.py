@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 
 from siprecord.recording.model import (
     Group,
     Intervals,
+    Membership,
     Participant,
     RecordingModel,
+    Role,
     Session,
     Stream,
 )
@@ -22,12 +25,20 @@ def model_fields(model: RecordingModel) -> Json:
     `participants` of a stream are all who ever sent on it, `sending` those who do now. Times are UTC in ISO
     form, or missing; an interval holds the SRC's `start` and `stop` and our own `seen` and `unseen`.
     """
+    memberships: dict[str, list[tuple[str, Membership]]] = {}
+    for (who, session), membership in model.memberships.items():
+        memberships.setdefault(who, []).append((session, membership))
+    flows: dict[str, list[tuple[str, Role, Intervals]]] = {}
+    for (who, stream, role), intervals in model.flows.items():
+        flows.setdefault(stream, []).append((who, role, intervals))
     return {
         "complete": model.snapshot,
         "groups": [_group(group) for group in model.groups.values()],
         "sessions": [_session(session) for session in model.sessions.values()],
-        "participants": [_participant(model, participant) for participant in model.participants.values()],
-        "streams": [_stream(model, stream) for stream in model.streams.values()],
+        "participants": [
+            _participant(each, memberships.get(each.id, [])) for each in model.participants.values()
+        ],
+        "streams": [_stream(each, flows.get(each.id, [])) for each in model.streams.values()],
     }
 
 
@@ -58,40 +69,37 @@ def _session(session: Session) -> Json:
     )
 
 
-def _participant(model: RecordingModel, participant: Participant) -> Json:
+def _participant(participant: Participant, memberships: list[tuple[str, Membership]]) -> Json:
     first = participant.names[0] if participant.names else None
-    memberships = [
-        {"session_id": session, "intervals": _intervals(membership.intervals)}
-        for (who, session), membership in model.memberships.items()
-        if who == participant.id
-    ]
     return _told(
         id=participant.id,
         aor=first.aor if first else None,
         name=first.name if first else None,
         names=[_told(aor=name.aor, name=name.name, lang=name.lang) for name in participant.names],
-        sessions=memberships,
+        sessions=[
+            {"session_id": session, "intervals": _intervals(membership.intervals)}
+            for session, membership in memberships
+        ],
         source=participant.source,
         extensions=list(participant.extensions),
         ended=_iso(participant.ended),
     )
 
 
-def _stream(model: RecordingModel, stream: Stream) -> Json:
-    flows = [
-        {"participant": who, "role": role, "intervals": _intervals(intervals)}
-        for (who, flowing, role), intervals in model.flows.items()
-        if flowing == stream.id
-    ]
+def _stream(stream: Stream, flows: list[tuple[str, Role, Intervals]]) -> Json:
+    senders = [(who, intervals) for who, role, intervals in flows if role == "send"]
     return _told(
         label=stream.label,
         stream_id=stream.id,
         session_id=stream.session_id,
         mline=stream.mline,
         content=stream.content,
-        participants=list(model.senders(stream.id, ever=True)),
-        sending=list(model.senders(stream.id)),
-        flows=flows,
+        participants=[who for who, _ in senders],
+        sending=[who for who, intervals in senders if intervals[-1].open],
+        flows=[
+            {"participant": who, "role": role, "intervals": _intervals(intervals)}
+            for who, role, intervals in flows
+        ],
         bindings=[
             {"label": binding.label, "mline": binding.mline, "since": _iso(binding.since)}
             for binding in stream.bindings
@@ -108,6 +116,7 @@ def _intervals(intervals: Intervals) -> list[Json]:
     ]
 
 
+@lru_cache(maxsize=4096)
 def _iso(time: datetime | None) -> str | None:
     return time.isoformat() if time is not None else None
 

@@ -46,10 +46,10 @@ def render_recording(
     RenderError with one clear sentence. Blocking.
     """
     try:
-        destination.mkdir(parents=True, exist_ok=True)
         facts = read_facts(capture)
         streams = channel_streams(facts)
         renderer = AudioRenderer(capture, [stream_plan(stream) for stream in streams])
+        destination.mkdir(parents=True, exist_ok=True)
         made = write_audio(renderer, streams, destination, options)
         files = {
             "capture": capture.name,

@@ -18,6 +18,7 @@ from siprecord.server.assembly import Assembly
 from siprecord.server.config import Config, ListenerConfig, SipConfig
 from siprecord.server.eventlog import log_event, log_notice
 from siprecord.server.handler import Handler
+from siprecord.server.keeping import Keeping
 from siprecord.server.lifecycle import DataDirLock, StopRequests, raise_file_limit, reloading
 from siprecord.server.metrics import metrics_page
 from siprecord.server.reports import Reports
@@ -25,6 +26,8 @@ from siprecord.server.tls import client_context, server_context
 from siprecord.transcribe import AudioCallback
 from siprecord.transport import CustomSIPServer, ListenerInfo, TransportSettings
 
+ORPHAN_GRACE = 7 * 86_400.0
+"""Seconds: without a holder calls end by themselves, however long they are."""
 FILES_PER_CALL = 5
 """Two streams of two sockets each, and the capture log."""
 
@@ -43,6 +46,7 @@ class Application:
         config: Config,
         *,
         stt_callback: AudioCallback | None = None,
+        keeping: Keeping | None = None,
         on_ready: Callable[[tuple[ListenerInfo, ...]], object] = lambda listeners: None,
     ) -> None:
         self.config = config
@@ -51,12 +55,18 @@ class Application:
             raise ConfigError("nothing to listen on: set sip.udp, sip.tcp or tls.certificate")
         self._on_ready = on_ready
         self._tls = server_context(config.tls)
-        self._assembly = Assembly(config, stt_callback)
+        self._keeping = keeping
+        self._serving = asyncio.Event()
+        self._grace = config.recording.drain_grace_s
+        self._assembly = Assembly(config, stt_callback, keeping.continuity if keeping else None)
         self._engine, self._finisher = self._assembly.engine, self._assembly.finisher
         self.handler = Handler(config, parts=self._assembly.parts)
         self.handler.subscribe(log_event)
         self.server = CustomSIPServer(
-            self.handler, settings=transport_settings(config.sip), client_tls=client_context(config.tls)
+            self.handler,
+            settings=transport_settings(config.sip),
+            client_tls=client_context(config.tls),
+            keeper=keeping.sockets if keeping else None,
         )
         self.reports = Reports(config, self.handler, self.server, self._engine, self._finisher)
         self.http = HttpServer(self._sources(), config.http.host, config.http.port)
@@ -66,12 +76,17 @@ class Application:
         async with AsyncExitStack() as stack:
             stack.callback(self._engine.close)
             stack.enter_context(self.stop.listening())
+            if self._keeping is not None:
+                beat = spawn(self._keeping.beat(), name="signs of life")
+                stack.push_async_callback(finish, beat)
+                if (holder := self._keeping.holder_fd) is not None:
+                    stack.callback(Wakeup(holder, self._orphaned).close)
             stack.enter_context(reloading(self.reload_certificates))
             await self._assembly.start(self.handler.subscribe)
             stack.push_async_callback(self._assembly.stop)
             stack.enter_context(Wakeup(self._engine.fileno(), self._take_notices))
             if self.config.http.enabled:
-                await self.http.start()
+                await self.http.start(after=self._serving)
                 stack.push_async_callback(self.http.close)
             await self._serve()
 
@@ -125,6 +140,9 @@ class Application:
 
     def _opened(self, listeners: tuple[ListenerInfo, ...]) -> None:
         self.reports.listening = True
+        self._serving.set()
+        if self._keeping is not None:
+            self._keeping.serving()
         self.reports.health.forget()
         where = [f"{info.transport} {info.host}:{info.port}" for info in listeners]
         http = f"http://{self.http.host}:{self.http.port}" if self.config.http.enabled else None
@@ -135,7 +153,9 @@ class Application:
 
     async def _drain(self) -> None:
         """Refuse new calls and let the running ones finish, until the grace time ends or a second request."""
-        grace = self.config.recording.drain_grace_s
+        grace = self._grace
+        if self._keeping is not None:
+            self._keeping.stopping()
         _log.info("draining", calls=self.handler.active, grace_s=grace)
         self.handler.draining = True
         self.reports.health.forget()
@@ -146,6 +166,15 @@ class Application:
             _log.warning("ending at once", calls=self.handler.active)
             await self.handler.drain(0)
         await finish(at_once, draining)
+
+    def _orphaned(self) -> None:
+        """Nobody would start us again, and whoever starts another one needs our ports."""
+        assert self._keeping is not None
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(self._keeping.holder_fd or 0)
+        _log.error("the holder has died: no new calls are taken, and when the running ones are over we end")
+        self._grace = ORPHAN_GRACE
+        self.stop.request()
 
     def _take_notices(self) -> None:
         for notice in self._engine.drain_notices():
@@ -165,7 +194,7 @@ class Application:
         )
 
 
-async def serve(config: Config) -> None:
+async def serve(config: Config, keeping: Keeping | None = None) -> None:
     """`siprecord serve`: one server to a data directory, until SIGTERM or SIGINT. Raises SiprecordError."""
     with DataDirLock(config.data_dir):
         files = raise_file_limit()
@@ -175,7 +204,7 @@ async def serve(config: Config) -> None:
                 files=files,
                 wanted=FILES_PER_CALL * config.max_concurrent_calls,
             )
-        await Application(config).run()
+        await Application(config, keeping=keeping).run()
 
 
 def transport_settings(sip: SipConfig) -> TransportSettings:

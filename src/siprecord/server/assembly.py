@@ -5,10 +5,12 @@ Loaded when a handler is started, since it needs the compiled core.
 
 from __future__ import annotations
 
+import asyncio
 import platform
 import socket
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from siprecord.errors import MediaError
@@ -18,10 +20,11 @@ from siprecord.render.options import RenderOptions
 from siprecord.render.pool import RenderPool, RenderPoolSettings
 from siprecord.server.archive import SpoolArchive, log_path
 from siprecord.server.config import Config, MediaConfig, RenderConfig
+from siprecord.server.continuity import Continuity
 from siprecord.server.finishing import Finisher
 from siprecord.server.health import Health, disk_low, not_writable
 from siprecord.server.parts import Parts, recording_token, wall_clock
-from siprecord.server.publisher import RecordingEvent, RecordingStarted, Subscriber
+from siprecord.server.publisher import RecordingEvent, RecordingResumed, RecordingStarted, Subscriber
 from siprecord.server.runner import CallRunner
 from siprecord.store import LocalStore
 from siprecord.transcribe import AudioCallback, LiveAudioFeed
@@ -33,18 +36,31 @@ class Assembly:
     Raises MediaError when the spool folder or the media engine can't be had.
     """
 
-    def __init__(self, config: Config, stt_callback: AudioCallback | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        stt_callback: AudioCallback | None = None,
+        continuity: Continuity | None = None,
+    ) -> None:
         self._config = config
         self.finisher = make_finisher(config)
         self.live = LiveAudioFeed(stt_callback, LogFollower) if stt_callback is not None else None
         self.engine = make_engine(config.media)
-        self.parts = make_parts(config, self._closed, on_discarded=self._discarded, engine=self.engine)
+        parts = make_parts(config, self._closed, on_discarded=self._discarded, engine=self.engine)
+        self.parts = replace(parts, continuity=continuity)
         self._call_ids: dict[str, str] = {}
 
     async def start(self, subscribe: Callable[[Subscriber], object]) -> None:
         """Take up what an earlier life left behind, and listen for recordings."""
-        await self.finisher.start()
+        await self.finisher.start(await self._resume())
         subscribe(self._hear)
+
+    async def _resume(self) -> frozenset[str]:
+        """Open the calls again that an earlier life had; returns their ids."""
+        continuity = self.parts.continuity
+        if continuity is None:
+            return frozenset()
+        return await asyncio.to_thread(continuity.resume, self.engine)
 
     async def stop(self) -> None:
         """Hand over the rest of live audio, and give rendering its grace time. All logs are closed by now."""
@@ -53,6 +69,8 @@ class Assembly:
         await self.finisher.close(self._config.recording.shutdown_grace_s)
 
     def _hear(self, event: RecordingEvent) -> None:
+        if isinstance(event, RecordingResumed):
+            self._call_ids[event.recording_id] = event.call_id
         if not isinstance(event, RecordingStarted):
             return
         self._call_ids[event.recording_id] = event.call_id

@@ -290,7 +290,8 @@ class RecordingConfig(Section):
         description="What becomes of a call without any sign of SIPREC: recorded too, or refused.",
     )
     non_siprec_status: Literal[403, 404, 421, 480, 488] = Field(
-        default=403, description="The status code that refuses such a call."
+        default=404,
+        description="The status code that refuses such a call. 404: there is no phone here to ring.",
     )
     no_offer: Literal["refuse", "empty", "offer"] = Field(
         default="refuse",

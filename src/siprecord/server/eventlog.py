@@ -14,6 +14,7 @@ from siprecord.server.publisher import (
     MetadataReceived,
     RecordingEvent,
     RecordingFinished,
+    RecordingResumed,
     RecordingStarted,
     StreamClosed,
     StreamOpened,
@@ -24,6 +25,7 @@ from siprecord.server.publisher import (
 
 LEVELS: dict[type[RecordingEvent], tuple[int, str]] = {
     RecordingStarted: (logging.INFO, "recording started"),
+    RecordingResumed: (logging.INFO, "recording goes on"),
     StreamOpened: (logging.DEBUG, "stream opened"),
     StreamPaused: (logging.INFO, "stream paused"),
     StreamResumed: (logging.INFO, "stream resumed"),
@@ -50,7 +52,15 @@ def log_event(event: RecordingEvent) -> None:
         _log.log(level, text, **fields)
 
 
+_NOTICE_LEVELS = {
+    "write_recovered": logging.INFO,
+    "source_changed": logging.INFO,
+    "source_refused": logging.WARNING,
+    "srtp_failed": logging.WARNING,
+}
+
+
 def log_notice(notice: Notice) -> None:
-    """What the media engine tells: disk and sockets."""
-    level = logging.INFO if notice.kind == "write_recovered" else logging.ERROR
+    """What the media engine tells: disk, sockets and senders."""
+    level = _NOTICE_LEVELS.get(notice.kind, logging.ERROR)
     _log.log(level, notice.text, recording=notice.recording, kind=notice.kind, dropped=notice.dropped)

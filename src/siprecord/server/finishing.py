@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Coroutine, Sequence
+from collections.abc import Collection, Coroutine, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -57,12 +57,16 @@ class Finisher:
         """Recordings that wait or are being worked on."""
         return len(self._tasks)
 
-    async def start(self) -> None:
-        """Take up what an earlier life left behind. Call it before the first call comes."""
+    async def start(self, running: Collection[str] = ()) -> None:
+        """Take up what an earlier life left behind, but for the recordings that still run.
+
+        Call it before the first call comes.
+        """
         self._store.prepare()
         if self._renderer is not None:
             self._renderer.start()
-        spool = sorted(self._store.layout.spool.glob("*.pcapng"))
+        logs = sorted(self._store.layout.spool.glob("*.pcapng"))
+        spool = [log for log in logs if log.stem not in running]
         if spool:
             _log.warning("capture logs of an earlier run are closed as interrupted", count=len(spool))
         for log in spool:

@@ -7,11 +7,13 @@ runner an event belongs to, keeps the timers, and says no when there is no room,
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from siprecord import __version__
+from siprecord.errors import SiprecordError
 from siprecord.protocol import (
     AckReceived,
     AckTimedOut,
@@ -29,6 +31,7 @@ from siprecord.protocol import (
 from siprecord.recording import events, outcome
 from siprecord.recording.contents import read_contents
 from siprecord.recording.exchange import LocalMedia
+from siprecord.recording.model import Moment
 from siprecord.recording.outcome import Ending, Outcome
 from siprecord.recording.policy import Load, busy
 from siprecord.recording.refusal import ACCEPT, Refusal
@@ -36,17 +39,19 @@ from siprecord.recording.session import RecordingSession
 from siprecord.server import translation
 from siprecord.server.calls import CallInfo, describe
 from siprecord.server.config import Config
+from siprecord.server.continuity import Continuity, Resumed
 from siprecord.server.entrance import Entrance
 from siprecord.server.parts import Parts
 from siprecord.server.publisher import CallRefused, Publisher, Subscriber
 from siprecord.server.registry import Registry
-from siprecord.server.runner import CallRunner, Services, explain, refusing
+from siprecord.server.runner import CallRunner, Services, explain, refusing, resumption
 from siprecord.transcribe import AudioCallback
 from siprecord.transport import Deadline, EndpointControl
 
 if TYPE_CHECKING:
     from siprecord.server.assembly import Assembly
 
+_log = logging.getLogger("siprecord.server")
 SECRET_BYTES = 32
 OPTIONS_HEADERS = (("Accept", ACCEPT), ("Accept-Encoding", "identity"), ("Accept-Language", "en"))
 
@@ -109,6 +114,7 @@ class Handler:
             version=__version__,
             node=self._parts.node,
         )
+        self._go_on(self._parts.continuity, control.now())
 
     async def stop(self) -> None:
         """End what still runs and wait until all logs are closed."""
@@ -290,6 +296,43 @@ class Handler:
         if runner is not None:
             runner.log_message(event.response.raw, event.flow, inbound=True)
 
+    # ---- calls of an earlier life ----------------------------------------------------------------
+
+    def _go_on(self, continuity: Continuity | None, now: float) -> None:
+        """Take up the calls whose logs and streams are open again. One that fails ends as interrupted."""
+        if continuity is None:
+            return
+        for one in continuity.take_resumed():
+            try:
+                runner = self._restored(one, now)
+            except (SiprecordError, ValueError) as error:
+                _log.error("recording %s can't go on: %s", one.state.recording_id, error)
+                continuity.give_up(one.state.recording_id)
+                self._parts_now.archive.finish(one.state.recording_id, one.log)
+                continue
+            self._calls.restore(runner)
+            self._idle.clear()
+            self._publisher.publish(resumption(runner))
+            if one.state.dialog is not None and runner.session.ending is not None:
+                runner.hang_up_again(now)
+            self._settle(runner)
+
+    def _restored(self, one: Resumed, now: float) -> CallRunner:
+        assert self._services is not None
+        state, control = one.state, self._endpoint
+        moment = Moment(now=now, wall=self._parts_now.wall())
+        trunk = state.session.identity.trunk
+        settings = self._session_settings.get(trunk, self._session_settings[""])
+        session = RecordingSession.restore(settings, state.session, moment)
+        runner = CallRunner(state.recording_id, session, self._services, flow=state.flow, raw=b"")
+        runner.started, runner.deviations = state.started, state.deviations
+        dialog = control.restore(state.dialog, now) if state.dialog is not None else ""
+        if state.answered is not None:
+            control.resume(state.answered, now)
+            runner.last_request = state.answered.id
+        runner.take_over(one.log, one.streams, dialog=dialog)
+        return runner
+
     # ---- small tools -----------------------------------------------------------------------------
 
     def _tell_dialog(self, dialog: str, event: events.Event, now: float) -> None:
@@ -307,7 +350,10 @@ class Handler:
         return True
 
     def _settle(self, runner: CallRunner) -> None:
-        """After each event: set the timer of this call, or forget the call when it is over."""
+        """After each event: keep its state, set the timer of this call, or forget it when it is over."""
+        continuity = self._parts_now.continuity
+        if continuity is not None:
+            continuity.keep(runner, self._endpoint)
         if runner.over:
             self._set_timer(runner, None)
             self._calls.remove(runner)

@@ -15,6 +15,7 @@ from siprecord.server.publisher import (
     DeviationNoted,
     RecordingEvent,
     RecordingFinished,
+    RecordingResumed,
     RecordingStarted,
     StreamClosed,
     StreamOpened,
@@ -44,6 +45,8 @@ class Statistics:
         """Count one event."""
         if isinstance(event, RecordingStarted):
             self.started += 1
+        elif isinstance(event, RecordingResumed):
+            self._streams[event.recording_id] += event.streams
         elif isinstance(event, StreamOpened):
             self._streams[event.recording_id] += 1
         elif isinstance(event, StreamClosed):

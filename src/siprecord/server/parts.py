@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from siprecord.recording.ports import Archive, CallMap
+from siprecord.server.continuity import Continuity
 from siprecord.server.runner import CallRunner
 
 TOKEN_BYTES = 6
@@ -28,6 +29,8 @@ class Parts:
     wall: Callable[[], datetime]
     token: Callable[[], str]
     node: str = ""
+    continuity: Continuity | None = None
+    """What keeps calls alive across our death, where there is somebody to keep them."""
 
 
 def wall_clock() -> datetime:

@@ -29,6 +29,20 @@ class RecordingStarted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingResumed:
+    """A recording goes on in the same log after the recorder was started again."""
+
+    recording_id: str
+    call_id: str
+    from_uri: str
+    to_uri: str
+    source: str
+    transport: str
+    started: datetime
+    streams: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StreamOpened:
     """A stream is captured. `log_interface` is its interface in the capture log."""
 
@@ -126,6 +140,7 @@ class CallRefused:
 
 RecordingEvent = (
     RecordingStarted
+    | RecordingResumed
     | StreamOpened
     | StreamPaused
     | StreamResumed

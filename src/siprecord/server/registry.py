@@ -31,6 +31,13 @@ class Registry:
         self._by_call_id.setdefault(identity.call_id, []).append(runner)
         self._by_trunk[identity.trunk] += 1
 
+    def restore(self, runner: CallRunner) -> None:
+        """A call of an earlier life, answered long ago."""
+        identity = runner.session.identity
+        assert identity is not None, "a call that was answered has an identity"
+        self.add(runner, f"restored {runner.recording_id}", identity)
+        self.answered(runner)
+
     def answered(self, runner: CallRunner) -> None:
         """The INVITE is answered: the call has a dialog now, if it was accepted."""
         invite, _ = self._keys[runner.recording_id]

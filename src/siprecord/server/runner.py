@@ -25,6 +25,7 @@ from siprecord.recording.session import RecordingSession, State
 from siprecord.server import publisher as news
 from siprecord.syntax.metadata import write_snapshot_request
 from siprecord.syntax.sdp import blank_keys
+from siprecord.syntax.sip.secrets import blank_credentials
 
 SDP_TYPE = "application/sdp"
 CONFIRMATION = (("Require", "siprec"),)
@@ -77,11 +78,22 @@ class CallRunner:
         self.streams: dict[int, OpenStream] = {}
         self.started = services.wall()
         self.deviations = 0
+        self.last_request = ""
+        """The transaction of the last request that was answered."""
         self._services = services
         self._raw = raw
         self._log: CaptureLog | None = None
         self._closed: list[OpenStream] = []
         self._now = 0.0
+
+    def take_over(self, log: CaptureLog, streams: dict[int, OpenStream], *, dialog: str) -> None:
+        """Go on with what an earlier life had open."""
+        self._log, self.streams, self.dialog = log, streams, dialog
+
+    @property
+    def log(self) -> CaptureLog | None:
+        """The capture log, while it is open."""
+        return self._log
 
     @property
     def call_id(self) -> str:
@@ -109,11 +121,12 @@ class CallRunner:
         return self.session.deadline()
 
     def log_message(self, data: bytes, flow: Flow, *, inbound: bool) -> None:
-        """Append a SIP message of this call, its keys blanked. Before the log is open nothing is kept."""
+        """Append a SIP message of this call, its secrets blanked. Before the log is open nothing is kept."""
         log = self._log
         if log is None or not data:
             return
-        self._try(lambda: log.append_sip(blank_keys(data), flow.local, flow.remote, flow.transport, inbound))
+        safe = blank_credentials(blank_keys(data))
+        self._try(lambda: log.append_sip(safe, flow.local, flow.remote, flow.transport, inbound))
 
     def abandon(self, ending: Ending, now: float) -> None:
         """A fault of ours: close the log with what there is, without asking the session any more."""
@@ -251,6 +264,7 @@ class CallRunner:
             body=body,
         )
         self._services.signalling.respond(command.transaction, answer, self._now)
+        self.last_request = command.transaction
         if self.dialog is None:
             self.dialog = self._services.signalling.dialog_of(command.transaction)
 
@@ -279,6 +293,12 @@ class CallRunner:
             )
         elif command.name == "metadata.received":
             self._publish(news.MetadataReceived(**self._about(), number=self.session.knowledge.documents))
+
+    def hang_up_again(self, now: float) -> None:
+        """The BYE of an earlier life may never have arrived."""
+        self._now = now
+        if self.session.ending is not None:
+            self._bye(do.SendBye(self.session.ending.reason))
 
     def _bye(self, command: do.SendBye) -> None:
         reason = f'SIP;cause=200;text="{command.reason}"'
@@ -361,6 +381,22 @@ class CallRunner:
 
     def _publish(self, event: news.RecordingEvent) -> None:
         self._services.publish(event)
+
+
+def resumption(runner: CallRunner) -> news.RecordingResumed:
+    """The news that a call of an earlier life goes on."""
+    identity = runner.session.identity
+    assert identity is not None, "a call that was answered has an identity"
+    return news.RecordingResumed(
+        recording_id=runner.recording_id,
+        call_id=identity.call_id,
+        from_uri=identity.from_uri,
+        to_uri=identity.to_uri,
+        source=identity.source,
+        transport=identity.transport,
+        started=runner.started,
+        streams=len(runner.streams),
+    )
 
 
 def refusing(refusal: Refusal) -> protocol.Answer:

@@ -145,7 +145,8 @@ def later_event(transaction: str, request: Request) -> events.Event | None:
         case "INFO":
             return events.InfoReceived(transaction, contents)
         case "BYE":
-            return events.ByeReceived(transaction, contents, request.headers.get("Reason"))
+            reasons = request.headers.get_list("Reason")
+            return events.ByeReceived(transaction, contents, ", ".join(reasons) or None)
     return None
 
 

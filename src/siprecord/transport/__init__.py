@@ -1,6 +1,7 @@
 """Sockets for SIP, and the driver that runs one sans-IO endpoint over all of them."""
 
 from siprecord.transport.application import Deadline, EndpointControl, SipApplication
+from siprecord.transport.keeping import SocketKeeper
 from siprecord.transport.server import CustomSIPServer
 from siprecord.transport.settings import (
     Advertised,
@@ -18,6 +19,7 @@ __all__ = [
     "EndpointControl",
     "ListenerInfo",
     "SipApplication",
+    "SocketKeeper",
     "TransportCounters",
     "TransportSettings",
 ]

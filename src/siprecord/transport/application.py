@@ -10,11 +10,13 @@ from typing import Protocol
 
 from siprecord.protocol import (
     Answer,
+    DialogSnapshot,
     EndpointSettings,
     Event,
     InviteSpec,
     OutgoingRequest,
     OutOfDialogRequest,
+    TransactionSnapshot,
     Transmit,
 )
 
@@ -41,6 +43,18 @@ class EndpointControl(Protocol):
 
     def dialog_of(self, transaction: str) -> str | None:
         """The dialog that answering `transaction` created, if it did."""
+
+    def snapshot(self, dialog: str) -> DialogSnapshot | None:
+        """What it takes to go on with a dialog after a restart; None when there is none."""
+
+    def restore(self, snapshot: DialogSnapshot, now: float) -> str:
+        """Go on with a dialog of an earlier life; returns its id."""
+
+    def answered(self, transaction: str) -> TransactionSnapshot | None:
+        """An answered request, whose repetitions another life could answer."""
+
+    def resume(self, snapshot: TransactionSnapshot, now: float) -> None:
+        """Answer the repetitions of a request that an earlier life has answered."""
 
     def invite(self, spec: InviteSpec, now: float) -> str:
         """Place a call; returns the transaction."""

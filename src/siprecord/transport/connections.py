@@ -54,6 +54,10 @@ class Connections:
         if self._admitted == 0:
             self._empty.set()
 
+    def number_from(self, first: int) -> None:
+        """Begin with this number, above those of any earlier life whose connections may still be named."""
+        self._last_number = first
+
     def next_number(self) -> int:
         """A number no connection of this server had before."""
         self._last_number += 1

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from siprecord.protocol import (
     Answer,
+    DialogSnapshot,
     Endpoint,
     Event,
     Flow,
@@ -22,6 +23,7 @@ from siprecord.protocol import (
     OutgoingRequest,
     OutOfDialogRequest,
     RequestReceived,
+    TransactionSnapshot,
     Transmit,
 )
 from siprecord.protocol.timers import Deadline as QueueEntry
@@ -87,6 +89,10 @@ class Driver:
         if self._timer is not None:
             self._timer.cancel()
 
+    def flush(self) -> None:
+        """Send what has waited for a socket, such as what restored dialogs have to say."""
+        self._drain()
+
     # From the sockets
 
     def receive(self, data: bytes, flow: Flow) -> None:
@@ -114,6 +120,22 @@ class Driver:
     def dialog_of(self, transaction: str) -> str | None:
         """The dialog that answering `transaction` created, if it did."""
         return self._endpoint.dialog_of(transaction)
+
+    def snapshot(self, dialog: str) -> DialogSnapshot | None:
+        """What it takes to go on with a dialog after a restart."""
+        return self._endpoint.snapshot(dialog)
+
+    def restore(self, snapshot: DialogSnapshot, now: float) -> str:
+        """Go on with a dialog of an earlier life. What it has to send leaves when the sockets are open."""
+        return self._endpoint.restore(snapshot, now)
+
+    def answered(self, transaction: str) -> TransactionSnapshot | None:
+        """An answered request."""
+        return self._endpoint.answered(transaction)
+
+    def resume(self, snapshot: TransactionSnapshot, now: float) -> None:
+        """Answer the repetitions of a request that an earlier life has answered."""
+        self._endpoint.resume(snapshot, now)
 
     def invite(self, spec: InviteSpec, now: float) -> str:
         """Place a call."""

@@ -14,6 +14,7 @@ from siprecord.syntax.limits import Limits
 from siprecord.transport.connections import SWEEP_EVERY, Connections
 from siprecord.transport.driver import Driver
 from siprecord.transport.identity import certificate_names
+from siprecord.transport.keeping import SocketKeeper
 from siprecord.transport.settings import TransportCounters, TransportSettings
 from siprecord.transport.sockets import address_of
 from siprecord.transport.stream import StreamConnection
@@ -34,6 +35,8 @@ class Exchange:
         self.settings = settings
         self.limits = limits
         self.counters: TransportCounters = driver.counters
+        self.keeper: SocketKeeper | None = None
+        """Keeps sockets for a later life, where there is somebody to keep them."""
         self.connections = Connections(settings, self.counters)
         self._driver = driver
         self._client_tls = client_tls

@@ -12,7 +12,9 @@ from typing import Protocol
 from siprecord.aio import spawn
 from siprecord.protocol import Flow
 from siprecord.protocol.flow import Transport
+from siprecord.transport.adoption import hold
 from siprecord.transport.exchange import Exchange
+from siprecord.transport.keeping import SocketKeeper
 from siprecord.transport.settings import ListenerInfo
 from siprecord.transport.sockets import address_of
 from siprecord.transport.stream import StreamConnection
@@ -84,7 +86,7 @@ class StreamListener:
             self._take_waiting()
 
     def _take_waiting(self) -> None:
-        """Take those who wait already, without a turn of the loop for each: a burst must not fill the queue."""
+        """Take those who wait already, at once: a burst must not overflow the queue of the kernel."""
         for _ in range(MAX_AT_ONCE):
             try:
                 sock, peer = self._sock.accept()
@@ -105,7 +107,20 @@ class StreamListener:
         flow = Flow(self._kind, self._address, remote, connections.next_number())
         connection = StreamConnection(self._exchange, flow, outgoing=False)
         self._exchange.accepted(connection)
+        keeper = self._exchange.keeper
+        if keeper is not None and self._tls is None:
+            self._hold(keeper, connection, sock)
+            return
         spawn(self._adopt(connection, sock), name=f"accept {remote[0]}:{remote[1]}")
+
+    def _hold(self, keeper: SocketKeeper, connection: StreamConnection, sock: socket.socket) -> None:
+        try:
+            hold(keeper, connection, sock)
+        except OSError as error:
+            _log.info("connection from %s came to nothing: %s", connection.flow.remote[0], error)
+            sock.close()
+            connection.abort()
+            connection.connection_lost(None)
 
     async def _adopt(self, connection: StreamConnection, sock: socket.socket) -> None:
         loop = asyncio.get_running_loop()

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import socket
 import ssl
+import time
 from collections.abc import Awaitable, Callable
 
 from siprecord.protocol import Endpoint
+from siprecord.transport.adoption import adopt
 from siprecord.transport.application import SipApplication
 from siprecord.transport.driver import Driver
 from siprecord.transport.exchange import Exchange
+from siprecord.transport.keeping import SocketKeeper
 from siprecord.transport.lifetime import Lifetime
 from siprecord.transport.listener import Listener, StreamListener
 from siprecord.transport.settings import (
@@ -20,7 +24,7 @@ from siprecord.transport.settings import (
     TransportCounters,
     TransportSettings,
 )
-from siprecord.transport.sockets import bind
+from siprecord.transport.sockets import bind, resolve
 from siprecord.transport.tally import Tally
 from siprecord.transport.udp import UdpListener
 
@@ -34,7 +38,8 @@ class CustomSIPServer:
     """A SIP server. Each `listen_and_serve_...` runs until it is cancelled, and may be called several times.
 
     The first call starts the application, the end of the last one stops it; all share one endpoint.
-    A server that has stopped can't be used again. Raises ConfigError when a port can't be opened.
+    A server that has stopped can't be used again. Raises ConfigError when a port can't be opened. `keeper`
+    makes its sockets outlive this process.
     """
 
     def __init__(
@@ -44,12 +49,14 @@ class CustomSIPServer:
         settings: TransportSettings | None = None,
         client_tls: ssl.SSLContext | None = None,
         on_listening: Callable[[ListenerInfo], None] | None = None,
+        keeper: SocketKeeper | None = None,
     ) -> None:
         self.counters = TransportCounters()
         self._application = application
         self._settings = settings or TransportSettings()
         self._client_tls = client_tls
         self._on_listening = on_listening
+        self._keeper = keeper
         self._lifetime = Lifetime(self._start, self._stop)
         self._driver: Driver | None = None
         self._exchange: Exchange | None = None
@@ -87,7 +94,7 @@ class CustomSIPServer:
         """Serve SIP over UDP; `advertised` is what peers are told of where we are."""
 
         async def open_listener(exchange: Exchange) -> Listener:
-            return UdpListener(exchange, await bind("udp", host, port))
+            return UdpListener(exchange, await self._bind("udp", host, port))
 
         await self._serve(open_listener, advertised)
 
@@ -97,7 +104,7 @@ class CustomSIPServer:
         """Serve SIP over TCP."""
 
         async def open_listener(exchange: Exchange) -> Listener:
-            return StreamListener(exchange, await bind("tcp", host, port), None)
+            return StreamListener(exchange, await self._bind("tcp", host, port), None)
 
         await self._serve(open_listener, advertised)
 
@@ -107,7 +114,7 @@ class CustomSIPServer:
         """Serve SIP over TLS; `ssl_context` holds the certificate and says which clients are believed."""
 
         async def open_listener(exchange: Exchange) -> Listener:
-            return StreamListener(exchange, await bind("tls", host, port), ssl_context)
+            return StreamListener(exchange, await self._bind("tls", host, port), ssl_context)
 
         await self._serve(open_listener, advertised)
 
@@ -131,6 +138,18 @@ class CustomSIPServer:
             self._waiting.append((count, waiter))
             await waiter
         return self.listeners
+
+    async def _bind(self, kind: str, host: str, port: int) -> socket.socket:
+        """A bound socket: that of an earlier life, whose queue is still full of what came meanwhile."""
+        if self._keeper is None:
+            return await bind(kind, host, port)
+        _, address = await resolve(host, port)
+        kept = self._keeper.listener(kind, address[0], address[1])
+        if kept is not None:
+            return kept
+        sock = await bind(kind, host, port)
+        self._keeper.keep_listener(kind, sock)
+        return sock
 
     async def _serve(self, open_listener: Opener, advertised: Advertised | None) -> None:
         await self._lifetime.join()
@@ -156,6 +175,8 @@ class CustomSIPServer:
         for count, waiter in self._waiting:
             if len(self._listeners) >= count and not waiter.done():
                 waiter.set_result(None)
+        if self._driver is not None:
+            self._driver.flush()
         if self._on_listening is not None:
             self._on_listening(info)
 
@@ -172,7 +193,12 @@ class CustomSIPServer:
         self._exchange = Exchange(self._settings, settings.limits, driver, self._client_tls)
         driver.attach(self._exchange)
         self._driver = driver
+        if self._keeper is not None:
+            self._exchange.keeper = self._keeper
+            self._exchange.connections.number_from(time.time_ns() // 1000)
         await self._application.start(driver)
+        if self._keeper is not None:
+            adopt(self._exchange, self._keeper)
 
     async def _stop(self) -> None:
         try:

@@ -25,7 +25,7 @@ async def bind(kind: str, host: str, port: int) -> socket.socket:
 
     Raises ConfigError with a sentence for the administrator.
     """
-    family, address = await _resolve(host, port)
+    family, address = await resolve(host, port)
     sock = socket.socket(family, socket.SOCK_DGRAM if kind == "udp" else socket.SOCK_STREAM)
     try:
         sock.setblocking(False)
@@ -50,9 +50,10 @@ def bind_failure(kind: str, host: str, port: int, error: OSError) -> str:
     return what + reason.format(setting=setting, host_setting="sip.host")
 
 
-async def _resolve(
+async def resolve(
     host: str, port: int
 ) -> tuple[socket.AddressFamily, tuple[str, int] | tuple[str, int, int, int]]:
+    """The family and address to bind to. Raises ConfigError."""
     loop = asyncio.get_running_loop()
     try:
         found = await loop.getaddrinfo(host, port, flags=socket.AI_PASSIVE, type=socket.SOCK_DGRAM)

@@ -64,6 +64,11 @@ class StreamConnection(asyncio.Protocol):
         """False once it is being closed."""
         return self._closing_since is None
 
+    @property
+    def pending(self) -> int:
+        """Bytes of a message that is not whole yet."""
+        return self._framer.pending
+
     def info(self) -> ConnectionInfo:
         """What people want to know of it."""
         return ConnectionInfo(

@@ -26,6 +26,7 @@ HEAD = b"INVITE sip:x SIP/2.0\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n"
         b"k=clear:%s",
         b"k=base64:%s",
         b"K  =\t clear :%s",
+        b"a=crypto\0:1 X inline\0:\0%s",
     ],
 )
 @pytest.mark.parametrize("end", [b"\r\n", b"\n", b""])
@@ -111,7 +112,18 @@ def test_length_is_kept_and_twice_is_once(data: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "piece", [*PIECES, b"crypto", b"crypto:", b"k=", b"inline", b"key-mgmt:a ", b"\n\r\n"]
+    "piece",
+    [
+        *PIECES,
+        b"crypto",
+        b"crypto:",
+        b"k=",
+        b"inline",
+        b"key-mgmt:a ",
+        b"a=key-mgmt:a",
+        b"\n\r\n",
+        b"Content-Transfer-Encoding:base64",
+    ],
 )
 def test_long_messages_take_linear_time(piece: bytes) -> None:
     data = piece * (1_000_000 // len(piece))

@@ -130,6 +130,7 @@ def test_unquote_leaves_other_text_alone() -> None:
         ("[2001:db8::9:1]:65535", "2001:db8::9:1", 65535),
         ("[::ffff:192.0.2.10]:19823", "::ffff:192.0.2.10", 19823),
         ("[fe80::1%eth0]:5060", "fe80::1%eth0", 5060),
+        ("[fe81%25eth0]:5060", "fe81%25eth0", 5060),
     ],
 )
 def test_TP_16_hosts_and_ports(text: str, host: str, port: int | None) -> None:
@@ -157,3 +158,9 @@ def test_TP_16_hosts_and_ports(text: str, host: str, port: int | None) -> None:
 def test_malformed_hosts_and_ports(text: str) -> None:
     with pytest.raises(ParseError):
         parse_host_port(text)
+
+
+def test_a_quote_in_a_parameter_name_spoils_that_parameter_alone() -> None:
+    assert parse_params('a=1;x"y;z"=2;b') == {"a": "1", "b": None}
+    with pytest.raises(ParseError, match="unterminated quote"):
+        parse_params('a=1;"=2;b')

@@ -30,6 +30,15 @@ def test_the_end_is_searched_within_bounds_only() -> None:
     assert find_body(data, 2, len(data) - 1) == -1
 
 
+@pytest.mark.parametrize("size", [10, 2040, 2046, 2047, 2048, 2049, 4094, 4095, 4096, 4097, 70_000])
+@pytest.mark.parametrize("empty", [b"\n\r\n", b"\n\n"])
+@pytest.mark.parametrize("after", [b"", b"\n\n", b"\r\n\r\n"])
+def test_the_end_is_found_wherever_it_stands(size: int, empty: bytes, after: bytes) -> None:
+    data = b"x" * size + empty + after
+    assert find_body(data, 0, len(data)) == size + len(empty)
+    assert find_body(data, 3, 1_000_000) == size + len(empty)
+
+
 def test_PRS_02_folded_lines_join_with_a_single_space() -> None:
     head = (
         b"A sip:b SIP/2.0\r\nAccept: one,\r\n   two,\t\r\n\t three\r\n"

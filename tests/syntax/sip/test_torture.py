@@ -43,7 +43,7 @@ def outcome_of(data: bytes) -> tuple[Message | None, int | None]:
 
 
 @pytest.mark.parametrize("case", RFC_4475, ids=str)
-def test_TORT_01_to_06_rfc_4475(case: Torture) -> None:
+def test_TORT_01_TORT_02_TORT_03_TORT_04_TORT_05_TORT_06_rfc_4475(case: Torture) -> None:
     assert outcome_of(case.to_bytes())[1] == case.status
 
 

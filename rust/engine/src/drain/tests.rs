@@ -14,6 +14,7 @@ fn engine() -> Engine {
         receive_buffer: 0,
         max_pending: 1 << 20,
         datagram_bytes: 2_048,
+        report_interval: Duration::ZERO,
     };
     Engine::start(&settings).unwrap()
 }
@@ -69,6 +70,7 @@ fn recordings_are_spread_over_the_threads() {
         receive_buffer: 0,
         max_pending: 0,
         datagram_bytes: 0,
+        report_interval: Duration::ZERO,
     })
     .unwrap();
     let paths: Vec<_> = (0..6)

@@ -37,6 +37,9 @@ pub(super) fn report(stream: &Stream) -> StreamReport {
     StreamReport {
         counts: stream.counts.clone(),
         reception: stream.reception.clone(),
+        source: stream.sources.current(),
+        reports_sent: stream.reporter.sent,
+        secure: stream.secure.as_ref().map(|secure| secure.counts),
         paused: stream.is_paused(),
     }
 }
@@ -80,6 +83,13 @@ impl Inner {
     ) -> Yield {
         let stream = &mut self.streams[index];
         let outcome = stream.drain(port, visit, &mut desk.receiver, &mut desk.blocks);
+        let failing = stream
+            .secure
+            .as_mut()
+            .is_some_and(|secure| secure.begins_to_fail());
+        if failing || !stream.events.is_empty() {
+            self.tell_of_stream(index, failing);
+        }
         if desk.blocks.len() >= GATHER {
             self.put_down(desk);
         }
@@ -94,7 +104,7 @@ impl Inner {
         if stream.counts.socket_errors == 0 {
             let interface = stream.interface;
             let text = format!("the sockets of interface {interface} can't be read: {error}");
-            self.log.tell(Kind::StreamFailed, text, 0);
+            self.log.tell_of(interface, Kind::StreamFailed, text);
         }
         stream.counts.socket_errors += 1;
     }

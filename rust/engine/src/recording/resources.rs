@@ -1,8 +1,10 @@
 //! What the recordings of one engine share, and the buffers that a thread works with.
 
+use crate::drain::Settings;
 use crate::notice::{lock, Notices};
 use crate::ports::PortPool;
-use crate::socket::{Receiver, WHOLE_DATAGRAM};
+use crate::reporter::{ReportPlan, Reporter};
+use crate::socket::{random, steady_clock, Receiver, WHOLE_DATAGRAM};
 use std::sync::{Arc, Mutex};
 
 /// What all recordings of an engine share.
@@ -11,24 +13,34 @@ pub struct Resources {
     pub notices: Arc<Notices>,
     pub max_pending: usize,
     pub datagram_bytes: usize,
+    reports: ReportPlan,
     desks: Mutex<Vec<Desk>>,
 }
 
 impl Resources {
-    pub fn new(
-        ports: PortPool,
-        notices: Notices,
-        max_pending: usize,
-        datagram_bytes: usize,
-    ) -> Self {
-        let datagram_bytes = datagram_bytes.clamp(2_048, WHOLE_DATAGRAM);
+    pub fn new(settings: &Settings, notices: Notices) -> Self {
+        let ports = PortPool::new(
+            settings.bind_address,
+            settings.ports,
+            settings.receive_buffer,
+            settings.quarantine,
+        );
         Self {
             ports,
             notices: Arc::new(notices),
-            max_pending,
-            datagram_bytes,
+            max_pending: settings.max_pending,
+            datagram_bytes: settings.datagram_bytes.clamp(2_048, WHOLE_DATAGRAM),
+            reports: ReportPlan {
+                interval: settings.report_interval,
+                cname: format!("{:016x}{:08x}", random(), random() as u32).into(),
+            },
             desks: Mutex::default(),
         }
+    }
+
+    /// For a new stream.
+    pub(super) fn reporter(&self) -> Reporter {
+        Reporter::new(self.reports.clone(), steady_clock(), random())
     }
 
     pub fn desk(&self) -> Desk {

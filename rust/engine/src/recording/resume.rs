@@ -50,7 +50,7 @@ impl Recording {
             .map_err(Error::Ports)?;
         let rtp_port = pair.rtp_port;
         inner.resumable.swap_remove(known);
-        let mut stream = Stream::new(interface, pair, spec);
+        let mut stream = Stream::new(interface, pair, spec, self.resources.reporter());
         stream.switch(paused, 0);
         inner.streams.push(stream);
         Ok(rtp_port)

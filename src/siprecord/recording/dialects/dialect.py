@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from siprecord.recording.dialects.evidence import Evidence, plain
+from siprecord.recording.dialects.evidence import Evidence, Signs, plain
 from siprecord.recording.dialects.findings import Direction, Fact, Party, Side
 from siprecord.recording.dialects.values import same
 
@@ -24,22 +24,23 @@ class Mark:
     where: Where
     text: str
 
-    def seen(self, evidence: Evidence) -> bool:
+    def seen(self, signs: Signs) -> bool:
         """Whether the message bears it."""
         text = self.text
         match self.where:
             case "product":
-                return text in evidence.plain_product
+                return text in signs.product
             case "header":
-                return bool(evidence.headers_starting(text))
+                prefix = text.lower()
+                return any(name.startswith(prefix) for name in signs.headers)
             case "namespace":
-                return any(text in namespace for namespace in evidence.namespaces)
+                return any(text in namespace for namespace in signs.namespaces)
             case "part":
-                return any(kind.startswith(text) for kind in evidence.others)
+                return any(kind.startswith(text) for kind in signs.parts)
             case "from":
-                return text in evidence.from_params
+                return text in signs.from_params
             case "element":
-                return text in evidence.item_names
+                return text in signs.elements
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,8 +183,8 @@ class Dialect:
     more_parties: Callable[[Evidence], list[Party]] = no_parties
     quirks: Mapping[str, str] = field(default_factory=dict)
 
-    def weigh(self, evidence: Evidence) -> tuple[int, tuple[str, ...]]:
+    def weigh(self, signs: Signs) -> tuple[int, tuple[str, ...]]:
         """How strongly the message points to this vendor, and by what."""
-        seen = [mark for mark in self.marks if mark.seen(evidence)]
+        seen = [mark for mark in self.marks if mark.seen(signs)]
         weight = 100 * sum(WEIGHT[where] for where in {mark.where for mark in seen}) + len(seen)
         return weight, tuple(f"{mark.where} {mark.text}" for mark in seen)

@@ -44,6 +44,18 @@ class Said:
     others: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signs:
+    """What vendors are told apart by, in lower case. Calls of one vendor have the same signs, mostly."""
+
+    product: str
+    headers: frozenset[str]
+    namespaces: frozenset[str]
+    parts: tuple[str, ...]
+    from_params: frozenset[str]
+    elements: frozenset[str]
+
+
 class Evidence:
     """What a dialect may ask of a message."""
 
@@ -88,10 +100,17 @@ class Evidence:
         rows = self.request.headers.items()
         return tuple((name.lower(), name, value.strip()) for name, value in rows if len(value) <= MAX_ROW)
 
-    @cached_property
-    def plain_product(self) -> str:
-        """The same in lower case."""
-        return self.product.lower()
+    @property
+    def signs(self) -> Signs:
+        """What vendors are told apart by."""
+        return Signs(
+            product=self.product.lower(),
+            headers=frozenset(lower for lower, _, _ in self._rows),
+            namespaces=self.namespaces,
+            parts=self.others,
+            from_params=frozenset(self.from_params),
+            elements=self.item_names,
+        )
 
     @cached_property
     def from_params(self) -> Mapping[str, str | None]:

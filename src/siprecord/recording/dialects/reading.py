@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from siprecord.recording.dialects import (
     audiocodes,
     avaya,
@@ -21,7 +23,7 @@ from siprecord.recording.dialects import (
     webex,
 )
 from siprecord.recording.dialects.dialect import Dialect
-from siprecord.recording.dialects.evidence import Evidence, Said
+from siprecord.recording.dialects.evidence import Evidence, Said, Signs
 from siprecord.recording.dialects.findings import MAX_PARTIES, Direction, Fact, Findings, Party
 from siprecord.recording.dialects.generic import GENERIC, asserted, common_facts, common_ids
 from siprecord.recording.dialects.quirks import quirks_of
@@ -46,6 +48,8 @@ DIALECTS: tuple[Dialect, ...] = (
     sems.DIALECT,
 )
 """In this order where the evidence is equal."""
+MAX_KINDS = 64
+"""Sets of signs whose dialect is remembered: a few kinds of clients send a few kinds of messages each."""
 _BY_NAME = {dialect.vendor: dialect for dialect in (GENERIC, *DIALECTS)}
 
 
@@ -57,7 +61,7 @@ def dialect_named(vendor: str) -> Dialect:
 def read_findings(request: Request, said: Said) -> Findings:
     """All that a message tells beside its metadata. Never raises: what can't be read is not there."""
     evidence = Evidence(request, said)
-    dialect, seen = _choose(evidence)
+    dialect, seen = _choose(evidence.signs)
     ids = [*_ids(GENERIC, evidence), *common_ids(evidence), *_ids(dialect, evidence)]
     found = Findings(
         vendor=dialect.vendor,
@@ -71,8 +75,9 @@ def read_findings(request: Request, said: Said) -> Findings:
     return found.joined(Findings(ids=tuple(ids)))
 
 
-def _choose(evidence: Evidence) -> tuple[Dialect, tuple[str, ...]]:
-    weighed = [(dialect, *dialect.weigh(evidence)) for dialect in DIALECTS]
+@lru_cache(maxsize=MAX_KINDS)
+def _choose(signs: Signs) -> tuple[Dialect, tuple[str, ...]]:
+    weighed = [(dialect, *dialect.weigh(signs)) for dialect in DIALECTS]
     best, weight, seen = max(weighed, key=lambda each: each[1])
     return (best, seen) if weight else (GENERIC, ())
 

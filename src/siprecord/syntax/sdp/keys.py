@@ -16,11 +16,13 @@ from siprecord.syntax.multipart import body_parts
 from siprecord.syntax.sip import parse_message
 from siprecord.syntax.sip.head import find_body
 
-_SECRET_LINE = re.compile(rb"(?i)(?:crypto|key-mgmt)[ \t]*:[^\r\n]*")
-_INLINE = re.compile(rb"(?i)(inline[ \t]*:\s*)([^\s;|]+)")
-_KEY_MGMT = re.compile(rb"(?i)(key-mgmt[ \t]*:[ \t]*[^\s]+[ \t]+)([^\r\n]+)")
-_OLD_KEY = re.compile(rb"([kK][ \t]*=[ \t]*(?:base64|clear|uri)[ \t]*:)([^\r\n]+)", re.IGNORECASE)
-_ENCODED = re.compile(rb"(?i)content-transfer-encoding[ \t]*:[ \t]*(base64|quoted-printable)[^\n]*\n")
+# A zero octet is a blank to our SDP reader, and so it is here.
+_SECRET_LINE = re.compile(rb"(?i)(?:crypto|key-mgmt)[ \t\0]*:[^\r\n]*")
+_INLINE = re.compile(rb"(?i)(inline[ \t\0]*:[\s\0]*)([^\s;|]+)")
+_KEY_MGMT = re.compile(rb"(?i)key-mgmt[ \t\0]*:[\s\0]*")
+_PROTOCOL = re.compile(rb"\S++\s*+")
+_OLD_KEY = re.compile(rb"([kK][ \t\0]*=[ \t\0]*(?:base64|clear|uri)[ \t\0]*:)([^\r\n]+)", re.IGNORECASE)
+_ENCODED = re.compile(rb"(?i)content-transfer-encoding[ \t]*:[ \t]*(base64|quoted-printable)")
 _BLANK_LINE = re.compile(rb"\n\r?\n")
 _NOT_BREAK = re.compile(rb"[^\r\n]")
 
@@ -37,7 +39,7 @@ def blank_keys(sip_message: bytes) -> bytes:
 
 def _blank_lines(text: bytes) -> bytes:
     # Every message that is logged comes through here, and few hold keys: look before searching.
-    compact = text.lower().translate(None, b" \t")
+    compact = text.lower().translate(None, b" \t\0")
     if b"crypto:" in compact or b"key-mgmt:" in compact:
         text = _SECRET_LINE.sub(_blank_line, text)
     if b"k=" in compact:
@@ -46,7 +48,11 @@ def _blank_lines(text: bytes) -> bytes:
 
 
 def _blank_line(line: re.Match[bytes]) -> bytes:
-    return _KEY_MGMT.sub(_blank_value, _INLINE.sub(_blank_value, line[0]))
+    text = _INLINE.sub(_blank_value, line[0])
+    name = _KEY_MGMT.search(text)
+    protocol = _PROTOCOL.match(text, name.end()) if name else None
+    # The data run to the end of the line, so the first name decides; to try each would cost their square.
+    return text if protocol is None else text[: protocol.end()] + b"x" * (len(text) - protocol.end())
 
 
 def _blank_value(match: re.Match[bytes]) -> bytes:
@@ -61,7 +67,7 @@ def _blank_encoded(message: bytes) -> bytes:
         if header.start() < position:
             continue
         # The header may be the last one: its own line break then begins the empty line.
-        blank = _BLANK_LINE.search(message, header.end() - 1)
+        blank = _BLANK_LINE.search(message, header.end())
         if blank is None:
             break
         end = message.find(b"\n--", blank.end())

@@ -80,14 +80,19 @@ def parse_params(text: str) -> dict[str, str | None]:
     """The parameters of `a=1;b;c="x"` (RFC 3261 section 7.3.1), without the semicolon before the first.
 
     Names come in lower case, values as written (quotes included, see `unquote`), None where there is no `=`.
-    The first of two parameters with one name counts. Empty ones, as in `;;`, are passed over. Raises
-    ParseError on an unterminated quote.
+    The first of two parameters with one name counts. Empty ones, as in `;;`, and those with a quote in the
+    name are passed over. Raises ParseError on an unterminated quote.
     """
     parts = _split_at(_SEMICOLON, ";", text) if '"' in text else text.split(";")
     params: dict[str, str | None] = {}
     for part in parts:
         name, equals, value = part.partition("=")
-        if key := name.strip(WHITESPACE).lower():
+        key = name.strip(WHITESPACE).lower()
+        if '"' in key:
+            # Written again it would take what follows into the quote.
+            if part.count('"') % 2:
+                raise ParseError(f"{shown(part)}: unterminated quote")
+        elif key:
             params.setdefault(key, _param_value(value) if equals else None)
     return params
 
@@ -120,7 +125,7 @@ def parse_host_port(text: str) -> tuple[str, int | None]:
 
 def format_host_port(host: str, port: int | None) -> str:
     """`host`, `host:port`, `[v6]` or `[v6]:port`."""
-    written = f"[{host}]" if ":" in host else host
+    written = f"[{host}]" if ":" in host or "%" in host else host
     return written if port is None else f"{written}:{port}"
 
 

@@ -18,16 +18,26 @@ from siprecord.syntax.sip.names import CANONICAL, canonical_name
 
 Rows = list[tuple[str, str]]
 
+_FIRST_WINDOW = 2048
 _NO_MESSAGE_IS_LONGER = 2**63 - 1
 
 
 def find_body(data: bytes | bytearray, start: int, stop: int) -> int:
     """The index after the empty line that ends the head, or -1; looks at `data[start:stop]` only."""
-    usual = data.find(b"\n\r\n", start, stop)
-    bare = data.find(b"\n\n", start, stop if usual < 0 else usual + 1)
-    if bare >= 0:
-        return bare + 2
-    return usual + 3 if usual >= 0 else -1
+    stop = min(stop, len(data))
+    window = _FIRST_WINDOW
+    while True:
+        end = min(stop, start + window)
+        usual = data.find(b"\n\r\n", start, end)
+        bare = data.find(b"\n\n", start, end if usual < 0 else usual + 1)
+        if bare >= 0:
+            return bare + 2
+        if usual >= 0:
+            return usual + 3
+        if end == stop:
+            return -1
+        # Twice as far each time: one kind of end is not searched for in all the messages behind the other.
+        window *= 2
 
 
 def read_head(head: bytes | bytearray, limits: Limits) -> tuple[str, Rows]:

@@ -1,0 +1,95 @@
+//! SRTP of one stream: opens what comes, protects what we send, and counts what is refused.
+
+use crate::stream::Port;
+use siprecord_core::rtcp;
+use siprecord_srtp::{MasterKey, Receiver, Refusal, Sender};
+
+/// The keys of one stream. Nothing in here ever reaches a text.
+#[derive(Clone, Debug, Default)]
+pub struct Keys {
+    /// Of the sender; several differ by their MKI. None: the stream is in the clear.
+    pub theirs: Vec<MasterKey>,
+    /// Our own, for the reports that we send.
+    pub ours: Option<MasterKey>,
+    /// Packet indices of an earlier process, by SSRC.
+    pub indices: Vec<(u32, u64)>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SecureCounts {
+    /// Packets that could not be authenticated, or were malformed or beyond the key's lifetime.
+    pub failed: u64,
+    pub replayed: u64,
+}
+
+pub struct Secure {
+    receiver: Receiver,
+    sender: Option<Sender>,
+    ours: Option<MasterKey>,
+    pub counts: SecureCounts,
+    /// Whether the application knows that packets fail.
+    told: bool,
+}
+
+impl Secure {
+    /// Nothing when the stream is in the clear.
+    pub fn new(keys: Keys) -> Option<Self> {
+        if keys.theirs.is_empty() {
+            return None;
+        }
+        let mut receiver = Receiver::new(keys.theirs);
+        receiver.resume(&keys.indices);
+        Some(Self {
+            receiver,
+            sender: keys.ours.clone().map(Sender::new),
+            ours: keys.ours,
+            counts: SecureCounts::default(),
+            told: false,
+        })
+    }
+
+    /// Changes the keys in mid-stream; our own stays when there is no new one. `now` is any steady clock.
+    pub fn set_keys(&mut self, keys: Keys, now: u64) {
+        self.receiver.set_keys(keys.theirs, now);
+        if keys.ours.is_some() && keys.ours != self.ours {
+            self.sender = keys.ours.clone().map(Sender::new);
+            self.ours = keys.ours;
+        }
+        self.told = false;
+    }
+
+    /// Appends the clear packet to `out`; false when it is refused. What is neither RTP nor RTCP stays as it is.
+    pub fn open(&mut self, port: Port, packet: &[u8], now: u64, out: &mut Vec<u8>) -> bool {
+        let outcome = if rtcp::looks_like_rtcp(packet) {
+            self.receiver.open_report(packet, now, out)
+        } else if port == Port::Rtp && packet.first().is_some_and(|first| first >> 6 == 2) {
+            self.receiver.open_media(packet, now, out)
+        } else {
+            out.extend_from_slice(packet);
+            Ok(())
+        };
+        match outcome {
+            Ok(()) => return true,
+            Err(Refusal::Replayed) => self.counts.replayed += 1,
+            Err(_) => self.counts.failed += 1,
+        }
+        false
+    }
+
+    /// True once after packets have begun to fail.
+    pub fn begins_to_fail(&mut self) -> bool {
+        let tell = self.counts.failed > 0 && !self.told;
+        self.told |= tell;
+        tell
+    }
+
+    /// Appends the protected report to `out`; false when there is no key for it.
+    pub fn protect_report(&mut self, packet: &[u8], out: &mut Vec<u8>) -> bool {
+        let sender = self.sender.as_mut();
+        sender.is_some_and(|sender| sender.seal_report(packet, out).is_ok())
+    }
+
+    pub fn indices(&self) -> Vec<(u32, u64)> {
+        self.receiver.indices()
+    }
+}

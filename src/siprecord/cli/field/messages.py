@@ -1,0 +1,111 @@
+"""SIP messages out of segments: whole datagrams, and TCP streams put together in order."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from siprecord.cli.field.files import frames
+from siprecord.cli.field.packets import Address, Segment, Unpacker
+from siprecord.errors import SiprecordError
+from siprecord.syntax.sip import StreamFramer
+
+MAX_MESSAGES = 20_000
+MAX_STREAMS = 2000
+MAX_WAITING = 256
+"""Segments of one stream that wait for one before them. Then it is given up: captures do lose packets."""
+_SIP = re.compile(rb"\s*(?:SIP/2\.0 \d{3}|[A-Z][A-Za-z]{1,20} \S{3,300} SIP/\d)")
+_HALF = 1 << 31
+
+
+@dataclass(frozen=True, slots=True)
+class FieldMessage:
+    """One message as it was on the wire."""
+
+    time_ns: int
+    transport: str
+    source: Address
+    destination: Address
+    data: bytes
+
+
+def sip_messages(path: Path) -> list[FieldMessage]:
+    """All SIP messages of a pcap or pcapng file, in order; raises SiprecordError when it can't be read."""
+    try:
+        with path.open("rb") as file:
+            unpack = Unpacker()
+            segments = (segment for frame in frames(file) for segment in unpack.segments(frame))
+            return list(assemble(segments))
+    except OSError as error:
+        raise SiprecordError(f"can't read {path}: {error.strerror}") from None
+    except SiprecordError as error:
+        raise SiprecordError(f"{path}: {error}") from None
+
+
+def assemble(segments: Iterable[Segment]) -> Iterator[FieldMessage]:
+    """The messages in these segments."""
+    streams: dict[tuple[Address, Address], _Stream] = {}
+    found = 0
+    for segment in segments:
+        for data in _messages(segment, streams):
+            yield FieldMessage(segment.time_ns, segment.transport, segment.source, segment.destination, data)
+            found += 1
+            if found >= MAX_MESSAGES:
+                return
+
+
+def _messages(segment: Segment, streams: dict[tuple[Address, Address], _Stream]) -> list[bytes]:
+    if segment.transport == "udp":
+        return [segment.data] if _SIP.match(segment.data) else []
+    key = (segment.source, segment.destination)
+    stream = streams.get(key)
+    if segment.opens:
+        stream = streams[key] = _Stream(next=(segment.sequence + 1) % (1 << 32))
+    elif stream is None and _SIP.match(segment.data):
+        stream = streams[key] = _Stream(next=segment.sequence)
+    if stream is None:
+        return []
+    while len(streams) > MAX_STREAMS:
+        streams.pop(next(iter(streams)))
+    return stream.take(segment)
+
+
+@dataclass(slots=True)
+class _Stream:
+    """One direction of a connection."""
+
+    next: int
+    framer: StreamFramer = field(default_factory=StreamFramer)
+    waiting: dict[int, bytes] = field(default_factory=dict)
+
+    def take(self, segment: Segment) -> list[bytes]:
+        if self.framer.dead or not segment.data:
+            return []
+        ahead = (segment.sequence - self.next) % (1 << 32)
+        if ahead >= _HALF:
+            old = (1 << 32) - ahead
+            return self._feed(segment.data[old:]) if len(segment.data) > old else []
+        self.waiting[segment.sequence] = segment.data
+        if len(self.waiting) > MAX_WAITING:
+            self._begin_again()
+        return self._drain()
+
+    def _drain(self) -> list[bytes]:
+        found: list[bytes] = []
+        while (data := self.waiting.pop(self.next, None)) is not None:
+            found += self._feed(data)
+        return found
+
+    def _feed(self, data: bytes) -> list[bytes]:
+        self.next = (self.next + len(data)) % (1 << 32)
+        return [each for each in self.framer.feed(data) if isinstance(each, bytes)]
+
+    def _begin_again(self) -> None:
+        """A segment is missing for good: go on at the next one that begins a message."""
+        starts = sorted(key for key, data in self.waiting.items() if _SIP.match(data))
+        self.framer = StreamFramer()
+        if starts:
+            self.next = starts[0]
+        self.waiting = {key: data for key, data in self.waiting.items() if starts and key >= starts[0]}

@@ -1,0 +1,251 @@
+"""Calls that outlive the recorder: what it takes to go on with each is kept, and taken up at the next start.
+
+The media sockets and the state of a call lie with the holder (or systemd), under names that tell which call
+they belong to. Both are there before the answer to the SRC leaves, so the SRC never knows of a call that we
+could forget. Everything here may fail without costing the running call anything.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from siprecord.errors import MediaError, SiprecordError
+from siprecord.holder import FdStore
+from siprecord.media import CaptureLog, MediaEngine, StreamSpec
+from siprecord.media.reader import CaptureReader, PacketSummary, SipMessage
+from siprecord.recording import ports
+from siprecord.recording.plan import StreamPlan
+from siprecord.server.archive import log_path
+from siprecord.server.callstate import CallState, StateCell, StateError, StreamState, decode, encode
+from siprecord.server.runner import CallRunner, OpenStream
+from siprecord.transport import EndpointControl
+
+STATE, MEDIA = "state", "media"
+UNANSWERED_BYTES = 4 * 1024 * 1024
+"""Ours: a log with more than that is read by nobody at the start; it holds more than an INVITE."""
+_FINAL = re.compile(rb"SIP/2\.0 [2-6]")
+_log = structlog.stdlib.get_logger("siprecord.server")
+
+
+@dataclass(slots=True)
+class Resumed:
+    """A call of an earlier life, its log and its streams open again."""
+
+    state: CallState
+    log: ports.CaptureLog
+    streams: dict[int, OpenStream]
+
+
+@dataclass(slots=True)
+class _Left:
+    """What an earlier life left of one call: descriptors."""
+
+    state: int | None = None
+    media: dict[int, list[int]] = field(default_factory=dict)
+
+    def fds(self) -> Iterable[int]:
+        """All of them."""
+        yield from () if self.state is None else (self.state,)
+        for pair in self.media.values():
+            yield from pair
+
+
+@dataclass(slots=True)
+class _KeptCall:
+    """What is kept of a running call."""
+
+    cell: StateCell
+    media: set[int] = field(default_factory=set)
+
+
+class Continuity:
+    """Keeps running calls with a store, and takes those of an earlier life up again."""
+
+    def __init__(
+        self, store: FdStore, spool: Path, *, died_ns: int | None = None, fresh: bool = False
+    ) -> None:
+        self.resumed: list[Resumed] = []
+        """Filled by `resume`, to be taken out by the handler."""
+        self._store = store
+        self._spool = spool
+        self._died_ns = died_ns
+        self._fresh = fresh
+        self._calls: dict[str, _KeptCall] = {}
+        self._left: dict[str, _Left] = {}
+
+    # An earlier life
+
+    def inherit(self, name: str, fd: int) -> bool:
+        """Take a descriptor that the store handed over; False when it is none of ours."""
+        kind, _, rest = name.partition(".")
+        if kind == STATE and rest:
+            self._left.setdefault(rest, _Left()).state = fd
+        elif kind == MEDIA:
+            recording_id, _, interface = rest.rpartition(".")
+            if not recording_id or not interface.isdigit():
+                return False
+            self._left.setdefault(recording_id, _Left()).media.setdefault(int(interface), []).append(fd)
+        else:
+            return False
+        return True
+
+    def resume(self, engine: MediaEngine) -> frozenset[str]:
+        """Open the logs and streams of all calls that can go on, tell each log of it, and return their ids.
+
+        Reads whole logs: call it on a thread. The holder may ask to give all calls up, since one of them may
+        be what kills us.
+        """
+        left, self._left = self._left, {}
+        event = {"event": "recorder.restarted", "died_ns": self._died_ns}
+        fresh = self._fresh
+        for recording_id, one in left.items():
+            try:
+                if fresh:
+                    raise StateError("the recorder kept dying")
+                self.resumed.append(self._resume_one(engine, recording_id, one, event))
+            except (SiprecordError, OSError, AssertionError) as error:
+                _log.error("a call can't go on", recording_id=recording_id, reason=str(error))
+                self._forget(recording_id, one.media)
+            finally:
+                for fd in one.fds():
+                    if recording_id not in self._calls or fd != self._calls[recording_id].cell.fd:
+                        os.close(fd)
+        running = frozenset(one.state.recording_id for one in self.resumed)
+        if self._died_ns is not None:
+            discard_unanswered(self._spool, running)
+        return running
+
+    def _resume_one(
+        self, engine: MediaEngine, recording_id: str, left: _Left, event: Mapping[str, object]
+    ) -> Resumed:
+        if left.state is None:
+            raise StateError("its state was not kept")
+        cell = StateCell(left.state)
+        state = decode(cell.read())
+        log = engine.resume_log(log_path(self._spool, recording_id))
+        try:
+            log.append_event(event)
+            plans = {plan.mline: plan for plan in state.session.exchange.streams}
+            streams = {
+                one.mline: _resume_stream(log, plans[one.mline], one, left.media.get(one.interface, []))
+                for one in state.streams
+            }
+        except (SiprecordError, OSError, KeyError):
+            log.close(sync=False)
+            raise
+        self._calls[recording_id] = _KeptCall(cell, {one.interface for one in state.streams})
+        return Resumed(state, log, streams)
+
+    def take_resumed(self) -> list[Resumed]:
+        """The calls that can go on; once."""
+        resumed, self.resumed = self.resumed, []
+        return resumed
+
+    # This life
+
+    def keep(self, runner: CallRunner, control: EndpointControl) -> None:
+        """After each event of a call: keep what is new, let go what is over."""
+        if runner.over:
+            self._end(runner.recording_id)
+            return
+        state = call_state(runner, control)
+        if state is None or runner.log is None:
+            return
+        kept = self._calls.get(runner.recording_id)
+        if kept is None:
+            kept = self._calls[runner.recording_id] = _KeptCall(StateCell())
+            self._store.store(f"{STATE}.{runner.recording_id}", [kept.cell.fd])
+        self._keep_media(kept, runner.recording_id, runner.log, state)
+        if not kept.cell.write(encode(state)):
+            _log.warning("too much is known of a call to keep it", recording_id=runner.recording_id)
+
+    def give_up(self, recording_id: str) -> None:
+        """Keep nothing of this call any more."""
+        self._end(recording_id)
+
+    def bytes_kept(self) -> int:
+        """Bytes of state of all calls."""
+        return sum(kept.cell.size for kept in self._calls.values())
+
+    def _keep_media(
+        self, kept: _KeptCall, recording_id: str, log: ports.CaptureLog, state: CallState
+    ) -> None:
+        wanted = {stream.interface for stream in state.streams}
+        if wanted == kept.media:
+            return
+        for interface in kept.media - wanted:
+            self._store.remove(f"{MEDIA}.{recording_id}.{interface}")
+        new = wanted - kept.media
+        with contextlib.suppress(MediaError):
+            sockets = log.filenos() if new and isinstance(log, CaptureLog) else {}
+            for interface in new & sockets.keys():
+                self._store.store(f"{MEDIA}.{recording_id}.{interface}", sockets[interface])
+        kept.media = wanted
+
+    def _end(self, recording_id: str) -> None:
+        kept = self._calls.pop(recording_id, None)
+        if kept is not None:
+            os.close(kept.cell.fd)
+            self._forget(recording_id, kept.media)
+
+    def _forget(self, recording_id: str, interfaces: Iterable[int]) -> None:
+        self._store.remove(f"{STATE}.{recording_id}")
+        for interface in interfaces:
+            self._store.remove(f"{MEDIA}.{recording_id}.{interface}")
+
+
+def discard_unanswered(spool: Path, running: Collection[str]) -> None:
+    """Delete the logs of calls that the recorder died on before it answered: the SRC will ask again."""
+    for log in spool.glob("*.pcapng"):
+        if log.stem in running:
+            continue
+        with contextlib.suppress(MediaError, OSError):
+            if log.stat().st_size <= UNANSWERED_BYTES and not was_answered(log):
+                log.unlink()
+                _log.info("a call that was never answered is forgotten", recording_id=log.stem)
+
+
+def was_answered(log: Path) -> bool:
+    """Whether a capture log holds a final answer of ours, or a packet. Raises MediaError."""
+    return any(
+        isinstance(item, PacketSummary)
+        or (isinstance(item, SipMessage) and not item.inbound and _FINAL.match(item.data) is not None)
+        for item in CaptureReader(log, packets=True)
+    )
+
+
+def call_state(runner: CallRunner, control: EndpointControl) -> CallState | None:
+    """The call as it is now; None while there is nothing to go on with."""
+    session = runner.session.snapshot()
+    if session is None or runner.dialog is None:
+        return None
+    return CallState(
+        recording_id=runner.recording_id,
+        started=runner.started,
+        flow=runner.flow,
+        deviations=runner.deviations,
+        session=session,
+        dialog=control.snapshot(runner.dialog),
+        answered=control.answered(runner.last_request) if runner.last_request else None,
+        streams=tuple(
+            StreamState(mline, stream.media.interface, stream.paused)
+            for mline, stream in runner.streams.items()
+        ),
+    )
+
+
+def _resume_stream(log: CaptureLog, plan: StreamPlan, state: StreamState, sockets: list[int]) -> OpenStream:
+    if len(sockets) != 2:
+        raise StateError(f"the sockets of stream {plan.name} were not kept")
+    description = {"direction": plan.direction, "payloads": plan.payloads, "content": plan.content}
+    spec = StreamSpec(label=plan.label or "", mline=plan.mline, kind=plan.kind, description=description)
+    rtp, rtcp = sockets
+    media = log.resume_stream(spec, rtp, rtcp, state.interface, paused=state.paused)
+    return OpenStream(plan, media, state.paused)

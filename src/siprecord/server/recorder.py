@@ -1,0 +1,41 @@
+"""`python -m siprecord.server.recorder`: the recorder as the holder or systemd starts it.
+
+It takes its configuration from the environment alone, and imports no more than it needs: after a crash each
+tenth of a second counts.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from siprecord.errors import SiprecordError
+from siprecord.holder import find_store
+
+
+def main() -> int:
+    """Record until told to stop; returns the exit code. A known error is one line on standard error."""
+    from siprecord.server.app import serve
+    from siprecord.server.config_file import load_config
+    from siprecord.server.keeping import Keeping
+    from siprecord.server.lifecycle import run
+    from siprecord.server.logs import start_logs
+
+    try:
+        settings = load_config(os.environ.get("SIPRECORD_CONFIG") or None, os.environ)
+        logs = start_logs(settings.log, sys.stderr)
+        try:
+            store = find_store(os.environ)
+            keeping = Keeping(store, settings.spool_dir, os.environ) if store.keeps else None
+            run(serve(settings, keeping))
+        finally:
+            logs.close()
+    except SiprecordError as error:
+        for line in str(error).splitlines():
+            sys.stderr.write(f"siprecord: {line}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

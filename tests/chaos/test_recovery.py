@@ -1,0 +1,92 @@
+"""The short form of `make chaos`: processes are killed under real calls, and nothing may be lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from siprecord.media.audio import encode_g711
+from tests.chaos.storm import BATCH, Storm, child_running, kill, kill_recorder, kill_renderer, rage
+from tests.support import audio, sipp
+from tests.support.pcap import PcapStream, write_pcap
+from tests.support.server import RunningServer
+
+pytestmark = pytest.mark.timeout(240)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RunningServer]:
+    running = RunningServer(tmp_path).start()
+    yield running
+    running.stop()
+
+
+def test_R01_R02_calls_and_their_packets_outlive_the_recorder(server: RunningServer) -> None:
+    """The client's endpoint fails a call at any wrong tag, CSeq or missing answer."""
+    after = rage(server, Storm())
+    assert after.kills == 3, after
+    assert after.within_batches, after
+    assert len(server.wait_recordings(20)) == 20
+
+
+def test_R03_a_killed_renderer_loses_nothing(server: RunningServer) -> None:
+    storm = Storm(calls=30, rate=15, seconds=1.0, pause=(0.02, 0.1), kills=1)
+    after = rage(server, storm, lambda: kill_renderer(server))
+    assert not after.faults, after
+    assert len(server.wait_recordings(30)) == 30
+
+
+def test_when_the_holder_is_killed_running_calls_end_well_and_then_the_recorder(
+    server: RunningServer,
+) -> None:
+    recorder = child_running(server.pid, "siprecord.server.recorder")
+    assert recorder is not None
+    after = rage(server, Storm(calls=6, rate=20, seconds=3.0, kills=1), lambda: kill(server.pid))
+    assert after.kills == 1
+    assert not after.faults, after
+    end = time.monotonic() + 30
+    while Path(f"/proc/{recorder}").exists():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    assert "the holder has died" in server.log.read_text()
+
+
+@pytest.mark.skipif(shutil.which("sipp") is None, reason="SIPp is not installed: run `make packages`")
+@pytest.mark.skipif(os.geteuid() != 0, reason="SIPp plays captures through raw sockets, which need root")
+@pytest.mark.parametrize("transport", ["u1", "t1"], ids=["udp", "tcp"])
+def test_R02_a_foreign_client_notices_nothing(server: RunningServer, tmp_path: Path, transport: str) -> None:
+    seconds = 4.0
+    voice = encode_g711(audio.voice(7, seconds).tobytes(), "pcmu")
+    streams = [PcapStream(voice, 0, 30000, 0x1001), PcapStream(voice, 0, 30002, 0x2002)]
+    fields = {
+        "PCAP": str(write_pcap(tmp_path / "voices.pcap", streams)),
+        "PAUSE": str(int(seconds * 1000) + 300),
+        "USER": "src",
+        "PADDING": "",
+    }
+    directory = tmp_path / "sipp"
+    directory.mkdir()
+    run = sipp.SippRun(
+        scenario="siprec_call",
+        port=server.sip_port,
+        directory=directory,
+        fields=fields,
+        transport=transport,
+        calls=4,
+    )
+    process = sipp.start(run)
+    for pause in (1.5, 1.8):
+        time.sleep(pause)
+        assert kill_recorder(server)
+    sipp.finish(process, run)
+    for recording in server.wait_recordings(4):
+        document = json.loads((recording / "metadata.json").read_text())
+        assert document["outcome"] == "complete"
+        assert sum(stream["packets_lost"] for stream in document["streams"]) <= BATCH
+    assert len(server.recordings()) == 4

@@ -1,0 +1,49 @@
+"""A recorder for tests of the holder: does what its first argument says, and writes down what happened."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+
+from siprecord.holder import find_store
+from siprecord.holder.process import FRESH
+
+
+def main() -> int:
+    mode, notes = sys.argv[1], Path(sys.argv[2])
+    store = find_store(os.environ)
+    kept = store.take()
+    note(notes, f"start kept={sorted(name for name, _ in kept)} fresh={FRESH in os.environ}")
+    if mode == "fail":
+        return 3
+    if mode == "crash-before-ready" and kept:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if not kept:
+        first, second = socket.socketpair()
+        first.send(b"hello")
+        store.store("pair.1", [second.fileno()])
+        store.store("pair.2", [first.fileno(), second.fileno()])
+        store.remove("pair.2")
+    else:
+        with socket.socket(fileno=dict(kept)["pair.1"]) as second:
+            note(notes, f"heard {second.recv(5, socket.MSG_PEEK)!r}")
+    store.ready()
+    if mode in ("die", "crash-before-ready") or (mode == "die-once" and not kept):
+        os.kill(os.getpid(), signal.SIGKILL)
+    stop = signal.sigtimedwait({signal.SIGTERM}, 0 if mode == "end" else 30)
+    note(notes, f"stop {stop is not None}")
+    store.stopping()
+    return 0 if mode != "code" else 7
+
+
+def note(path: Path, text: str) -> None:
+    with path.open("a") as file:
+        file.write(text + "\n")
+
+
+if __name__ == "__main__":
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    sys.exit(main())

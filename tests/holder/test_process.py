@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from siprecord.holder.messages import is_name
+
+RECORDER = Path(__file__).parent / "recorder.py"
+MEMORY_KIB = 30 * 1024
+
+
+class Running:
+    """`python -m siprecord.holder` around a small recorder."""
+
+    def __init__(self, mode: str, directory: Path) -> None:
+        self.notes = directory / "notes"
+        self.notes.touch()
+        self.log = directory / "log"
+        recorder = [sys.executable, str(RECORDER), mode, str(self.notes)]
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen([sys.executable, "-m", "siprecord.holder", *recorder], stderr=log)
+
+    def lines(self) -> list[str]:
+        return self.notes.read_text().splitlines()
+
+    def wait_lines(self, count: int) -> list[str]:
+        end = time.monotonic() + 20
+        while len(self.lines()) < count:
+            assert time.monotonic() < end, self.log.read_text() + self.notes.read_text()
+            time.sleep(0.01)
+        return self.lines()
+
+    def end(self, number: int = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(20)
+
+
+def test_a_killed_recorder_is_started_again_with_its_sockets(tmp_path: Path) -> None:
+    running = Running("die-once", tmp_path)
+    assert running.wait_lines(3) == [
+        "start kept=[] fresh=False",
+        "start kept=['pair.1'] fresh=False",
+        "heard b'hello'",
+    ]
+    assert running.end() == 0
+    assert running.lines()[-1] == "stop True"
+    log = running.log.read_text()
+    assert "was killed by SIGKILL; 1 sockets and states are kept, starting it again at once" in log
+    assert "took over" in log
+
+
+def test_the_stop_signal_is_forwarded_once_and_the_exit_code_comes_back(tmp_path: Path) -> None:
+    """Ctrl-C goes to the whole process group of a terminal; the recorder has one of its own."""
+    running = Running("code", tmp_path)
+    running.wait_lines(1)
+    (child,) = children(running.process.pid)
+    assert os.getpgid(child) != os.getpgid(running.process.pid)
+    assert running.end() == 7
+
+
+def children(pid: int) -> list[int]:
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def test_a_recorder_that_ends_by_itself_is_not_started_again(tmp_path: Path) -> None:
+    running = Running("end", tmp_path)
+    assert running.process.wait(20) == 0
+    assert len(running.lines()) == 2
+
+
+def test_a_recorder_that_can_not_start_gives_its_exit_code_at_once(tmp_path: Path) -> None:
+    running = Running("fail", tmp_path)
+    assert running.process.wait(20) == 3
+    assert len(running.lines()) == 1
+
+
+def test_a_recorder_that_keeps_dying_is_given_up_after_a_while(tmp_path: Path) -> None:
+    code = (
+        "import os, sys\n"
+        "from siprecord.holder.process import Holder, HolderSettings\n"
+        "settings = HolderSettings(delays=(0.0, 0.01), most_deaths=4)\n"
+        "say = lambda level, text: print(text)\n"
+        "sys.exit(Holder(sys.argv[1:], os.environ, say, settings).run())\n"
+    )
+    recorder = [sys.executable, str(RECORDER), "die", str(tmp_path / "notes")]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *recorder], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 128 + signal.SIGKILL
+    assert (tmp_path / "notes").read_text().count("start") == 4
+    assert "it died 4 times within 60 s: giving up" in done.stdout
+
+
+def test_one_that_dies_of_what_it_is_handed_is_told_to_leave_it_alone(tmp_path: Path) -> None:
+    running = Running("crash-before-ready", tmp_path)
+    lines = [line for line in running.wait_lines(5) if line.startswith("start")]
+    assert [line.endswith("fresh=True") for line in lines] == [False, False, False, False, True]
+    running.process.kill()
+    running.process.wait()
+
+
+def test_it_stays_small_with_the_sockets_of_a_thousand_calls(tmp_path: Path) -> None:
+    script = tmp_path / "many.py"
+    script.write_text(
+        "import os, signal, socket\n"
+        "from siprecord.holder import find_store\n"
+        "store = find_store(os.environ)\n"
+        "sock = socket.socket()\n"
+        "for call in range(1000):\n"
+        "    assert store.store(f'state.{call}', [sock.fileno()])\n"
+        "    for interface in (1, 2):\n"
+        "        assert store.store(f'media.{call}.{interface}', [sock.fileno()] * 2)\n"
+        "store.ready()\n"
+        "print('ready', flush=True)\n"
+        "signal.pause()\n"
+    )
+    command = [sys.executable, "-m", "siprecord.holder", sys.executable, str(script)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        process.terminate()
+    resident = int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1])
+    assert resident < MEMORY_KIB
+
+
+def test_it_imports_nothing_heavy() -> None:
+    code = "import sys, siprecord.holder.__main__; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    ours = {name for name in loaded.split() if name.startswith("siprecord")}
+    assert ours == {
+        "siprecord",
+        "siprecord.holder",
+        "siprecord.holder.__main__",
+        "siprecord.holder.messages",
+        "siprecord.holder.process",
+        "siprecord.holder.store",
+    }
+    assert not {"asyncio", "msgspec", "pydantic", "structlog", "typer", "uvloop"} & set(loaded.split())
+
+
+@pytest.mark.parametrize("name", ["", "a:b", "a b", "x" * 256, "ä"])
+def test_names_that_systemd_would_refuse_are_refused(name: str) -> None:
+    assert not is_name(name)
+
+
+def test_systemd_hears_that_the_recorder_is_ready(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        notify.bind(str(tmp_path / "notify"))
+        notify.settimeout(20)
+        environ = {**os.environ, "NOTIFY_SOCKET": str(tmp_path / "notify")}
+        command = [sys.executable, "-m", "siprecord.holder", sys.executable, str(RECORDER), "end"]
+        with subprocess.Popen([*command, str(tmp_path / "notes")], env=environ) as process:
+            assert [notify.recv(4096), notify.recv(4096)] == [b"READY=1", b"STOPPING=1"]
+            assert process.wait(20) == 0

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from siprecord.holder import HolderStore, NoStore, SystemdStore, find_store, kept_by_systemd
+from siprecord.holder.messages import Message, receive, send
+
+
+@pytest.fixture
+def notify(tmp_path: Path) -> Iterator[socket.socket]:
+    """What systemd listens on."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.bind(str(tmp_path / "notify"))
+        sock.settimeout(10)
+        yield sock
+
+
+@pytest.fixture
+def held() -> Iterator[tuple[HolderStore, socket.socket]]:
+    """A recorder's store, and the holder's end of it."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    store = find_store({"SIPRECORD_INTERNAL_HOLDER_FD": str(theirs.detach())})
+    assert isinstance(store, HolderStore)
+    yield store, ours
+    ours.close()
+    store.close()
+
+
+def under_systemd(tmp_path: Path, **more: str) -> dict[str, str]:
+    return {"NOTIFY_SOCKET": str(tmp_path / "notify"), "FDSTORE": "4096", **more}
+
+
+def systemd_store(environ: dict[str, str]) -> SystemdStore:
+    store = find_store(environ)
+    assert isinstance(store, SystemdStore)
+    return store
+
+
+def hear(sock: socket.socket) -> Message:
+    message = receive(sock)
+    assert message is not None
+    return message
+
+
+def test_without_anybody_nothing_is_kept() -> None:
+    store = find_store({})
+    assert isinstance(store, NoStore)
+    assert store.take() == []
+    assert not store.store("a", [0])
+
+
+def test_systemd_gets_sockets_with_names(notify: socket.socket, tmp_path: Path) -> None:
+    environ = under_systemd(tmp_path, WATCHDOG_USEC="30000000")
+    store = systemd_store(environ)
+    assert store.watchdog_s == 30
+    assert "NOTIFY_SOCKET" not in environ
+    ours, theirs = socket.socketpair()
+    assert store.store("media.x.1", [theirs.fileno()])
+    message = hear(notify)
+    assert message.fields == {"FDSTORE": "1", "FDNAME": "media.x.1", "FDPOLL": "0"}
+    with ours, theirs, socket.socket(fileno=message.fds[0]) as copy:
+        ours.send(b"still there")
+        assert copy.recv(20) == b"still there"
+    store.close()
+
+
+def test_systemd_is_told_how_we_are(notify: socket.socket, tmp_path: Path) -> None:
+    store = systemd_store(under_systemd(tmp_path))
+    store.ready()
+    store.alive()
+    store.status("12 calls\nof 500")
+    store.remove("media.x.1")
+    store.stopping()
+    store.close()
+    assert [notify.recv(4096) for _ in range(5)] == [
+        b"READY=1",
+        b"WATCHDOG=1",
+        b"STATUS=12 calls of 500",
+        b"FDSTOREREMOVE=1\nFDNAME=media.x.1",
+        b"STOPPING=1",
+    ]
+
+
+def test_abstract_sockets_are_understood() -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.bind(f"\0siprecord-test-{os.getpid()}")
+        store = systemd_store({"NOTIFY_SOCKET": f"@siprecord-test-{os.getpid()}", "FDSTORE": "1"})
+        store.ready()
+        store.close()
+        assert sock.recv(100) == b"READY=1"
+
+
+def test_descriptors_that_systemd_passes_come_back_by_name(notify: socket.socket, tmp_path: Path) -> None:
+    """In a process of its own, since they begin at descriptor 3."""
+    code = (
+        "import os\n"
+        "from siprecord.holder import find_store\n"
+        "os.environ['LISTEN_PID'] = str(os.getpid())\n"
+        "store = find_store(os.environ)\n"
+        "print(store.take(), store.take(), os.get_inheritable(3), 'LISTEN_FDS' in os.environ)\n"
+    )
+    environ = {
+        **os.environ,
+        **under_systemd(tmp_path, LISTEN_FDS="2", LISTEN_FDNAMES="listen.udp:media.x.1"),
+    }
+    shell = f'exec 3</dev/null 4</dev/null; exec {sys.executable} -c "$0"'
+    done = subprocess.run(
+        ["bash", "-c", shell, code], env=environ, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[('listen.udp', 3), ('media.x.1', 4)] [] False False"
+
+
+@pytest.mark.parametrize("broken", [{"FDSTORE": "0"}, {"FDSTORE": "x"}, {"NOTIFY_SOCKET": ""}])
+def test_systemd_without_a_store_is_no_store(tmp_path: Path, broken: dict[str, str]) -> None:
+    assert kept_by_systemd(under_systemd(tmp_path))
+    assert not kept_by_systemd({**under_systemd(tmp_path), **broken})
+
+
+def test_a_notify_socket_that_is_gone_costs_nothing_but_the_net(tmp_path: Path) -> None:
+    assert isinstance(find_store(under_systemd(tmp_path)), NoStore)
+
+
+def test_the_holder_hands_back_what_it_keeps(held: tuple[HolderStore, socket.socket]) -> None:
+    store, holder = held
+    send(holder, {"FDNAMES": "a:b"}, [0, 1])
+    send(holder, {"FDNAMES": "a", "FDDONE": "1"}, [2])
+    kept = store.take()
+    assert [name for name, _ in kept] == ["a", "b", "a"]
+    assert hear(holder).fields == {"FDFETCH": "1"}
+    for _, fd in kept:
+        assert not os.get_inheritable(fd)
+        os.close(fd)
+
+
+def test_a_holder_that_died_costs_nothing_but_the_net(
+    held: tuple[HolderStore, socket.socket], caplog: pytest.LogCaptureFixture
+) -> None:
+    store, holder = held
+    holder.close()
+    assert not store.store("a", [0])
+    store.remove("a")
+    assert store.take() == []
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    assert "recording goes on" in caplog.text
+
+
+def test_a_stuck_holder_does_not_block_the_recorder_for_ever(held: tuple[HolderStore, socket.socket]) -> None:
+    store, _ = held
+    assert any(not store.store("a", [0]) for _ in range(100_000))
