@@ -141,6 +141,7 @@ def test_PAY_22_without_the_extra_a_stream_is_kept_and_the_extra_named(
         {"encoding": "EVS", "rate": 16_000},
         {"encoding": "L16", "rate": 0},
         {"encoding": "L16", "rate": 1 << 40},
+        {"encoding": "L16", "rate": 96_000},
         {"encoding": "L16", "channels": 99},
         {"encoding": "PCMU", "rate": 16_000},
         {"encoding": "AMR", "rate": 8000, "fmtp": "octet-align=1; interleaving=30"},

@@ -15,7 +15,7 @@ from siprecord.render.decoders.waveform import G711, G722, Linear
 
 EXTRA = "siprecord[codecs]"
 _MAX_CHANNELS = 8
-_RATES = range(1000, 384_001)
+_RATES = range(1000, 48_001)
 
 STATIC: Mapping[int, Mapping[str, Any]] = {
     0: {"encoding": "PCMU", "rate": 8000, "channels": 1},
