@@ -43,7 +43,7 @@ def test_PAY_03_g722_is_what_ffmpeg_decodes_to_the_last_bit(tmp_path: Path) -> N
     np.testing.assert_array_equal(heard, codecs.decode(data, 16_000, "-f", "g722"))
     late = codecs.delay(speech(16_000), heard)
     assert late == 22  # of the two mirror filters
-    assert codecs.snr_db(speech(16_000), heard, late) > 15
+    assert codecs.snr_db(speech(16_000), heard, late) > 22
     assert document["streams"][0]["gaps"] == []
 
 
@@ -84,7 +84,7 @@ def test_gsm_is_close_to_ffmpegs_decoder_and_to_what_was_said(tmp_path: Path) ->
     np.testing.assert_array_equal(heard, codecs.decode(data, 8000, "-f", "gsm"))
     late = codecs.delay(speech(8000), heard)
     assert late == 0
-    assert codecs.snr_db(speech(8000), heard, late) > 6
+    assert codecs.snr_db(speech(8000), heard, late) > 8
     assert codecs.intelligibility(speech(8000), heard, late, 8000) > 0.9
 
 
@@ -130,18 +130,20 @@ def test_g723_1_is_what_ffmpeg_decodes(tmp_path: Path) -> None:
     heard, _, _ = rendered(tmp_path, stream, {"encoding": "G723", "rate": 8000})
     np.testing.assert_array_equal(heard, codecs.decode(data, 8000, "-f", "g723_1"))
     late = codecs.delay(speech(8000), heard)
-    assert codecs.intelligibility(speech(8000), heard, late, 8000) > 0.85
+    assert late == pytest.approx(60, abs=4)
+    assert codecs.intelligibility(speech(8000), heard, late, 8000) > 0.9
 
 
 def test_speex(tmp_path: Path) -> None:
     pytest.importorskip("av", reason=NO_EXTRA)
-    for rate in (8000, 16_000):
+    for rate, delayed in ((8000, 80), (16_000, 223)):
         data = codecs.encode(speech(rate), rate, "-c:a", "libspeex", "-f", "ogg")
         stream = Stream(codecs.ogg_packets(data), rate // 50, payload_type=97)
         heard, found, _ = rendered(tmp_path, stream, {"encoding": "speex", "rate": rate})
         assert found == rate
         late = codecs.delay(speech(rate), heard)
-        assert codecs.intelligibility(speech(rate), heard, late, rate) > 0.8
+        assert late == pytest.approx(delayed, abs=4)
+        assert codecs.intelligibility(speech(rate), heard, late, rate) > 0.93
 
 
 def amr_payload(frame: bytes, *, wideband: bool, aligned: bool) -> bytes:
@@ -189,7 +191,8 @@ def test_PAY_18_amr_in_both_packings(tmp_path: Path, aligned: bool) -> None:
     reference = codecs.decode(b"#!AMR\n" + b"".join(frames), 8000, "-f", "amr")
     assert np.abs(heard.astype(int) - reference[: len(heard)]).max() <= 1
     late = codecs.delay(speech(8000), heard)
-    assert codecs.intelligibility(speech(8000), heard, late, 8000) > 0.85
+    assert late == pytest.approx(40, abs=4)
+    assert codecs.intelligibility(speech(8000), heard, late, 8000) > 0.93
 
 
 @pytest.mark.parametrize("aligned", [True, False])
