@@ -74,7 +74,12 @@ class Evidence:
     @property
     def opens(self) -> bool:
         """Whether this is the INVITE of a new call."""
-        return self.request.method == "INVITE" and self.address("To").params.get("tag") is None
+        if self.request.method != "INVITE":
+            return False
+        try:
+            return "tag" not in self.request.to.params
+        except ParseError:
+            return True
 
     def header(self, name: str) -> str | None:
         """The first row of that name, stripped; None when it is missing, empty or absurdly long."""
@@ -85,27 +90,21 @@ class Evidence:
         """The entries of a list header."""
         return [entry for entry in self.request.headers.get_list(name)[:32] if len(entry) <= MAX_ROW]
 
-    def headers_starting(self, prefix: str) -> list[tuple[str, str]]:
-        """Headers whose names begin so, in any case."""
+    def headers_starting(self, prefix: str) -> bool:
+        """Whether there is a header whose name begins so, in any case."""
         wanted = prefix.lower()
-        return [(name, value) for lower, name, value in self._rows if lower.startswith(wanted)]
+        return any(name.startswith(wanted) for name in self.request.headers.keys())  # noqa: SIM118
 
     def address(self, name: str) -> NameAddr:
         """The address in From, To or the like; an empty one when there is none that can be read."""
         return read_address(self.header(name) or "")
-
-    @cached_property
-    def _rows(self) -> tuple[tuple[str, str, str], ...]:
-        """All headers, their names in lower case first: every mark of every vendor looks through them."""
-        rows = self.request.headers.items()
-        return tuple((name.lower(), name, value.strip()) for name, value in rows if len(value) <= MAX_ROW)
 
     @property
     def signs(self) -> Signs:
         """What vendors are told apart by."""
         return Signs(
             product=self.product.lower(),
-            headers=frozenset(lower for lower, _, _ in self._rows),
+            headers=frozenset(self.request.headers.keys()),
             namespaces=self.namespaces,
             parts=self.others,
             from_params=frozenset(self.from_params),
@@ -115,14 +114,17 @@ class Evidence:
     @cached_property
     def from_params(self) -> Mapping[str, str | None]:
         """Parameters of the From URI and of the From header; Cisco phones put the call there."""
-        address = self.address("From")
-        return {**address.params, **uri_params(address.uri)}
+        try:
+            address = self.request.from_
+        except ParseError:
+            return {}
+        return {**address.params, **uri_params(address.uri)} if ";" in address.uri else address.params
 
     @cached_property
     def namespaces(self) -> frozenset[str]:
         """Namespaces of the document and its extensions, in lower case."""
-        own = {self.metadata.namespace.lower()} if self.metadata else set()
-        return frozenset(own | {item.namespace.lower() for item in self.items})
+        own = (self.metadata.namespace,) if self.metadata else ()
+        return frozenset(name.lower() for name in {*own, *(item.namespace for item in self.items)})
 
     @cached_property
     def items(self) -> tuple[Item, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from typing import Any, TypeVar
 
 from siprecord.errors import ParseError
@@ -112,6 +112,10 @@ class Headers:
         key = header_key(name)
         self._rows = [row for row in self._rows if header_key(row[0]) != key]
         self._forget()
+
+    def keys(self) -> Set[str]:
+        """The names that occur, in lower case and with compact forms expanded."""
+        return self._rows_by_key().keys()
 
     def items(self) -> Iterator[tuple[str, str]]:
         """Name and value of each row in order."""
