@@ -9,7 +9,7 @@ would refuse a document with an undeclared one, and clients send such.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
@@ -61,14 +61,14 @@ class Element:
     content: list[Element | str] = field(default_factory=list)
 
     @property
-    def children(self) -> Iterator[Element]:
+    def children(self) -> list[Element]:
         """The elements within, in order."""
-        return (item for item in self.content if isinstance(item, Element))
+        return [item for item in self.content if isinstance(item, Element)]
 
     @property
     def text(self) -> str:
         """The text directly within, stripped."""
-        return "".join(item for item in self.content if isinstance(item, str)).strip()
+        return "".join([item for item in self.content if isinstance(item, str)]).strip()
 
 
 def read_xml(data: bytes, limits: Limits, charset: str | None, deviations: list[str]) -> Element:
@@ -189,13 +189,13 @@ class _Builder:
         if len(self._open) >= self._limits.max_xml_depth:
             raise ParseError(f"the metadata nests deeper than {self._limits.max_xml_depth} elements")
         scope = self._open[-1].scope if self._open else {"xml": XML_NAMESPACE}
-        declared = [key for key in attributes if key[:5] == "xmlns" and key[5:6] in {"", ":"}]
+        declared = [key for key in attributes if key.startswith("xmlns") and key[5:6] in {"", ":"}]
         if declared:
             scope = _extended(scope, {key: attributes[key] for key in declared})
             attributes = {key: value for key, value in attributes.items() if key not in declared}
-        prefix, colon, local = name.partition(":")
-        namespace = scope.get(prefix if colon else "", "")
-        element = Element(name, local if colon else name, namespace, attributes, scope)
+        prefix, _, local = name.partition(":") if ":" in name else ("", "", name)
+        namespace = scope.get(prefix, "")
+        element = Element(name, local, namespace, attributes, scope)
         if self._open:
             self._open[-1].content.append(element)
         else:
