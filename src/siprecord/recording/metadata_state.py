@@ -160,24 +160,25 @@ class _Draft:
             self._note(deviations.listed_twice(kind.__name__.lower(), key))
         self._defined.add((kind.__name__, key))
         self._listed.add((kind.__name__, key))
-        old = table.get(key) or kind(id=key)
-        return old, (kind(id=key) if self._complete else old)
+        old = table.get(key)
+        if old is None or self._complete:
+            empty = kind(id=key)
+            return old or empty, empty
+        return old, old
 
     def _group(self, element: told.Group) -> None:
         _, base = self._base(self.groups, element.id, Group)
-        self.groups[element.id] = replace(
-            base,
+        self.groups[element.id] = Group(
+            id=element.id,
             associate_time=element.associate_time or base.associate_time,
             disassociate_time=element.disassociate_time or base.disassociate_time,
             extensions=element.extensions or base.extensions,
-            placeholder=False,
-            ended=None,
         )
 
     def _session(self, element: told.Session) -> None:
         old, base = self._base(self.sessions, element.id, Session)
-        self.sessions[element.id] = replace(
-            base,
+        self.sessions[element.id] = Session(
+            id=element.id,
             sip_session_ids=element.sip_session_ids or base.sip_session_ids,
             reasons=element.reason or base.reasons,
             group_ref=element.group_ref or base.group_ref,
@@ -185,8 +186,6 @@ class _Draft:
             stop_time=element.stop_time or base.stop_time,
             extensions=element.extensions or base.extensions,
             recorded=old.recorded or tell((), (None, None), self._at),
-            placeholder=False,
-            ended=None,
         )
         if element.group_ref:
             self._refer(self.groups, element.group_ref, Group)
@@ -194,27 +193,24 @@ class _Draft:
     def _participant(self, element: told.Participant) -> None:
         _, base = self._base(self.participants, element.id, Participant)
         names = tuple(Name(aor=item.aor, name=item.name, lang=item.lang) for item in element.name_ids)
-        self.participants[element.id] = replace(
-            base,
+        self.participants[element.id] = Participant(
+            id=element.id,
             names=names or base.names,
             extensions=element.extensions or base.extensions,
-            placeholder=False,
-            ended=None,
+            source=base.source,
         )
 
     def _stream(self, element: told.MediaStream) -> None:
         old, base = self._base(self.streams, element.id, Stream)
         label = element.label if element.label is not None else base.label
         bindings = self._bind(old, element.label)
-        self.streams[element.id] = replace(
-            base,
+        self.streams[element.id] = Stream(
+            id=element.id,
             session_id=element.session_id or base.session_id,
             label=label,
             content=self._content(bindings) or base.content,
             extensions=element.extensions or base.extensions,
             bindings=bindings,
-            placeholder=False,
-            ended=None,
         )
         if element.session_id:
             self._refer(self.sessions, element.session_id, Session)

@@ -117,6 +117,10 @@ class Headers:
         """The names that occur, in lower case and with compact forms expanded."""
         return self._rows_by_key().keys()
 
+    def repeated(self) -> list[str]:
+        """The names that have more than one row, spelled as in `keys`."""
+        return [key for key, rows in self._rows_by_key().items() if len(rows) > 1]
+
     def items(self) -> Iterator[tuple[str, str]]:
         """Name and value of each row in order."""
         return iter(self._rows)
