@@ -311,14 +311,14 @@ class _Draft:
 
     def _left_at(self, who: str) -> datetime | None:
         """When a participant left its last session, if the SRC said so; None while it is in one."""
-        mine = [value for key, value in self.memberships.items() if key[0] == who and value.intervals]
-        if any(membership.open for membership in mine):
-            return None
-        return max((stop for value in mine if (stop := value.intervals[-1].stop)), default=None)
+        return _end_of([value for key, value in self.memberships.items() if key[0] == who])
 
     def _close_flows_of_the_gone(self) -> None:
         """Who has left every session neither sends nor receives (MRG-10)."""
-        left = {who: self._left_at(who) for who in self.participants}
+        parts: dict[str, list[Membership]] = {}
+        for (who, _), membership in self.memberships.items():
+            parts.setdefault(who, []).append(membership)
+        left = {who: _end_of(memberships) for who, memberships in parts.items()}
         for key, intervals in self.flows.items():
             if (stop := left.get(key[0])) is not None:
                 self.flows[key] = close(intervals, stop, self._at)
@@ -364,6 +364,14 @@ class _Draft:
                 if key in seen:
                     self._note(deviations.id_conflict(key))
             seen.update(keys)
+
+
+def _end_of(memberships: Iterable[Membership]) -> datetime | None:
+    """When the last of them ended, if the SRC said so; None while one is open."""
+    told = [membership.intervals[-1] for membership in memberships if membership.intervals]
+    if any(interval.open for interval in told):
+        return None
+    return max((interval.stop for interval in told if interval.stop), default=None)
 
 
 def _by_participant(

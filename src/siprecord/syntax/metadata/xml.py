@@ -43,6 +43,7 @@ _ENCODINGS = {
 _TAG = re.compile(r"<[^<>!?][^<>]*>")
 _UNQUOTED = re.compile(r""""[^"]*"|'[^']*'|=\s*([^\s"'<>=][^\s"'<>]*)""")
 _BARE_AMPERSAND = re.compile(r"&(?!(?:amp|lt|gt|quot|apos|#\d{1,7}|#x[0-9A-Fa-f]{1,6});)")
+_TO_ESCAPE = re.compile(r"""[&<>"\r\n\t]""")
 _FORBIDDEN = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
@@ -92,6 +93,16 @@ def read_xml(data: bytes, limits: Limits, charset: str | None, deviations: list[
         raise ParseError(f"the metadata is no well-formed XML: {reason}") from None
     deviations.append(f"the XML is not well-formed ({reason}); it was mended to be read")
     return root
+
+
+def read_fragment(text: str, limits: Limits) -> Element:
+    """Read again what `write_element` wrote. Raises `ParseError` when that is over a limit."""
+    if len(text) > limits.max_xml:
+        raise ParseError("the extension data is too long", status=413)
+    try:
+        return _build(text, limits)
+    except expat.ExpatError as error:
+        raise ParseError(f"no well-formed XML: {expat.ErrorString(error.code)}") from None
 
 
 def write_element(element: Element, budget: int) -> str:
@@ -232,19 +243,23 @@ def _collect_prefixes(element: Element, used: set[str]) -> None:
 def _write(element: Element, declarations: Mapping[str, str], chunks: list[str]) -> None:
     chunks.append(f"<{element.name}")
     for prefix, namespace in declarations.items():
-        chunks.append(f" xmlns{':' if prefix else ''}{prefix}={quoteattr(namespace)}")
+        chunks.append(f" xmlns{':' if prefix else ''}{prefix}={_quoted(namespace)}")
     for name, value in element.attributes.items():
-        chunks.append(f" {name}={quoteattr(value)}")
+        chunks.append(f" {name}={_quoted(value)}")
     if not element.content:
         chunks.append("/>")
         return
     chunks.append(">")
     for item in element.content:
         if isinstance(item, str):
-            chunks.append(escape(item, {"\r": "&#13;"}))
+            chunks.append(escape(item, {"\r": "&#13;"}) if _TO_ESCAPE.search(item) else item)
         else:
             _write(item, _new_declarations(item, element), chunks)
     chunks.append(f"</{element.name}>")
+
+
+def _quoted(value: str) -> str:
+    return quoteattr(value) if _TO_ESCAPE.search(value) else f'"{value}"'
 
 
 def _new_declarations(child: Element, parent: Element) -> Mapping[str, str]:

@@ -62,7 +62,9 @@ class Headers:
     def get_list(self, name: str) -> list[str]:
         """The elements of all rows of that name; commas split, save in quotes, in `<>` and in credentials."""
         key = header_key(name)
-        rows = self._rows_by_key().get(key, ())
+        rows = self._rows_by_key().get(key)
+        if rows is None:
+            return []
         if key in _NEVER_SPLIT:
             return list(rows)
         return [element for row in rows for element in split_list(row)]
@@ -75,7 +77,10 @@ class Headers:
         """
         value: T | None = self._parsed.get(name)
         if value is None:
-            value = self.remember(name, lambda: parse(self._required(name)))
+            try:
+                value = self._parsed[name] = parse(self._required(name))
+            except ParseError as error:
+                raise _named(name, error) from None
         return value
 
     def remember(self, name: str, make: Callable[[], T]) -> T:

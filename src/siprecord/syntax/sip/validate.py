@@ -12,9 +12,7 @@ from siprecord.syntax.sip.message import KNOWN_METHODS, Message, Request, Respon
 from siprecord.syntax.sip.uri import SipUri, uri_scheme
 
 _MANDATORY = {name.lower(): name for name in ("Via", "From", "To", "Call-ID", "CSeq")}
-_SINGLE = {
-    name.lower(): name for name in ("From", "To", "Call-ID", "CSeq", "Max-Forwards", "Content-Type")
-}
+_SINGLE = {name.lower(): name for name in ("From", "To", "Call-ID", "CSeq", "Max-Forwards", "Content-Type")}
 
 # Their Contact is where our requests go (RFC 3261 section 12.2, RFC 3311, RFC 6665, RFC 3515).
 _TARGET_METHODS = frozenset({"INVITE", "UPDATE", "SUBSCRIBE", "NOTIFY", "REFER"})
