@@ -32,6 +32,8 @@ from siprecord.recording.model import (
 from siprecord.syntax import metadata as told
 
 Entity = TypeVar("Entity", Group, Session, Participant, Stream)
+_NO_GROUP, _NO_SESSION = Group(id=""), Session(id="")
+_NO_PARTICIPANT, _NO_STREAM = Participant(id=""), Stream(id="")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,20 +156,18 @@ class _Draft:
 
     # ---- elements --------------------------------------------------------------------------------
 
-    def _base(self, table: dict[str, Entity], key: str, kind: type[Entity]) -> tuple[Entity, Entity]:
+    def _base(self, table: dict[str, Entity], key: str, nothing: Entity) -> tuple[Entity, Entity]:
         """What was known, and what a missing child falls back to: the same, or nothing if complete."""
-        if (kind.__name__, key) in self._defined:
-            self._note(deviations.listed_twice(kind.__name__.lower(), key))
-        self._defined.add((kind.__name__, key))
-        self._listed.add((kind.__name__, key))
-        old = table.get(key)
-        if old is None or self._complete:
-            empty = kind(id=key)
-            return old or empty, empty
-        return old, old
+        place = (type(nothing).__name__, key)
+        if place in self._defined:
+            self._note(deviations.listed_twice(place[0].lower(), key))
+        self._defined.add(place)
+        self._listed.add(place)
+        old = table.get(key, nothing)
+        return old, nothing if self._complete else old
 
     def _group(self, element: told.Group) -> None:
-        _, base = self._base(self.groups, element.id, Group)
+        _, base = self._base(self.groups, element.id, _NO_GROUP)
         self.groups[element.id] = Group(
             id=element.id,
             associate_time=element.associate_time or base.associate_time,
@@ -176,7 +176,7 @@ class _Draft:
         )
 
     def _session(self, element: told.Session) -> None:
-        old, base = self._base(self.sessions, element.id, Session)
+        old, base = self._base(self.sessions, element.id, _NO_SESSION)
         self.sessions[element.id] = Session(
             id=element.id,
             sip_session_ids=element.sip_session_ids or base.sip_session_ids,
@@ -191,7 +191,7 @@ class _Draft:
             self._refer(self.groups, element.group_ref, Group)
 
     def _participant(self, element: told.Participant) -> None:
-        _, base = self._base(self.participants, element.id, Participant)
+        _, base = self._base(self.participants, element.id, _NO_PARTICIPANT)
         names = tuple(Name(aor=item.aor, name=item.name, lang=item.lang) for item in element.name_ids)
         self.participants[element.id] = Participant(
             id=element.id,
@@ -201,9 +201,9 @@ class _Draft:
         )
 
     def _stream(self, element: told.MediaStream) -> None:
-        old, base = self._base(self.streams, element.id, Stream)
+        old, base = self._base(self.streams, element.id, _NO_STREAM)
         label = element.label if element.label is not None else base.label
-        bindings = self._bind(old, element.label)
+        bindings = self._bind(element.id, old.bindings, element.label)
         self.streams[element.id] = Stream(
             id=element.id,
             session_id=element.session_id or base.session_id,
@@ -215,15 +215,15 @@ class _Draft:
         if element.session_id:
             self._refer(self.sessions, element.session_id, Session)
 
-    def _bind(self, stream: Stream, label: str | None) -> tuple[Binding, ...]:
+    def _bind(self, stream: str, known: tuple[Binding, ...], label: str | None) -> tuple[Binding, ...]:
         """Resolve the label now: a later SDP may use the same text for another m-line (MDP-19)."""
-        if label is None and stream.bindings:
-            return stream.bindings
-        mline = self._mline(stream.id, label)
-        last = stream.bindings[-1] if stream.bindings else None
+        if label is None and known:
+            return known
+        mline = self._mline(stream, label)
+        last = known[-1] if known else None
         if last is not None and (last.label, last.mline) == (label, mline):
-            return stream.bindings
-        return (*stream.bindings, Binding(label=label, mline=mline, since=self._at))
+            return known
+        return (*known, Binding(label=label, mline=mline, since=self._at))
 
     def _content(self, bindings: tuple[Binding, ...]) -> str | None:
         """The content type of a stream stands in the SDP, not in the XML (RFC 7865 section 6.7.1)."""
