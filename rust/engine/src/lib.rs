@@ -8,6 +8,7 @@ pub mod log;
 pub mod notice;
 pub mod ports;
 pub mod recording;
+mod restore;
 pub mod socket;
 pub mod stream;
 pub mod survey;
