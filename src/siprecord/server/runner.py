@@ -25,6 +25,7 @@ from siprecord.recording.session import RecordingSession, State
 from siprecord.server import publisher as news
 from siprecord.syntax.metadata import write_snapshot_request
 from siprecord.syntax.sdp import blank_keys
+from siprecord.syntax.sip import blank_credentials
 
 SDP_TYPE = "application/sdp"
 CONFIRMATION = (("Require", "siprec"),)
@@ -120,11 +121,12 @@ class CallRunner:
         return self.session.deadline()
 
     def log_message(self, data: bytes, flow: Flow, *, inbound: bool) -> None:
-        """Append a SIP message of this call, its keys blanked. Before the log is open nothing is kept."""
+        """Append a SIP message of this call, its secrets blanked. Before the log is open nothing is kept."""
         log = self._log
         if log is None or not data:
             return
-        self._try(lambda: log.append_sip(blank_keys(data), flow.local, flow.remote, flow.transport, inbound))
+        told = blank_credentials(blank_keys(data))
+        self._try(lambda: log.append_sip(told, flow.local, flow.remote, flow.transport, inbound))
 
     def abandon(self, ending: Ending, now: float) -> None:
         """A fault of ours: close the log with what there is, without asking the session any more."""
