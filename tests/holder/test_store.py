@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -154,3 +156,19 @@ def test_a_holder_that_died_costs_nothing_but_the_net(
 def test_a_stuck_holder_does_not_block_the_recorder_for_ever(held: tuple[HolderStore, socket.socket]) -> None:
     store, _ = held
     assert any(not store.store("a", [0]) for _ in range(100_000))
+
+
+def test_a_holder_that_takes_nothing_is_waited_for_once(held: tuple[HolderStore, socket.socket]) -> None:
+    store, holder = held
+    while store.store("a", [0]):
+        pass
+    began = time.monotonic()
+    for _ in range(20):
+        store.remove("a")
+    assert time.monotonic() - began < 0.3
+    holder.settimeout(0.1)
+    with contextlib.suppress(TimeoutError):
+        while receive(holder):
+            pass
+    assert store.store("b", [0])
+    assert hear(holder).fields["FDNAME"] == "b"

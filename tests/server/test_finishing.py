@@ -159,3 +159,34 @@ async def test_closing_leaves_what_hangs_for_the_next_start(tmp_path: Path) -> N
     await settle(again)
     assert pool.done == [ID]
     await again.close(1)
+
+
+async def test_a_log_that_can_not_be_moved_is_tried_again(tmp_path: Path) -> None:
+    pool = FakePool()
+    finisher = Finisher(LocalStore(tmp_path), pool, retry_s=0.05)
+    await finisher.start()
+    await settle(finisher)
+    (tmp_path / "recordings").rmdir()
+    (tmp_path / "recordings").touch()
+    finisher.submit(ID, spooled(tmp_path), "c1")
+    await settle(finisher)
+    assert (finisher.failed, finisher.queued, pool.done) == (1, 1, [])
+    (tmp_path / "recordings").unlink()
+    await asyncio.sleep(0.5)
+    await settle(finisher)
+    assert finisher.queued == 0
+    assert pool.done == [ID]
+    await finisher.close(1)
+
+
+async def test_closing_does_not_wait_for_another_attempt(tmp_path: Path) -> None:
+    finisher = build(tmp_path, FakePool())
+    await finisher.start()
+    await settle(finisher)
+    (tmp_path / "recordings").rmdir()
+    (tmp_path / "recordings").touch()
+    log = spooled(tmp_path)
+    finisher.submit(ID, log)
+    await settle(finisher)
+    await asyncio.wait_for(finisher.close(10), 2)
+    assert log.exists()

@@ -95,6 +95,15 @@ async def test_RSEC_14_keys_never_reach_the_log() -> None:
     assert b"c2VjcmV0" not in b"".join(data for _, data in server.log.messages)
 
 
+async def test_credentials_never_reach_the_log() -> None:
+    server, client = await make()
+    credentials = 'Authorization: Digest username="u", realm="r", nonce="n", uri="sip:x", response="5ec4e7"'
+    client.request("INVITE", CALL, more=("Require: siprec", credentials))
+    logged = b"".join(data for _, data in server.log.messages)
+    assert b'username="u"' in logged
+    assert b"5ec4e7" not in logged
+
+
 async def test_BODY_13_ANS_16_headers_of_the_answer() -> None:
     _, client = await make()
     response = client.request("INVITE", body(sdp(*TWO), SNAPSHOT))

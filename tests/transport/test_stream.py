@@ -133,3 +133,16 @@ async def test_what_people_see_of_a_connection() -> None:
     assert info.received_bytes == len(options(via="TCP")) + 3
     connection.close()
     assert connection.info().state == "closing"
+
+
+async def test_a_lost_connection_gives_half_a_message_back_without_the_collector() -> None:
+    hub = FakeHub()
+    connection, _ = hub.made()
+    connection.data_received(options(via="TCP")[:100])
+    assert connection.pending == 100
+    connection.connection_lost(None)
+    assert connection.pending == 0
+    connection.write(b"nobody")
+    connection.abort()
+    connection.check(hub.now() + 1000)
+    assert connection.info().state == "closing"

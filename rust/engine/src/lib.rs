@@ -9,6 +9,7 @@ pub mod notice;
 pub mod ports;
 pub mod recording;
 pub mod reporter;
+mod restore;
 pub mod secure;
 pub mod socket;
 pub mod stream;

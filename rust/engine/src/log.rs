@@ -2,13 +2,14 @@
 
 use crate::error::Error;
 use crate::notice::{Kind, Notice, Notices};
+use crate::restore::restore;
 use crate::survey::{survey, Survey};
 use siprecord_core::pcapng::block;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Whether a block may be given up when memory for unwritten blocks runs out.
@@ -25,6 +26,7 @@ pub enum Keep {
 /// anything else follows.
 pub struct Log {
     file: File,
+    path: PathBuf,
     name: String,
     notices: Arc<Notices>,
     pending: Vec<u8>,
@@ -102,6 +104,7 @@ impl Log {
     ) -> Self {
         Self {
             file,
+            path: path.to_owned(),
             name: path.display().to_string(),
             notices,
             pending: Vec::new(),
@@ -153,6 +156,11 @@ impl Log {
         self.retry();
         if !self.pending.is_empty() {
             self.give_up()?;
+        }
+        if let Some(file) = restore(&self.file, &self.path)? {
+            self.file = file;
+            let text = "somebody deleted the capture log while it was written; it is restored";
+            self.tell(Kind::WriteFailed, text.to_owned(), 0);
         }
         unlock(&self.file);
         if sync {

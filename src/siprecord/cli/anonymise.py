@@ -10,6 +10,7 @@ import re
 from hashlib import sha256
 
 from siprecord.syntax.sdp import blank_keys
+from siprecord.syntax.sip import blank_credentials
 
 _KEPT = frozenset({b"siprec", b"anonymous", b"unknown", b"localhost", b"0.0.0.0", b"127.0.0.1", b"invalid"})
 _ADDRESS = re.compile(rb"(?<![\w.])(\d{1,3}(?:\.\d{1,3}){3})(?![\w.])")
@@ -23,7 +24,7 @@ _DEVICE = re.compile(rb"SEP([0-9A-F]{12})")
 
 def anonymised(message: bytes) -> bytes:
     """The message with other people in it. Look at it before it is shown: free text may still tell."""
-    text = blank_keys(message)
+    text = blank_credentials(blank_keys(message))
     for pattern in (_DISPLAY, _NAME, _USER, _HOST, _DEVICE, _ADDRESS, _NUMBER):
         text = pattern.sub(_exchange, text)
     return text

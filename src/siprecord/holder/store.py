@@ -141,6 +141,8 @@ class _Notifier:
         try:
             messages.send(self._sock, fields, fds)
         except OSError as error:
+            # Once is enough: the next ones find out without waiting, for calls wait meanwhile.
+            self._sock.setblocking(False)
             if not self._told:
                 self._told = True
                 _log.error(
@@ -149,6 +151,8 @@ class _Notifier:
                     error.strerror,
                 )
             return False
+        if not self._sock.getblocking():
+            self._sock.setblocking(True)
         return True
 
 

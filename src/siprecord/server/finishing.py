@@ -21,6 +21,8 @@ from siprecord.errors import RenderError
 from siprecord.store import LocalStore, Recording, RecordingNotFound
 
 _ID_TIME = re.compile(r"(\d{8}T\d{6})Z")
+RETRY_SECONDS = 30.0
+"""Between attempts to move the logs that could not be moved, as on a full disk."""
 _SUMMARY = ("outcome", "reason", "started", "ended", "duration_s")
 _SIP_SUMMARY = ("call_id", "from", "to", "source")
 
@@ -43,10 +45,22 @@ class Renderer(Protocol):
 class Finisher:
     """Turns closed capture logs into recordings, off the loop. `renderer` None: they are only moved."""
 
-    def __init__(self, store: LocalStore, renderer: Renderer | None, *, keep_capture: bool = True) -> None:
+    def __init__(
+        self,
+        store: LocalStore,
+        renderer: Renderer | None,
+        *,
+        keep_capture: bool = True,
+        retry_s: float = RETRY_SECONDS,
+    ) -> None:
         self._store = store
         self._renderer = renderer
         self._keep_capture = keep_capture
+        self._retry_s = retry_s
+        self._unmoved: dict[str, tuple[Path, str | None]] = {}
+        self._tried: set[str] = set()
+        """Those of which an attempt has failed; `failed` counts them once."""
+        self._retrying: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._mine: set[Path] = set()
         self.failed = 0
@@ -54,8 +68,8 @@ class Finisher:
 
     @property
     def queued(self) -> int:
-        """Recordings that wait or are being worked on."""
-        return len(self._tasks)
+        """Recordings that wait or are being worked on, those in the spool for want of room included."""
+        return len(self._tasks) + len(self._unmoved)
 
     async def start(self, running: Collection[str] = ()) -> None:
         """Take up what an earlier life left behind, but for the recordings that still run.
@@ -90,6 +104,8 @@ class Finisher:
         if self._renderer is not None:
             await self._renderer.stop()
         await finish(*self._tasks)
+        if self._retrying is not None:
+            await finish(self._retrying)
 
     def list(self, limit: int) -> Sequence[Row]:
         """Finished recordings, the newest first. Blocks."""
@@ -114,11 +130,28 @@ class Finisher:
             started = await asyncio.to_thread(_started, recording_id, log)
             directory = await asyncio.to_thread(self._store.finish, recording_id, started)
         except OSError as error:
-            self.failed += 1
+            self.failed += recording_id not in self._tried
             ids = {"recording_id": recording_id, "call_id": call_id}
             _log.error("a capture log could not be moved", **ids, error=str(error))
+            if not isinstance(error, FileNotFoundError):
+                self._try_later(recording_id, log, call_id)
             return
+        self._tried.discard(recording_id)
         await self._render(Recording(directory.name, directory), call_id)
+
+    def _try_later(self, recording_id: str, log: Path, call_id: str | None) -> None:
+        self._tried.add(recording_id)
+        self._unmoved[recording_id] = log, call_id
+        if self._retrying is None or self._retrying.done():
+            self._retrying = spawn(self._retry(), name="move logs again")
+
+    async def _retry(self) -> None:
+        """One more attempt for all; those that fail again begin the next round."""
+        await asyncio.sleep(self._retry_s)
+        unmoved, self._unmoved = self._unmoved, {}
+        self._retrying = None
+        for recording_id, (log, call_id) in unmoved.items():
+            self.submit(recording_id, log, call_id)
 
     async def _render(self, recording: Recording, call_id: str | None = None) -> None:
         if self._renderer is None or recording.directory in self._mine:

@@ -25,7 +25,7 @@ from siprecord.recording.session import RecordingSession, State
 from siprecord.server import publisher as news
 from siprecord.syntax.metadata import write_snapshot_request
 from siprecord.syntax.sdp import blank_keys
-from siprecord.syntax.sip.secrets import blank_credentials
+from siprecord.syntax.sip import blank_credentials
 
 SDP_TYPE = "application/sdp"
 CONFIRMATION = (("Require", "siprec"),)
@@ -125,8 +125,8 @@ class CallRunner:
         log = self._log
         if log is None or not data:
             return
-        safe = blank_credentials(blank_keys(data))
-        self._try(lambda: log.append_sip(safe, flow.local, flow.remote, flow.transport, inbound))
+        told = blank_credentials(blank_keys(data))
+        self._try(lambda: log.append_sip(told, flow.local, flow.remote, flow.transport, inbound))
 
     def abandon(self, ending: Ending, now: float) -> None:
         """A fault of ours: close the log with what there is, without asking the session any more."""

@@ -123,6 +123,9 @@ class StreamConnection(asyncio.Protocol):
         """The connection is gone, by either side."""
         if self._closing_since is None:
             self._closing_since = self._hub.now()
+        # We and the transport hold each other, and half a message can be long: don't wait for the collector.
+        self._framer = StreamFramer(self._hub.limits)
+        self._transport = None
         self._hub.closed(self)
 
     # From the server

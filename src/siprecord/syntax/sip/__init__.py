@@ -19,6 +19,7 @@ from siprecord.syntax.sip.grammar import (
 from siprecord.syntax.sip.headers import Headers
 from siprecord.syntax.sip.message import KNOWN_METHODS, Message, Request, Response
 from siprecord.syntax.sip.parse import MessageError, is_keepalive, parse_message
+from siprecord.syntax.sip.secrets import blank_credentials
 from siprecord.syntax.sip.stream import Frame, FramingError, Keepalive, StreamFramer
 from siprecord.syntax.sip.uri import SipUri, uri_scheme
 from siprecord.syntax.sip.validate import validate_request, validate_response
@@ -42,6 +43,7 @@ __all__ = [
     "SipUri",
     "StreamFramer",
     "Via",
+    "blank_credentials",
     "format_host_port",
     "format_params",
     "has_option",
