@@ -37,7 +37,11 @@ MODULES = {
         "sharded_map_32_shards",
         "sharded_map_256_shards",
     ),
-    "render": ("render_realtime_factor",),
+    "render": (
+        "render_realtime_factor",
+        "render_g722_realtime_factor",
+        "render_opus_realtime_factor",
+    ),
     "ingest": ("ingest_floor_ratio", "ingest_us_per_packet"),
     "load": (
         "calls_500_packets_sent",

@@ -2,7 +2,7 @@
 # Installs the Debian packages that the demo and the tests use, when they are missing.
 set -euo pipefail
 
-declare -A needed=([sipp]=sip-tester [tshark]=tshark [espeak-ng]=espeak-ng)
+declare -A needed=([sipp]=sip-tester [tshark]=tshark [espeak-ng]=espeak-ng [ffmpeg]=ffmpeg)
 missing=()
 for command in "${!needed[@]}"; do
     command -v "$command" >/dev/null || missing+=("${needed[$command]}")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from fuzz.outcome import Outcome
-from fuzz.targets import capture, framing, keys, metadata, multipart, negotiation, sdp, sip
+from fuzz.targets import capture, framing, keys, metadata, multipart, negotiation, payload, sdp, sip
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,4 +31,5 @@ TARGETS: dict[str, Target] = {
     "metadata": Target(metadata.check),
     "negotiation": Target(negotiation.check),
     "capture": Target(capture.check, binary=True, files=True),
+    "payload": Target(payload.check, binary=True),
 }

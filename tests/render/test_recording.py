@@ -54,6 +54,8 @@ def test_channels_stand_in_numeric_label_order_and_are_bit_exact(tmp_path: Path)
     assert [(row["label"], row["channel"]) for row in document["streams"]] == [("2", 0), ("10", 1)]
     assert document["audio"] == {
         "file": "audio.wav",
+        "files": [{"file": "audio.wav", "format": "wav", "channels": 2, "mixed": False}],
+        "peaks": None,
         "channels": 2,
         "sample_rate": 8000,
         "frames": 41_600,
@@ -150,7 +152,7 @@ def test_codecs_that_can_not_be_rendered_are_named_and_counted(tmp_path: Path) -
     builder.started()
     payloads = {
         "0": {"encoding": "PCMU", "rate": 8000},
-        "97": {"encoding": "opus", "rate": 48000, "channels": 2},
+        "97": {"encoding": "EVS", "rate": 16000},
     }
     stream = builder.stream("1", payloads)
     sender = Sender()
@@ -165,10 +167,10 @@ def test_codecs_that_can_not_be_rendered_are_named_and_counted(tmp_path: Path) -
         (c["encoding"], c["packets"], c["rendered"], c["negotiated"])
         for c in document["streams"][0]["codecs"]
     ]
-    assert seen == [("PCMU", 10, True, True), ("PCMA", 10, True, False), ("opus", 10, False, True)]
+    assert seen == [("PCMU", 10, True, True), ("PCMA", 10, True, False), ("EVS", 10, False, True)]
     assert [row["text"] for row in document["deviations"]] == [
         "label 1: 10 packets of PCMA came, which was never negotiated (payload type 8)",
-        "label 1: 10 packets of opus are in the capture log but not rendered",
+        "label 1: 10 packets of EVS are in the capture log but not rendered: there is no decoder for EVS",
     ]
     assert document["streams"][0]["gaps"] == [{"start_s": 0.2, "end_s": 0.4, "cause": "not_rendered"}]
 

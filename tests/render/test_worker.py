@@ -6,9 +6,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from siprecord.render import worker
+from siprecord.render import RenderOptions, worker
 from tests.support.capture_builder import CaptureBuilder, Sender, codes
 
 
@@ -51,3 +52,14 @@ def test_a_defect_becomes_an_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(worker, "render_recording", broken)
     answer = worker.answer(job("1", tmp_path / "c", tmp_path))
     assert answer["error"] == f"can't render {tmp_path / 'c'}: ZeroDivisionError: oops"
+
+
+def test_a_job_says_what_is_to_be_made(tmp_path: Path) -> None:
+    options = RenderOptions(formats=("flac",), mono=True, peaks=True)
+    line = msgspec.json.encode(
+        {"id": "1", "capture": str(capture(tmp_path)), "destination": str(tmp_path), "options": options}
+    )
+    assert worker.answer(line)["audio"] == str(tmp_path / "audio.flac")
+    made = {path.name for path in tmp_path.iterdir()} - {"capture.pcapng"}
+    assert made == {"audio.flac", "mono.flac", "peaks.json", "metadata.json"}
+    assert worker.answer(line.replace(b"flac", b"exe"))["error"].startswith("not a job: ")

@@ -6,6 +6,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.server import free_port
+
 SCENARIOS = Path(__file__).parents[1] / "interop" / "scenarios"
 
 
@@ -34,7 +36,8 @@ def start(run: SippRun) -> subprocess.Popen[bytes]:
     scenario.write_text(text)
     command = [
         "sipp", f"{run.address}:{run.port}", "-sf", str(scenario), "-t", run.transport,
-        "-i", run.address, "-mi", run.address, "-m", str(run.calls), "-l", str(run.calls),
+        "-i", run.address, "-p", str(free_port()), "-mi", run.address,
+        "-m", str(run.calls), "-l", str(run.calls),
         "-r", str(run.rate), "-nostdin", "-timeout", str(run.seconds), "-timeout_error",
         "-trace_err", *run.options,
     ]  # fmt: skip

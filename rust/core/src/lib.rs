@@ -17,6 +17,9 @@ pub mod pcapng;
 
 // From packets to audio (used by rendering and live readers).
 pub mod g711;
+pub mod g722;
+pub mod ogg;
+pub mod payload;
 pub mod timeline;
 
 // The concurrent map of active calls.

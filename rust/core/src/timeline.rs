@@ -36,6 +36,8 @@ pub struct PacketRecord {
     pub sequence: u16,
     /// Bytes of payload, without padding.
     pub length: u16,
+    /// How long its audio is, at the plan's rate; 0 for what has none.
+    pub ticks: u16,
     pub payload_type: u8,
     pub marker: bool,
 }
@@ -56,7 +58,7 @@ pub enum Role {
 pub struct StreamPlan {
     /// By payload type.
     pub roles: [Role; 128],
-    /// Samples a second; for now each payload byte is one sample (G.711).
+    /// Ticks a second of time stamps and positions.
     pub rate: u32,
     /// Intervals of a pause or hold in nanoseconds since 1970: what is missing there was not lost.
     pub silences: Vec<(i64, i64)>,
@@ -78,19 +80,22 @@ impl StreamPlan {
     }
 }
 
-/// One piece of audio in its place: 40 bytes.
+/// One piece of audio in its place: 40 bytes. Its samples are ticks of the plan's rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Placement {
     /// First sample, counted from 1970.
     pub start: i64,
     /// Where the packet's payload lies in the log.
     pub offset: u64,
+    /// Bytes of the payload.
+    pub length: u16,
     /// Samples of the payload that come before `start` and are hidden.
     pub skip: u16,
     /// Samples that are heard.
     pub samples: u16,
     pub payload_type: u8,
-    pub(crate) segment: u32,
+    /// Numbers the parts of the time line; one has one SSRC.
+    pub segment: u32,
     pub(crate) epoch: u32,
     /// Sequence numbers missing in this epoch before this packet.
     pub(crate) missing: u32,

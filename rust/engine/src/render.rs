@@ -2,58 +2,27 @@
 //!
 //! The index costs 40 bytes a packet; the second pass goes through a small cache of file pages, so memory does not
 //! depend on how long the audio is.
+//!
+//! Each stream is placed in ticks of its own clock (the fastest among the codecs that came). A recording of
+//! nothing but G.711 is decoded right here; of all others, packets and their places are handed out.
 
+mod channel;
+mod codec;
+mod index;
 mod pages;
 
 use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use siprecord_core::g711::Law;
-use siprecord_core::pcapng::block::LINK_RAW_IP;
-use siprecord_core::pcapng::read::{Block, Packet};
-use siprecord_core::timeline::{
-    find_gaps, place, sample_at, time_of, Cause, Gap, Hole, PacketRecord, Placement, Report, Role,
-    StreamPlan, Timeline,
-};
+use siprecord_core::timeline::{find_gaps, sample_at, time_of, Cause, Gap, Hole, Report, Timeline};
 
-use crate::reader::{media, Ending, LogReader, Media};
+use channel::Channel;
+pub use channel::Located;
+pub use codec::{Codec, Format, RATE};
+pub use index::EventPacket;
+use index::{collect, Collected};
 use pages::Pages;
-
-/// All channels are rendered at the rate of G.711.
-pub const RATE: u32 = 8_000;
-/// Packets whose time stamps are further than this from the log's first are not believed: seven days.
-const MAX_SPAN_NS: i64 = 7 * 24 * 3_600 * 1_000_000_000;
-
-/// What a payload type carries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Codec {
-    G711(Law),
-    /// Telephone events and comfort noise: counted, not heard.
-    Signal,
-    /// Anything that can't be rendered yet.
-    Foreign,
-}
-
-impl Codec {
-    /// What a payload type means that the session description does not name (RFC 3551 section 6).
-    pub fn by_default(payload_type: u8) -> Self {
-        match payload_type {
-            0 => Codec::G711(Law::Mu),
-            8 => Codec::G711(Law::A),
-            13 | 19 => Codec::Signal,
-            _ => Codec::Foreign,
-        }
-    }
-
-    pub fn role(self) -> Role {
-        match self {
-            Codec::G711(_) => Role::Audio,
-            Codec::Signal => Role::Signal,
-            Codec::Foreign => Role::Foreign,
-        }
-    }
-}
 
 /// One stream to be rendered: it becomes one channel.
 #[derive(Debug, Clone)]
@@ -72,26 +41,14 @@ pub struct StreamReport {
     pub report: Report,
     pub rtcp_packets: u64,
     pub malformed: u64,
+    /// Payloads that break the format of their codec.
+    pub broken: u64,
     /// (payload type, packets), in order of payload type.
     pub payload_types: Vec<(u8, u64)>,
+    /// Samples of the rendered file.
     pub audio_samples: u64,
     /// Positions are samples of the rendered file.
     pub gaps: Vec<Gap>,
-}
-
-struct Channel {
-    codecs: [Codec; 128],
-    placements: Vec<Placement>,
-    /// The first placement that is not wholly written.
-    next: usize,
-}
-
-/// The packets of one stream while the log is indexed.
-struct Collected {
-    packets: Vec<PacketRecord>,
-    rtcp: u64,
-    malformed: u64,
-    types: [u64; 128],
 }
 
 /// A log, indexed; its audio is read from first to last sample.
@@ -99,6 +56,8 @@ pub struct Renderer {
     pages: Pages,
     channels: Vec<Channel>,
     reports: Vec<StreamReport>,
+    rate: u32,
+    /// The first sample, counted from 1970, and how many there are.
     origin: i64,
     frames: u64,
     position: u64,
@@ -107,61 +66,80 @@ pub struct Renderer {
 impl Renderer {
     /// Indexes the log at `path`; the channels come in the order of `specs`.
     pub fn open(path: &Path, specs: &[StreamSpec]) -> io::Result<Self> {
-        let collected = collect(path, specs)?;
-        let (mut timelines, mut partial) = (Vec::new(), Vec::new());
-        for (found, spec) in collected.into_iter().zip(specs) {
-            partial.push((found.rtcp, found.malformed, found.types));
-            timelines.push(place(found.packets, &plan(spec)));
-        }
-        let placements = || timelines.iter().flat_map(|timeline| &timeline.placements);
-        let origin = placements().map(|found| found.start).min().unwrap_or(0);
-        let end = placements().map(Placement::end).max().unwrap_or(0);
+        let mut collected = collect(path, specs)?;
+        let used = || {
+            let came = collected.iter().zip(specs);
+            came.flat_map(|(found, spec)| found.used(&spec.codecs))
+        };
+        let rates = || used().filter_map(Codec::rates).map(|(_, rate)| rate);
+        let rate = rates().max().unwrap_or(RATE);
+        let grid = rates().fold(rate, gcd);
+        let placed: Vec<(Timeline, u32)> = collected
+            .iter_mut()
+            .zip(specs)
+            .map(|(found, spec)| {
+                let unit = unit(found, spec);
+                (found.place(spec, unit), unit)
+            })
+            .collect();
+        let (origin, frames) = extent(&placed, rate, grid);
         let mut renderer = Self {
             pages: Pages::new(File::open(path)?),
             channels: Vec::new(),
             reports: Vec::new(),
+            rate,
             origin,
-            frames: (end - origin) as u64,
+            frames,
             position: 0,
         };
-        for ((timeline, spec), counts) in timelines.into_iter().zip(specs).zip(partial) {
-            renderer.add(timeline, spec, counts);
+        for ((placed, spec), found) in placed.into_iter().zip(specs).zip(collected) {
+            renderer.add(placed, spec, found);
         }
         Ok(renderer)
     }
 
-    fn add(&mut self, timeline: Timeline, spec: &StreamSpec, counts: (u64, u64, [u64; 128])) {
-        let (rtcp_packets, malformed, types) = counts;
-        let used = types.iter().enumerate().filter(|(_, &count)| count > 0);
+    fn add(&mut self, (timeline, unit): (Timeline, u32), spec: &StreamSpec, found: Collected) {
+        let came = found.types.iter().enumerate().filter(|(_, &n)| n > 0);
+        let ticks: u64 = timeline
+            .placements
+            .iter()
+            .map(|p| u64::from(p.samples))
+            .sum();
         self.reports.push(StreamReport {
             interface: spec.interface,
-            rtcp_packets,
-            malformed,
-            payload_types: used.map(|(number, &count)| (number as u8, count)).collect(),
-            audio_samples: timeline
-                .placements
-                .iter()
-                .map(|p| u64::from(p.samples))
-                .sum(),
-            gaps: self.gaps(&timeline, spec),
+            rtcp_packets: found.rtcp,
+            malformed: found.malformed,
+            broken: found.broken,
+            payload_types: came.map(|(number, &n)| (number as u8, n)).collect(),
+            audio_samples: scale(ticks as i64, unit, self.rate) as u64,
+            gaps: self.gaps(&timeline, spec, unit),
             report: timeline.report,
         });
         self.channels.push(Channel {
             codecs: spec.codecs,
             placements: timeline.placements,
+            unit,
             next: 0,
+            events: found.events,
         });
     }
 
-    fn gaps(&self, timeline: &Timeline, spec: &StreamSpec) -> Vec<Gap> {
+    fn gaps(&self, timeline: &Timeline, spec: &StreamSpec, unit: u32) -> Vec<Gap> {
+        let hole = |&(from, to, cause): &(i64, i64, Cause)| Hole {
+            start: sample_at(from, unit),
+            end: sample_at(to, unit),
+            cause,
+        };
         let known: Vec<Hole> = spec.known.iter().map(hole).collect();
-        let (from, to) = (self.origin, self.origin + self.frames as i64);
+        let from = scale(self.origin, self.rate, unit);
+        let to = scale(self.origin + self.frames as i64, self.rate, unit);
         let packets = timeline.report.unique;
         let mut gaps = find_gaps(&timeline.placements, from, to, packets, &known);
         for gap in &mut gaps {
-            gap.start -= self.origin;
-            gap.end -= self.origin;
+            gap.start = (scale(gap.start, unit, self.rate) - self.origin).max(0);
+            gap.end = scale(gap.end, unit, self.rate) - self.origin;
         }
+        gaps.retain(|gap| gap.start < gap.end);
         gaps
     }
 
@@ -169,14 +147,56 @@ impl Renderer {
         &self.reports
     }
 
+    /// Samples a second of the file: the most that any codec gives that came.
+    pub fn rate(&self) -> u32 {
+        self.rate
+    }
+
     /// Samples of each channel.
     pub fn frames(&self) -> u64 {
         self.frames
     }
 
+    /// The first sample of the file, counted from 1970.
+    pub fn origin(&self) -> i64 {
+        self.origin
+    }
+
     /// The moment of the first sample, in nanoseconds since 1970.
     pub fn origin_ns(&self) -> i64 {
-        time_of(self.origin, RATE)
+        time_of(self.origin, self.rate)
+    }
+
+    /// Whether [`Self::read`] gives the audio of all streams.
+    pub fn is_plain(&self) -> bool {
+        self.rate == RATE && self.channels.iter().all(Channel::is_plain)
+    }
+
+    /// Ticks a second of a channel's positions.
+    pub fn unit(&self, channel: usize) -> Option<u32> {
+        self.channels.get(channel).map(|found| found.unit)
+    }
+
+    /// Telephone event packets of a channel in the order of the log.
+    pub fn events(&self, channel: usize) -> &[EventPacket] {
+        self.channels
+            .get(channel)
+            .map_or(&[], |found| &found.events)
+    }
+
+    /// Lets [`Self::packets`] begin anew.
+    pub fn rewind(&mut self, channel: usize) {
+        if let Some(found) = self.channels.get_mut(channel) {
+            found.next = 0;
+        }
+    }
+
+    /// The next packets of a channel with their places; none at the end.
+    pub fn packets(&mut self, channel: usize, count: usize) -> io::Result<Vec<Located>> {
+        match self.channels.get_mut(channel) {
+            Some(found) => found.packets(&mut self.pages, count),
+            None => Ok(Vec::new()),
+        }
     }
 
     /// The next frames, interleaved 16-bit little-endian samples; fewer than asked at the end, then none.
@@ -189,124 +209,52 @@ impl Renderer {
             return Ok(out);
         }
         for (number, channel) in self.channels.iter_mut().enumerate() {
-            channel.paint(
-                &mut self.pages,
-                from,
-                count,
-                &mut out[number * 2..],
-                width * 2,
-            )?;
+            let slots = &mut out[number * 2..];
+            channel.paint(&mut self.pages, from, count, slots, width * 2)?;
         }
         self.position += count as u64;
         Ok(out)
     }
 }
 
-impl Channel {
-    /// Writes the samples `from..from + count` into every `stride`th byte pair of `out`.
-    fn paint(
-        &mut self,
-        pages: &mut Pages,
-        from: i64,
-        count: usize,
-        out: &mut [u8],
-        stride: usize,
-    ) -> io::Result<()> {
-        let to = from + count as i64;
-        for placement in &self.placements[self.next..] {
-            if placement.start >= to {
-                break;
-            }
-            let (first, last) = (placement.start.max(from), placement.end().min(to));
-            let hidden = u64::from(placement.skip) + (first - placement.start) as u64;
-            let payload = pages.read(placement.offset + hidden, (last - first).max(0) as usize)?;
-            if let Codec::G711(law) = self.codecs[usize::from(placement.payload_type & 0x7f)] {
-                decode(
-                    law,
-                    payload,
-                    &mut out[(first - from).max(0) as usize * stride..],
-                    stride,
-                );
-            }
-            if placement.end() <= to {
-                self.next += 1;
-            }
-        }
-        Ok(())
-    }
+/// The fastest clock among a stream's codecs that came; the others have to fit it.
+fn unit(found: &Collected, spec: &StreamSpec) -> u32 {
+    let used = found.used(&spec.codecs).into_iter();
+    used.filter_map(Codec::rates)
+        .map(|(clock, _)| clock)
+        .max()
+        .unwrap_or(RATE)
 }
 
-fn decode(law: Law, payload: &[u8], out: &mut [u8], stride: usize) {
-    let table = law.table();
-    for (code, slot) in payload.iter().zip(out.chunks_mut(stride)) {
-        slot[..2].copy_from_slice(&table[usize::from(*code)].to_le_bytes());
-    }
+/// First sample and length of the file. The first lies on a grid that all rates share.
+fn extent(placed: &[(Timeline, u32)], rate: u32, grid: u32) -> (i64, u64) {
+    let all = || {
+        placed.iter().flat_map(|(timeline, unit)| {
+            let found = timeline.placements.iter();
+            found.map(move |placement| (placement, *unit))
+        })
+    };
+    let first =
+        |(found, unit): (&siprecord_core::timeline::Placement, u32)| scale(found.start, unit, grid);
+    let last =
+        |(found, unit): (&siprecord_core::timeline::Placement, u32)| scale(found.end(), unit, rate);
+    let origin = all().map(first).min().unwrap_or(0) * i64::from(rate / grid);
+    let end = all().map(last).max().unwrap_or(origin);
+    (origin, (end - origin).max(0) as u64)
 }
 
-fn plan(spec: &StreamSpec) -> StreamPlan {
-    StreamPlan {
-        roles: spec.codecs.map(Codec::role),
-        rate: RATE,
-        silences: spec.known.iter().map(|&(from, to, _)| (from, to)).collect(),
+/// A position at another rate, rounded down.
+fn scale(position: i64, from: u32, to: u32) -> i64 {
+    if from == to {
+        return position;
     }
+    (i128::from(position) * i128::from(to)).div_euclid(i128::from(from)) as i64
 }
 
-fn hole(known: &(i64, i64, Cause)) -> Hole {
-    Hole {
-        start: sample_at(known.0, RATE),
-        end: sample_at(known.1, RATE),
-        cause: known.2,
-    }
-}
-
-/// The first pass: one record for each RTP packet of a wanted interface.
-fn collect(path: &Path, specs: &[StreamSpec]) -> io::Result<Vec<Collected>> {
-    let mut all: Vec<Collected> = specs.iter().map(|_| Collected::new()).collect();
-    let mut log = LogReader::open(path, Ending::Final)?;
-    let mut first_ns = None;
-    while let Some(located) = log.next_block()? {
-        let Block::Packet(packet) = located.block else {
-            continue;
-        };
-        let at = specs
-            .iter()
-            .position(|spec| spec.interface == packet.interface);
-        if let (Some(at), LINK_RAW_IP) = (at, packet.linktype) {
-            let first_ns = *first_ns.get_or_insert(packet.time_ns);
-            let believed = (packet.time_ns - first_ns).abs() <= MAX_SPAN_NS;
-            all[at].add(&packet, located.offset, believed);
-        }
-    }
-    Ok(all)
-}
-
-impl Collected {
-    fn new() -> Self {
-        Self {
-            packets: Vec::new(),
-            rtcp: 0,
-            malformed: 0,
-            types: [0; 128],
-        }
-    }
-
-    fn add(&mut self, packet: &Packet<'_>, offset: u64, believed: bool) {
-        match media(packet) {
-            Media::Rtp(found) if believed => {
-                self.types[usize::from(found.packet.payload_type)] += 1;
-                self.packets.push(PacketRecord {
-                    arrival_ns: packet.time_ns,
-                    offset: offset + found.payload_at as u64,
-                    timestamp: found.packet.timestamp,
-                    ssrc: found.packet.ssrc,
-                    sequence: found.packet.sequence,
-                    length: found.packet.payload.len() as u16,
-                    payload_type: found.packet.payload_type,
-                    marker: found.packet.marker,
-                });
-            }
-            Media::Rtcp => self.rtcp += 1,
-            _ => self.malformed += 1,
-        }
+fn gcd(a: u32, b: u32) -> u32 {
+    if b == 0 {
+        a
+    } else {
+        gcd(b, a % b)
     }
 }

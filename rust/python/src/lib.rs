@@ -1,6 +1,7 @@
 //! The compiled module `siprecord.media._core`: conversions and calls, no logic.
 use pyo3::prelude::*;
 
+mod codecs;
 mod engine;
 mod error;
 mod reader;
@@ -14,6 +15,7 @@ mod verify;
 #[pymodule(gil_used = false)]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    codecs::register(module)?;
     engine::register(module)?;
     reader::register(module)?;
     render::register(module)?;

@@ -6,13 +6,22 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 use siprecord_core::g711::Law;
+use siprecord_core::payload::{amr, Framing};
 use siprecord_core::timeline::Cause;
-use siprecord_engine::render::{Codec, Renderer, StreamReport, StreamSpec};
+use siprecord_engine::render::{
+    Codec, EventPacket, Format, Located, Renderer, StreamReport, StreamSpec,
+};
 
 use crate::reader::detached;
 
-/// (interface, payload type -> codec name, [(from_ns, to_ns, "hold" | "pause")])
-type PlanTuple = (u32, Vec<(u8, String)>, Vec<(i64, i64, String)>);
+/// (payload type, kind, RTP clock, sample rate, two numbers that mean what the kind says)
+type CodecTuple = (u8, String, u32, u32, u16, u16);
+/// (interface, codecs, [(from_ns, to_ns, "hold" | "pause")])
+type PlanTuple = (u32, Vec<CodecTuple>, Vec<(i64, i64, String)>);
+/// (start, skip, samples, payload type, segment, payload)
+type PacketTuple<'py> = (i64, u16, u16, u8, u32, Bound<'py, PyBytes>);
+/// (arrival, SSRC, time stamp, payload type, payload)
+type EventTuple<'py> = (i64, u32, u32, u8, Bound<'py, PyBytes>);
 
 #[pyclass(module = "siprecord.media._core")]
 struct AudioRenderer(Renderer);
@@ -35,6 +44,49 @@ impl AudioRenderer {
         self.0.origin_ns()
     }
 
+    #[getter]
+    fn rate(&self) -> u32 {
+        self.0.rate()
+    }
+
+    #[getter]
+    fn origin(&self) -> i64 {
+        self.0.origin()
+    }
+
+    #[getter]
+    fn plain(&self) -> bool {
+        self.0.is_plain()
+    }
+
+    fn unit(&self, channel: usize) -> PyResult<u32> {
+        let found = self.0.unit(channel);
+        found.ok_or_else(|| PyValueError::new_err(format!("there is no channel {channel}")))
+    }
+
+    fn rewind(&mut self, channel: usize) {
+        self.0.rewind(channel);
+    }
+
+    fn packets<'py>(
+        &mut self,
+        py: Python<'py>,
+        channel: usize,
+        count: usize,
+    ) -> PyResult<Vec<PacketTuple<'py>>> {
+        let renderer = &mut self.0;
+        let found = detached(py, || renderer.packets(channel, count))?;
+        Ok(found
+            .iter()
+            .map(|packet| packet_tuple(py, packet))
+            .collect())
+    }
+
+    fn events<'py>(&self, py: Python<'py>, channel: usize) -> Vec<EventTuple<'py>> {
+        let found = self.0.events(channel).iter();
+        found.map(|packet| event_tuple(py, packet)).collect()
+    }
+
     fn read<'py>(&mut self, py: Python<'py>, frames: usize) -> PyResult<Bound<'py, PyBytes>> {
         let renderer = &mut self.0;
         let pcm = detached(py, || renderer.read(frames))?;
@@ -53,13 +105,81 @@ impl AudioRenderer {
 fn spec(plan: &PlanTuple) -> PyResult<StreamSpec> {
     Ok(StreamSpec {
         interface: plan.0,
-        codecs: codecs(&plan.1)?,
+        codecs: planned(&plan.1)?,
         known: plan
             .2
             .iter()
             .map(|(from, to, cause)| Ok((*from, *to, cause_of(cause)?)))
             .collect::<PyResult<_>>()?,
     })
+}
+
+fn packet_tuple<'py>(py: Python<'py>, found: &Located) -> PacketTuple<'py> {
+    let place = &found.placement;
+    (
+        place.start,
+        place.skip,
+        place.samples,
+        place.payload_type,
+        place.segment,
+        PyBytes::new(py, &found.payload),
+    )
+}
+
+fn event_tuple<'py>(py: Python<'py>, found: &EventPacket) -> EventTuple<'py> {
+    (
+        found.arrival_ns,
+        found.ssrc,
+        found.timestamp,
+        found.payload_type,
+        PyBytes::new(py, &found.payload),
+    )
+}
+
+fn planned(named: &[CodecTuple]) -> PyResult<[Codec; 128]> {
+    let mut all = codecs(&[])?;
+    for codec in named {
+        all[usize::from(codec.0 & 0x7f)] = coded(codec)?;
+    }
+    Ok(all)
+}
+
+/// A codec of a rendering plan; rates beyond reason are refused.
+fn coded((_, kind, clock, rate, first, second): &CodecTuple) -> PyResult<Codec> {
+    let amr = |wideband| {
+        Framing::Amr(amr::Format {
+            wideband,
+            octet_aligned: *first != 0,
+        })
+    };
+    let framing = match kind.as_str() {
+        "samples" => Framing::Samples { octets: *first },
+        "frames" => Framing::Frames {
+            octets: *first,
+            ticks: *second,
+        },
+        "g729" => Framing::G729,
+        "g723" => Framing::G723,
+        "opus" => Framing::Opus,
+        "amr" => amr(false),
+        "amr-wb" => amr(true),
+        "speex" => Framing::Speex { ticks: *first },
+        "event" => return Ok(Codec::Event),
+        name => return codec_of(name),
+    };
+    if ![clock, rate]
+        .iter()
+        .all(|value| (1_000..=384_000).contains(*value))
+    {
+        return Err(PyValueError::new_err(format!(
+            "{kind} at {clock} Hz can't be placed"
+        )));
+    }
+    Ok(Codec::Coded(Format {
+        framing,
+        clock: *clock,
+        rate: *rate,
+    }))
 }
 
 /// The default meaning of each payload type, overlaid with what the session description said.
@@ -108,6 +228,7 @@ fn report_dict<'py>(py: Python<'py>, found: &StreamReport) -> PyResult<Bound<'py
     dict.set_item("last_arrival_ns", report.last_arrival_ns)?;
     dict.set_item("rtcp_packets", found.rtcp_packets)?;
     dict.set_item("malformed", found.malformed)?;
+    dict.set_item("broken", found.broken)?;
     dict.set_item("payload_types", found.payload_types.clone())?;
     dict.set_item("audio_samples", found.audio_samples)?;
     let gaps: Vec<_> = found

@@ -10,7 +10,7 @@ from siprecord.cli.field import FieldMessage, sip_messages
 from siprecord.cli.inspect_sip import print_message, read_message
 from siprecord.cli.output import console, print_table
 from siprecord.errors import SiprecordError
-from siprecord.render.document import rfc3339
+from siprecord.render.moments import rfc3339
 from siprecord.syntax.sip import MessageError, Request, parse_message
 
 Json = dict[str, Any]

@@ -10,8 +10,9 @@ from siprecord.cli.output import print_fields, print_table
 from siprecord.media.audio import AudioRenderer
 from siprecord.media.reader import Address, CaptureReader, SipMessage
 from siprecord.render.channels import channel_streams, stream_plan
-from siprecord.render.document import build_document, rfc3339
+from siprecord.render.document import build_document
 from siprecord.render.facts import read_facts
+from siprecord.render.moments import rfc3339
 
 Json = dict[str, Any]
 _ARROWS = {True: "in", False: "out", None: "?"}

@@ -11,10 +11,29 @@ from siprecord.errors import MediaError
 from siprecord.media import _core
 
 SAMPLE_RATE = 8000
-"""Samples a second of everything that is rendered today."""
+"""Samples a second of G.711, and of live audio."""
 
-Codec = Literal["pcmu", "pcma", "signal", "foreign"]
-"""`signal` is counted and not heard (telephone events, comfort noise); `foreign` can't be rendered yet."""
+Codec = Literal["pcmu", "pcma", "signal", "event", "foreign"]
+"""`signal` and `event` (telephone events) are counted and not heard; `foreign` can't be rendered."""
+Framing = Literal["samples", "frames", "g729", "g723", "opus", "amr", "amr-wb", "speex"]
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """A codec whose packets are placed here and decoded by the caller.
+
+    `first` and `second`: octets a tick for `samples`, octets and ticks a frame for `frames`, whether octets
+    are aligned for `amr` and `amr-wb`, ticks a frame for `speex`. A payload that breaks the framing is not
+    placed.
+    """
+
+    framing: Framing
+    clock: int
+    """Ticks a second of its RTP time stamps."""
+    rate: int
+    """Samples a second of its decoder."""
+    first: int = 0
+    second: int = 0
 
 
 _G711: dict[str, Codec] = {"PCMU": "pcmu", "PCMA": "pcma"}
@@ -48,7 +67,7 @@ class StreamPlan:
     """
 
     interface: int
-    codecs: Mapping[int, Codec] = field(default_factory=dict)
+    codecs: Mapping[int, Codec | Coded] = field(default_factory=dict)
     silences: Sequence[tuple[int, int, str]] = ()
 
 
@@ -86,23 +105,53 @@ class StreamReport:
     last_arrival_ns: int | None
     rtcp_packets: int
     malformed: int
+    broken: int
+    """Packets whose payload breaks the format of its codec; not heard."""
     payload_types: tuple[tuple[int, int], ...]
     """(payload type, packets)."""
     audio_samples: int
     gaps: tuple[Gap, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class PlacedPacket:
+    """One packet in its place; positions are ticks of the channel's unit, counted from 1970.
+
+    Of the decoded payload the part from `skip`, `samples` long, is heard from `start` on.
+    """
+
+    start: int
+    skip: int
+    samples: int
+    payload_type: int
+    segment: int
+    """Another number means another SSRC, or a sender that began anew."""
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class EventPacket:
+    """One packet of telephone events (RFC 4733), as it came."""
+
+    arrival_ns: int
+    ssrc: int
+    timestamp: int
+    payload_type: int
+    payload: bytes
+
+
 class AudioRenderer:
     """Indexes a log when made, then hands out interleaved 16-bit PCM from first to last sample.
 
-    One channel for each plan, in the order of `plans`.
+    That PCM is whole when the recording is `plain`: nothing but G.711. Of all others, take the `packets` of
+    each channel and decode them. One channel for each plan, in the order of `plans`.
     Raises MediaError when the file can't be read. Blocking:
     call it in a process or thread of its own; the GIL is free while it works.
     """
 
     def __init__(self, path: str | Path, plans: Sequence[StreamPlan]) -> None:
         self._path = path
-        raw = [(plan.interface, list(plan.codecs.items()), list(plan.silences)) for plan in plans]
+        raw = [(plan.interface, _codecs(plan), list(plan.silences)) for plan in plans]
         try:
             self._core = _core.AudioRenderer(path, raw)
         except OSError as error:
@@ -110,6 +159,11 @@ class AudioRenderer:
         self.channels = len(plans)
         self.frames = self._core.frames
         """Samples of each channel; 0 when the log has no audio."""
+        self.sample_rate = self._core.rate
+        """Samples a second of the file: the most that any codec gives that came."""
+        self.origin = self._core.origin
+        """Sample 0 of the file, counted from 1970."""
+        self.plain = self._core.plain
         self.origin_ns = self._core.origin_ns
         """The wall-clock moment of sample 0."""
         self.reports = tuple(_report(raw) for raw in self._core.reports())
@@ -121,10 +175,38 @@ class AudioRenderer:
         except OSError as error:
             raise MediaError(f"can't read {self._path}: {error}") from error
 
+    def unit(self, channel: int) -> int:
+        """Ticks a second of the positions of this channel's packets."""
+        return self._core.unit(channel)
+
+    def packets(self, channel: int, batch: int = 512) -> Iterator[PlacedPacket]:
+        """The packets of a channel from the first on, in order of their places; not while `blocks` runs."""
+        self._core.rewind(channel)
+        try:
+            while found := self._core.packets(channel, batch):
+                yield from (PlacedPacket(*row) for row in found)
+        except OSError as error:
+            raise MediaError(f"can't read {self._path}: {error}") from error
+
+    def events(self, channel: int) -> list[EventPacket]:
+        """The telephone event packets of a channel, in the order of the log."""
+        return [EventPacket(*row) for row in self._core.events(channel)]
+
     def blocks(self, frames: int = 65_536) -> Iterator[bytes]:
         """All that is left, in blocks of at most `frames` frames."""
         while block := self.read(frames):
             yield block
+
+
+def _codecs(plan: StreamPlan) -> list[tuple[int, str, int, int, int, int]]:
+    rows = []
+    for number, codec in plan.codecs.items():
+        found = codec if isinstance(codec, Coded) else None
+        if found is None:
+            rows.append((number, str(codec), 0, 0, 0, 0))
+        else:
+            rows.append((number, found.framing, found.clock, found.rate, found.first, found.second))
+    return rows
 
 
 def _report(raw: dict[str, Any]) -> StreamReport:

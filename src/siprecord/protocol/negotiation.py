@@ -88,7 +88,7 @@ def offer_again(current: SessionDescription, paused: Collection[int] = ()) -> Se
 
 def answer_direction(media: MediaDescription, *, ready: bool) -> Direction:
     """What a recorder answers: recvonly to a client that sends, inactive to all else or when not ready."""
-    sends = media.direction in {Direction.SENDONLY, Direction.SENDRECV}
+    sends = media.direction in (Direction.SENDONLY, Direction.SENDRECV)
     return Direction.RECVONLY if sends and ready else Direction.INACTIVE
 
 

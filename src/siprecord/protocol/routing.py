@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from ipaddress import ip_address
 
 from siprecord.errors import ParseError
@@ -10,6 +11,8 @@ from siprecord.protocol.flow import Address, Flow, Transport
 from siprecord.syntax.sip import NameAddr, SipUri, Via
 
 DEFAULT_PORT: dict[str, int] = {"udp": 5060, "tcp": 5060, "tls": 5061}
+_MAX_ADDRESS = 128
+"""Characters; no address is longer, and what is asked about is remembered."""
 _TRANSPORTS: dict[str, Transport] = {"udp": "udp", "tcp": "tcp", "tls": "tls"}
 
 
@@ -94,6 +97,11 @@ def _transport(uri: SipUri, known: Flow) -> Transport:
 
 def is_address(host: str) -> bool:
     """Whether a host is an IP address, and no name."""
+    return len(host) <= _MAX_ADDRESS and _is_address(host)
+
+
+@lru_cache(maxsize=256)
+def _is_address(host: str) -> bool:
     try:
         ip_address(host)
     except ValueError:

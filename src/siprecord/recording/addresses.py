@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
+from ipaddress import ip_address
 
 _SCHEME = re.compile(r"(?:sips?|tel|urn|mailto|im|pres):", re.IGNORECASE)
 _NUMBER = re.compile(r"\+?[0-9().\- ]*[0-9]")
 _INTERNAL = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
 _NAME_PARAMS = re.compile(r";\s*[\w-]+=.*$", re.DOTALL)
+
+_MAX_REMEMBERED = 128
+"""Characters of an address whose reading is remembered; ours, so that the memory has a bound."""
 
 
 def address_key(aor: str) -> str:
@@ -15,6 +20,10 @@ def address_key(aor: str) -> str:
 
     A telephone number is its digits, whatever host serves it. Everything else is user@host in lower case.
     """
+    return _known_key(aor) if len(aor) <= _MAX_REMEMBERED else _key(aor)
+
+
+def _key(aor: str) -> str:
     bare = _SCHEME.sub("", aor.strip().strip("<>"), count=1)
     bare = bare.partition(";")[0].partition("?")[0].strip()
     user, at, host = bare.partition("@")
@@ -26,6 +35,23 @@ def address_key(aor: str) -> str:
     if user.lower() in ("", "anonymous", "unknown", "unavailable", "restricted"):
         return ""
     return f"{user}{at}{host.partition(':')[0]}".lower()
+
+
+# An address is compared many times in one call, and comes back in the next.
+_known_key = lru_cache(maxsize=1024)(_key)
+
+
+def is_multicast(host: str) -> bool:
+    """Whether a host is a multicast address; a name never is."""
+    return len(host) <= _MAX_REMEMBERED and _known_multicast(host)
+
+
+@lru_cache(maxsize=256)
+def _known_multicast(host: str) -> bool:
+    try:
+        return ip_address(host).is_multicast
+    except ValueError:
+        return False
 
 
 def is_internal(aor: str) -> bool:

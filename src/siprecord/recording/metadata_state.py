@@ -32,6 +32,8 @@ from siprecord.recording.model import (
 from siprecord.syntax import metadata as told
 
 Entity = TypeVar("Entity", Group, Session, Participant, Stream)
+_NO_GROUP, _NO_SESSION = Group(id=""), Session(id="")
+_NO_PARTICIPANT, _NO_STREAM = Participant(id=""), Stream(id="")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,30 +156,29 @@ class _Draft:
 
     # ---- elements --------------------------------------------------------------------------------
 
-    def _base(self, table: dict[str, Entity], key: str, kind: type[Entity]) -> tuple[Entity, Entity]:
+    def _base(self, table: dict[str, Entity], key: str, nothing: Entity) -> tuple[Entity, Entity]:
         """What was known, and what a missing child falls back to: the same, or nothing if complete."""
-        if (kind.__name__, key) in self._defined:
-            self._note(deviations.listed_twice(kind.__name__.lower(), key))
-        self._defined.add((kind.__name__, key))
-        self._listed.add((kind.__name__, key))
-        old = table.get(key) or kind(id=key)
-        return old, (kind(id=key) if self._complete else old)
+        place = (type(nothing).__name__, key)
+        if place in self._defined:
+            self._note(deviations.listed_twice(place[0].lower(), key))
+        self._defined.add(place)
+        self._listed.add(place)
+        old = table.get(key, nothing)
+        return old, nothing if self._complete else old
 
     def _group(self, element: told.Group) -> None:
-        _, base = self._base(self.groups, element.id, Group)
-        self.groups[element.id] = replace(
-            base,
+        _, base = self._base(self.groups, element.id, _NO_GROUP)
+        self.groups[element.id] = Group(
+            id=element.id,
             associate_time=element.associate_time or base.associate_time,
             disassociate_time=element.disassociate_time or base.disassociate_time,
             extensions=element.extensions or base.extensions,
-            placeholder=False,
-            ended=None,
         )
 
     def _session(self, element: told.Session) -> None:
-        old, base = self._base(self.sessions, element.id, Session)
-        self.sessions[element.id] = replace(
-            base,
+        old, base = self._base(self.sessions, element.id, _NO_SESSION)
+        self.sessions[element.id] = Session(
+            id=element.id,
             sip_session_ids=element.sip_session_ids or base.sip_session_ids,
             reasons=element.reason or base.reasons,
             group_ref=element.group_ref or base.group_ref,
@@ -185,49 +186,44 @@ class _Draft:
             stop_time=element.stop_time or base.stop_time,
             extensions=element.extensions or base.extensions,
             recorded=old.recorded or tell((), (None, None), self._at),
-            placeholder=False,
-            ended=None,
         )
         if element.group_ref:
             self._refer(self.groups, element.group_ref, Group)
 
     def _participant(self, element: told.Participant) -> None:
-        _, base = self._base(self.participants, element.id, Participant)
+        _, base = self._base(self.participants, element.id, _NO_PARTICIPANT)
         names = tuple(Name(aor=item.aor, name=item.name, lang=item.lang) for item in element.name_ids)
-        self.participants[element.id] = replace(
-            base,
+        self.participants[element.id] = Participant(
+            id=element.id,
             names=names or base.names,
             extensions=element.extensions or base.extensions,
-            placeholder=False,
-            ended=None,
+            source=base.source,
         )
 
     def _stream(self, element: told.MediaStream) -> None:
-        old, base = self._base(self.streams, element.id, Stream)
+        old, base = self._base(self.streams, element.id, _NO_STREAM)
         label = element.label if element.label is not None else base.label
-        bindings = self._bind(old, element.label)
-        self.streams[element.id] = replace(
-            base,
+        bindings = self._bind(element.id, old.bindings, element.label)
+        self.streams[element.id] = Stream(
+            id=element.id,
             session_id=element.session_id or base.session_id,
             label=label,
             content=self._content(bindings) or base.content,
             extensions=element.extensions or base.extensions,
             bindings=bindings,
-            placeholder=False,
-            ended=None,
         )
         if element.session_id:
             self._refer(self.sessions, element.session_id, Session)
 
-    def _bind(self, stream: Stream, label: str | None) -> tuple[Binding, ...]:
+    def _bind(self, stream: str, known: tuple[Binding, ...], label: str | None) -> tuple[Binding, ...]:
         """Resolve the label now: a later SDP may use the same text for another m-line (MDP-19)."""
-        if label is None and stream.bindings:
-            return stream.bindings
-        mline = self._mline(stream.id, label)
-        last = stream.bindings[-1] if stream.bindings else None
+        if label is None and known:
+            return known
+        mline = self._mline(stream, label)
+        last = known[-1] if known else None
         if last is not None and (last.label, last.mline) == (label, mline):
-            return stream.bindings
-        return (*stream.bindings, Binding(label=label, mline=mline, since=self._at))
+            return known
+        return (*known, Binding(label=label, mline=mline, since=self._at))
 
     def _content(self, bindings: tuple[Binding, ...]) -> str | None:
         """The content type of a stream stands in the SDP, not in the XML (RFC 7865 section 6.7.1)."""
@@ -315,14 +311,14 @@ class _Draft:
 
     def _left_at(self, who: str) -> datetime | None:
         """When a participant left its last session, if the SRC said so; None while it is in one."""
-        mine = [value for key, value in self.memberships.items() if key[0] == who and value.intervals]
-        if any(membership.open for membership in mine):
-            return None
-        return max((stop for value in mine if (stop := value.intervals[-1].stop)), default=None)
+        return _end_of([value for key, value in self.memberships.items() if key[0] == who])
 
     def _close_flows_of_the_gone(self) -> None:
         """Who has left every session neither sends nor receives (MRG-10)."""
-        left = {who: self._left_at(who) for who in self.participants}
+        parts: dict[str, list[Membership]] = {}
+        for (who, _), membership in self.memberships.items():
+            parts.setdefault(who, []).append(membership)
+        left = {who: _end_of(memberships) for who, memberships in parts.items()}
         for key, intervals in self.flows.items():
             if (stop := left.get(key[0])) is not None:
                 self.flows[key] = close(intervals, stop, self._at)
@@ -368,6 +364,14 @@ class _Draft:
                 if key in seen:
                     self._note(deviations.id_conflict(key))
             seen.update(keys)
+
+
+def _end_of(memberships: Iterable[Membership]) -> datetime | None:
+    """When the last of them ended, if the SRC said so; None while one is open."""
+    told = [membership.intervals[-1] for membership in memberships if membership.intervals]
+    if any(interval.open for interval in told):
+        return None
+    return max((interval.stop for interval in told if interval.stop), default=None)
 
 
 def _by_participant(

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 
 from siprecord.protocol.negotiation import RECORDABLE_PROFILES, accepted_formats
 from siprecord.recording import deviations
+from siprecord.recording.addresses import is_multicast
 from siprecord.recording.deviations import Deviation
 from siprecord.recording.metadata_state import Labels
 from siprecord.syntax.sdp import Direction, MediaDescription, SessionDescription
@@ -103,12 +103,12 @@ def labels_of(offer: SessionDescription) -> Labels:
     by_label: dict[str, int] = {}
     unlabelled = []
     for mline, media in enumerate(offer.media):
-        if media.label is None:
-            if media.port:
-                unlabelled.append(mline)
-        else:
-            by_label.setdefault(media.label, mline)
-    content = {mline: media.content for mline, media in enumerate(offer.media) if media.content}
+        label = media.label
+        if label is not None:
+            by_label.setdefault(label, mline)
+        elif media.port:
+            unlabelled.append(mline)
+    content = {mline: content for mline, media in enumerate(offer.media) if (content := media.content)}
     return Labels(by_label=by_label, content=content, unlabelled=tuple(unlabelled))
 
 
@@ -140,11 +140,12 @@ class _Planner:
             self._refused.append(refused)
             self._deviations.append(deviations.refused_line(mline, refused.why))
             return
-        self._note_label(mline, media)
+        label = media.label
+        self._note_label(mline, label)
         if goes_on and current is not None:
             self._go_on.append(self._stream(mline, media, current.name))
         else:
-            self._open.append(self._stream(mline, media, self._name(mline, media.label)))
+            self._open.append(self._stream(mline, media, self._name(mline, label)))
 
     def plan(self) -> OfferPlan:
         return OfferPlan(
@@ -168,7 +169,7 @@ class _Planner:
         if not self._formats(media):
             return RefusedLine(mline, "none of its formats can be recorded", 305)
         connection = self._offer.connection_of(media)
-        if connection is not None and _is_multicast(connection.host):
+        if connection is not None and is_multicast(connection.host):
             return RefusedLine(mline, "multicast is not supported", 330)
         return None
 
@@ -197,22 +198,23 @@ class _Planner:
 
     def _is_held(self, mline: int, media: MediaDescription) -> bool:
         """Nothing is to be stored: the SRC says inactive, or recvonly, or holds in the old way."""
-        if media.direction in (Direction.INACTIVE, Direction.RECVONLY):
+        direction = media.direction
+        if direction is Direction.INACTIVE or direction is Direction.RECVONLY:
             return True
         connection = self._offer.connection_of(media)
         zero = connection is not None and connection.unspecified
-        if not zero or media.direction is not Direction.SENDRECV or self._slots.first:
+        if not zero or direction is not Direction.SENDRECV or self._slots.first:
             return False
         self._deviations.append(deviations.zero_address_hold(mline))
         return True
 
-    def _note_label(self, mline: int, media: MediaDescription) -> None:
-        if media.label is None:
+    def _note_label(self, mline: int, label: str | None) -> None:
+        if label is None:
             self._deviations.append(deviations.no_label(mline))
-        elif media.label in self._labels:
-            self._deviations.append(deviations.duplicate_label(media.label, mline))
+        elif label in self._labels:
+            self._deviations.append(deviations.duplicate_label(label, mline))
         else:
-            self._labels.add(media.label)
+            self._labels.add(label)
 
     def _name(self, mline: int, label: str | None) -> str:
         base = label or f"mline-{mline}"
@@ -238,13 +240,6 @@ def _payloads(media: MediaDescription, formats: Iterable[str]) -> dict[str, Mapp
             payload["fmtp"] = parameters[int(name)]
         described[name] = payload
     return described
-
-
-def _is_multicast(address: str) -> bool:
-    try:
-        return ip_address(address).is_multicast
-    except ValueError:
-        return False
 
 
 def names_of(plans: Iterable[StreamPlan]) -> frozenset[str]:

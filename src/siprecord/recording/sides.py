@@ -54,6 +54,8 @@ def decide_sides(model: RecordingModel, findings: Findings, *, swap: bool = Fals
 
 
 def _by_parties(model: RecordingModel, parties: tuple[Party, ...]) -> tuple[dict[Side, SideOf], str]:
+    if not any(party.side for party in parties):
+        return {}, ""
     found: dict[Side, SideOf] = {}
     sources: list[str] = []
     by_key = {
@@ -81,8 +83,10 @@ def _by_labels(model: RecordingModel) -> tuple[dict[Side, SideOf], str]:
     found: dict[Side, SideOf] = {}
     for stream in model.streams.values():
         side = LABELS.get((stream.label or "").lower())
+        if side is None:
+            continue
         senders = model.senders(stream.id, ever=True)
-        if side is not None and len(senders) == 1:
+        if len(senders) == 1:
             found.setdefault(side, _side(model, senders[0]))
     return found, "label" if found else ""
 

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from siprecord.recording.model import (
     Group,
+    Interval,
     Intervals,
     Membership,
     Participant,
@@ -110,10 +111,20 @@ def _stream(stream: Stream, flows: list[tuple[str, Role, Intervals]]) -> Json:
 
 
 def _intervals(intervals: Intervals) -> list[Json]:
-    return [
-        _told(start=_iso(span.start), stop=_iso(span.stop), seen=_iso(span.seen), unseen=_iso(span.unseen))
-        for span in intervals
-    ]
+    return [_span(span) for span in intervals]
+
+
+def _span(span: Interval) -> Json:
+    """The part of the model there is most of: most spans have no more than one or two of the four times."""
+    told: Json = {}
+    if span.start is not None:
+        told["start"] = _iso(span.start)
+    if span.stop is not None:
+        told["stop"] = _iso(span.stop)
+    told["seen"] = _iso(span.seen)
+    if span.unseen is not None:
+        told["unseen"] = _iso(span.unseen)
+    return told
 
 
 @lru_cache(maxsize=4096)

@@ -9,9 +9,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from siprecord.render.options import RenderOptions
     from siprecord.render.recording import RenderResult, render_recording
 
-__all__ = ["RenderResult", "render_recording"]
+__all__ = ["RenderOptions", "RenderResult", "render_recording"]
 
 
 def __getattr__(name: str) -> Any:

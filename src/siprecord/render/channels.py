@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from siprecord.media.audio import StreamPlan, codec_of
+from siprecord.media.audio import StreamPlan
+from siprecord.render.codecs import STATIC, Choice, choose
 from siprecord.render.facts import LogFacts, StreamFacts
-
-_STATIC_NAMES = {0: "PCMU", 3: "GSM", 4: "G723", 8: "PCMA", 9: "G722", 13: "CN", 15: "G728", 18: "G729"}
-"""Names of payload types that mean something without being negotiated (RFC 3551 section 6)."""
 
 
 def channel_streams(facts: LogFacts) -> list[StreamFacts]:
@@ -23,26 +21,30 @@ def _order(stream: StreamFacts) -> tuple[int, int, str, int, int]:
     return (1, 0, stream.label, mline, stream.interface)
 
 
+def stream_choices(stream: StreamFacts) -> dict[int, Choice]:
+    """What becomes of each payload type, as the session description says or else as RFC 3551 does."""
+    return {number: choose(values) for number, values in {**STATIC, **stream.payloads}.items()}
+
+
 def stream_plan(stream: StreamFacts) -> StreamPlan:
     """How the renderer is to understand this stream."""
-    codecs = {number: codec_of(values) for number, values in stream.payloads.items()}
+    codecs = {number: choice.codec for number, choice in stream_choices(stream).items()}
     return StreamPlan(stream.interface, codecs, tuple(stream.silences))
 
 
 def codec_row(stream: StreamFacts, number: int, packets: int) -> dict[str, Any]:
     """One payload type that was seen, as metadata.json tells it."""
-    negotiated = number in stream.payloads
-    static = {"encoding": _STATIC_NAMES.get(number, f"payload type {number}"), "rate": 8000, "channels": 1}
-    values = stream.payloads.get(number, static)
-    known = negotiated or number in (0, 8, 13)
-    codec = codec_of(values) if known else "foreign"
+    unknown = {"encoding": f"payload type {number}", "rate": 8000, "channels": 1}
+    values = stream.payloads.get(number) or STATIC.get(number) or unknown
+    choice = choose(values)
     return {
         "payload_type": number,
         "encoding": values.get("encoding"),
         "rate": values.get("rate"),
         "channels": values.get("channels", 1),
         "packets": packets,
-        "negotiated": negotiated,
-        "rendered": codec in ("pcmu", "pcma"),
-        "signal": codec == "signal",
+        "negotiated": number in stream.payloads,
+        "rendered": choice.rendered,
+        "signal": choice.signal,
+        "reason": choice.reason or None,
     }

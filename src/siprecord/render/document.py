@@ -6,29 +6,20 @@ Its fields are described in docs/reference/metadata-json.md.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from siprecord.media.audio import SAMPLE_RATE, AudioRenderer, Gap, StreamReport
-from siprecord.render.channels import codec_row
+from siprecord.media.audio import AudioRenderer
+from siprecord.render.audio_files import AudioFiles
 from siprecord.render.conversation import conversation
 from siprecord.render.facts import LogFacts, StreamFacts
+from siprecord.render.moments import rfc3339
+from siprecord.render.options import DEFAULT_OPTIONS, RenderOptions
+from siprecord.render.stream_row import stream_row
 
 SCHEMA_VERSION = 1
-MAX_GAPS = 10_000
-"""Gaps of one stream that are listed; the rest is counted."""
 
-_LATEST_NS = 1 << 62
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SIP_FIELDS = ("call_id", "from", "to", "request_uri", "transport", "source", "trunk")
-
-
-def rfc3339(time_ns: object) -> str | None:
-    """A wall-clock moment with its zone, to the microsecond; nothing for what is no moment."""
-    if not isinstance(time_ns, int) or not 0 < time_ns < _LATEST_NS:
-        return None
-    return (_EPOCH + timedelta(microseconds=time_ns // 1000)).isoformat(timespec="microseconds")
 
 
 def outcome_of(facts: LogFacts) -> str:
@@ -39,14 +30,23 @@ def outcome_of(facts: LogFacts) -> str:
 
 
 def build_document(
-    facts: LogFacts, streams: Sequence[StreamFacts], renderer: AudioRenderer, files: Mapping[str, Any]
+    facts: LogFacts,
+    streams: Sequence[StreamFacts],
+    renderer: AudioRenderer,
+    files: Mapping[str, Any],
+    options: RenderOptions = DEFAULT_OPTIONS,
 ) -> dict[str, Any]:
-    """The whole document; `files` has capture, audio (or None) and metadata file names."""
+    """The whole document; `files` has the capture's name, `AudioFiles` or None, and metadata rows."""
     started_ns = _moment(facts.started) or facts.first_ns
     ended_ns = _moment(facts.ended or {}) or _last_moment(facts, renderer)
-    rows = [_stream_row(s, r, facts) for s, r in zip(streams, renderer.reports, strict=True)]
-    for channel, row in enumerate(rows):
-        row["channel"] = channel if files["audio"] else None
+    made: AudioFiles | None = files["audio"]
+    rows = [stream_row(stream, renderer, number, options) for number, stream in enumerate(streams)]
+    for channel, (stream, row) in enumerate(zip(streams, rows, strict=True)):
+        model = _model_stream(stream, facts)
+        row.update({name: model.get(name) for name in ("stream_id", "session_id")})
+        row["participants"] = model.get("participants") or []
+        row["channel"] = channel if made else None
+        row["files"] = list(made.of_streams.get(channel, ())) if made else []
     return {
         "schema_version": SCHEMA_VERSION,
         "recording_id": facts.started.get("recording_id") or Path(files["capture"]).stem,
@@ -66,7 +66,7 @@ def build_document(
         "sessions": facts.model.get("sessions") or [],
         "participants": facts.model.get("participants") or [],
         "streams": rows,
-        "audio": _audio(renderer, files["audio"]),
+        "audio": _audio(renderer, made),
         "metadata": files["metadata"],
         "deviations": [_deviation_row(event) for event in facts.deviations] + _own_deviations(rows),
         "capture": {
@@ -88,53 +88,18 @@ def _last_moment(facts: LogFacts, renderer: AudioRenderer) -> int:
     return max([facts.last_ns, *(report.last_arrival_ns or 0 for report in renderer.reports)])
 
 
-def _audio(renderer: AudioRenderer, file: str | None) -> dict[str, Any] | None:
-    if file is None:
+def _audio(renderer: AudioRenderer, made: AudioFiles | None) -> dict[str, Any] | None:
+    if made is None:
         return None
     return {
-        "file": file,
+        "file": made.file,
+        "files": list(made.whole),
+        "peaks": made.peaks,
         "channels": renderer.channels,
-        "sample_rate": SAMPLE_RATE,
+        "sample_rate": renderer.sample_rate,
         "frames": renderer.frames,
-        "duration_s": _seconds(renderer.frames),
+        "duration_s": round(renderer.frames / renderer.sample_rate, 6),
         "started": rfc3339(renderer.origin_ns),
-    }
-
-
-def _seconds(samples: int) -> float:
-    return round(samples / SAMPLE_RATE, 6)
-
-
-def _stream_row(stream: StreamFacts, report: StreamReport, facts: LogFacts) -> dict[str, Any]:
-    model = _model_stream(stream, facts)
-    return {
-        "label": stream.label,
-        "mline": stream.mline,
-        "kind": stream.kind,
-        "direction": stream.direction,
-        "stream_id": model.get("stream_id"),
-        "session_id": model.get("session_id"),
-        "participants": model.get("participants") or [],
-        "channel": None,
-        "codecs": [codec_row(stream, number, packets) for number, packets in report.payload_types],
-        "packets_received": report.received,
-        "packets_unique": report.unique,
-        "packets_lost": report.lost,
-        "packets_withheld": report.withheld,
-        "packets_duplicated": report.duplicated,
-        "packets_reordered": report.reordered,
-        "packets_hidden": report.hidden,
-        "packets_malformed": report.malformed,
-        "rtcp_packets": report.rtcp_packets,
-        "ssrc": report.first_ssrc,
-        "ssrc_changes": report.ssrc_changes,
-        "segments": report.segments,
-        "clock_drift_ppm": report.drift_ppm,
-        "first_packet": rfc3339(report.first_arrival_ns),
-        "last_packet": rfc3339(report.last_arrival_ns),
-        "audio_s": _seconds(report.audio_samples),
-        "gaps": [_gap_row(gap) for gap in report.gaps[:MAX_GAPS]],
-        "gaps_omitted": max(0, len(report.gaps) - MAX_GAPS),
     }
 
 
@@ -144,10 +109,6 @@ def _model_stream(stream: StreamFacts, facts: LogFacts) -> dict[str, Any]:
     by_label = (row for row in known if row.get("label") == stream.label)
     by_mline = (row for row in known if "label" not in row and row.get("mline") == stream.mline)
     return next(by_label, None) or next(by_mline, {})
-
-
-def _gap_row(gap: Gap) -> dict[str, Any]:
-    return {"start_s": _seconds(gap.start), "end_s": _seconds(gap.end), "cause": gap.cause}
 
 
 def _deviation_row(event: Mapping[str, Any]) -> dict[str, Any]:
@@ -172,7 +133,9 @@ def _own_deviations(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
                     f"{name}: {what} came, which was never negotiated (payload type {codec['payload_type']})"
                 )
             if not codec["rendered"] and not codec["signal"]:
-                found.append(f"{name}: {what} are in the capture log but not rendered")
+                found.append(f"{name}: {what} are in the capture log but not rendered: {codec['reason']}")
+        if row["packets_broken"]:
+            found.append(f"{name}: {row['packets_broken']} packets do not keep to the format of their codec")
         if row["packets_malformed"]:
             found.append(f"{name}: {row['packets_malformed']} packets are no RTP")
     return [{"text": text, "reference": None, "time": None} for text in found]

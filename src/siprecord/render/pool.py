@@ -14,6 +14,7 @@ import msgspec
 
 from siprecord.aio import tasks
 from siprecord.errors import RenderError
+from siprecord.render.options import DEFAULT_OPTIONS, RenderOptions
 
 _log = logging.getLogger("siprecord.render")
 
@@ -31,6 +32,7 @@ class RenderPoolSettings:
     restart_seconds: float = 0.5
     """Pause before a killed worker is started again; doubled each time, up to `max_restart_seconds`."""
     max_restart_seconds: float = 30
+    options: RenderOptions = DEFAULT_OPTIONS
     command: tuple[str, ...] = (sys.executable, "-m", "siprecord.render")
 
 
@@ -147,7 +149,12 @@ class _Worker:
         stdin, stdout = process.stdin, process.stdout
         if stdin is None or stdout is None:
             raise _WorkerDied("it has no pipes")
-        line = {"id": job.id, "capture": str(job.capture), "destination": str(job.destination)}
+        line = {
+            "id": job.id,
+            "capture": str(job.capture),
+            "destination": str(job.destination),
+            "options": self._settings.options,
+        }
         try:
             async with asyncio.timeout(self._settings.job_seconds):
                 stdin.write(msgspec.json.encode(line) + b"\n")

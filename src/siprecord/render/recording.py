@@ -10,14 +10,15 @@ from typing import Any
 import msgspec
 
 from siprecord.errors import MediaError, RenderError
-from siprecord.media.audio import SAMPLE_RATE, AudioRenderer
+from siprecord.media.audio import AudioRenderer
+from siprecord.render.audio_files import write_audio
 from siprecord.render.channels import channel_streams, stream_plan
-from siprecord.render.document import build_document, outcome_of, rfc3339
+from siprecord.render.document import build_document, outcome_of
 from siprecord.render.facts import LogFacts, MetadataFacts, read_facts
 from siprecord.render.files import write_whole
-from siprecord.render.sound import write_wav
+from siprecord.render.moments import rfc3339
+from siprecord.render.options import DEFAULT_OPTIONS, RenderOptions
 
-AUDIO_NAME = "audio.wav"
 DOCUMENT_NAME = "metadata.json"
 METADATA_NAME = "metadata.xml"
 
@@ -35,31 +36,33 @@ class RenderResult:
     document: Path
 
 
-def render_recording(capture: Path, destination: Path) -> RenderResult:
+def render_recording(
+    capture: Path, destination: Path, options: RenderOptions = DEFAULT_OPTIONS
+) -> RenderResult:
     """Make audio.wav, metadata.xml and, last, metadata.json in the directory `destination`.
 
-    Each file appears whole or not at all, so metadata.json is the sign that the rendering is done. A log that
-    breaks off is rendered as far as it goes. Raises RenderError with one clear sentence. Blocking.
+    `options` may ask for other and for more files. Each file appears whole or not at all, so metadata.json is
+    the sign that the rendering is done. A log that breaks off is rendered as far as it goes. Raises
+    RenderError with one clear sentence. Blocking.
     """
     try:
         facts = read_facts(capture)
         streams = channel_streams(facts)
         renderer = AudioRenderer(capture, [stream_plan(stream) for stream in streams])
         destination.mkdir(parents=True, exist_ok=True)
-        audio = destination / AUDIO_NAME if renderer.frames else None
-        if audio is not None:
-            write_wav(renderer, audio)
+        made = write_audio(renderer, streams, destination, options)
         files = {
             "capture": capture.name,
-            "audio": AUDIO_NAME if audio else None,
+            "audio": made,
             "metadata": _write_metadata(facts, destination),
         }
-        document = build_document(facts, streams, renderer, files)
+        document = build_document(facts, streams, renderer, files, options)
         path = destination / DOCUMENT_NAME
         write_whole(path, msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")
     except (MediaError, OSError) as error:
         raise RenderError(f"can't render {capture}: {error}") from error
-    seconds = renderer.frames / SAMPLE_RATE
+    seconds = renderer.frames / renderer.sample_rate
+    audio = destination / made.file if made is not None else None
     return RenderResult(document["recording_id"], outcome_of(facts), audio, seconds, path)
 
 

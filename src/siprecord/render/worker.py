@@ -1,6 +1,7 @@
 """The render worker: JSON job lines on standard input, JSON answer lines on standard output.
 
-A job is `{"id": ..., "capture": path, "destination": directory}`; the answer has `id`, `ok`, and either
+A job is `{"id": ..., "capture": path, "destination": directory, "options": {...}}`;
+the answer has `id`, `ok`, and either
 `outcome`, `duration_s` and `audio`, or `error`: one sentence. No job can end the worker; it ends with its
 input.
 """
@@ -17,6 +18,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from siprecord.errors import SiprecordError
+from siprecord.render.options import DEFAULT_OPTIONS, RenderOptions
 from siprecord.render.recording import render_recording
 
 _log = logging.getLogger("siprecord.render")
@@ -29,6 +31,7 @@ class Job(msgspec.Struct, frozen=True):
     id: str
     capture: str
     destination: str
+    options: RenderOptions = DEFAULT_OPTIONS
 
 
 def answer(line: bytes) -> dict[str, Any]:
@@ -38,7 +41,7 @@ def answer(line: bytes) -> dict[str, Any]:
     except msgspec.MsgspecError as error:
         return {"id": None, "ok": False, "error": f"not a job: {error}"}
     try:
-        result = render_recording(Path(job.capture), Path(job.destination))
+        result = render_recording(Path(job.capture), Path(job.destination), job.options)
     except SiprecordError as error:
         _log.warning("%s", error)
         return {"id": job.id, "ok": False, "error": str(error)}

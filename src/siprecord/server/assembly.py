@@ -16,9 +16,10 @@ from pathlib import Path
 from siprecord.errors import MediaError
 from siprecord.media import MediaEngine, MediaSettings, ShardedMap
 from siprecord.media.follower import LogFollower
+from siprecord.render.options import RenderOptions
 from siprecord.render.pool import RenderPool, RenderPoolSettings
 from siprecord.server.archive import SpoolArchive, log_path
-from siprecord.server.config import Config, MediaConfig
+from siprecord.server.config import Config, MediaConfig, RenderConfig
 from siprecord.server.continuity import Continuity
 from siprecord.server.finishing import Finisher
 from siprecord.server.health import Health, disk_low, not_writable
@@ -89,8 +90,21 @@ class Assembly:
 
 def make_finisher(config: Config) -> Finisher:
     """What turns closed logs into recordings."""
-    pool = RenderPool(RenderPoolSettings(workers=config.render.workers)) if config.render.enabled else None
+    render = config.render
+    settings = RenderPoolSettings(workers=render.workers, options=_render_options(render))
+    pool = RenderPool(settings) if render.enabled else None
     return Finisher(LocalStore(config.data_dir), pool, keep_capture=config.recording.keep_capture)
+
+
+def _render_options(render: RenderConfig) -> RenderOptions:
+    return RenderOptions(
+        formats=render.formats,
+        per_stream=render.per_stream,
+        mono=render.mono,
+        peaks=render.peaks,
+        conceal=render.conceal,
+        digits=render.digits,
+    )
 
 
 def make_parts(

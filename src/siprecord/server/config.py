@@ -354,6 +354,18 @@ class RenderConfig(Section):
         default=True, description="Render when a call ends; without it only capture logs are kept."
     )
     workers: int = Field(default=1, ge=1, le=64, description="Render processes at a time.")
+    formats: tuple[Literal["wav", "flac", "opus", "mp3"], ...] = Field(
+        default=("wav",), min_length=1, description="Audio files to make; the first is the main one."
+    )
+    per_stream: bool = Field(default=False, description="Also make a file of each stream.")
+    mono: bool = Field(default=False, description="Also make a file with the sum of all streams.")
+    peaks: bool = Field(default=False, description="Also make peaks.json, for drawing the waveform.")
+    conceal: bool = Field(
+        default=False, description="Fill up to 60 ms of each network gap; without it gaps are exact silence."
+    )
+    digits: Literal["masked", "shown"] = Field(
+        default="masked", description="Whether metadata.json tells which keys were pressed, or only when."
+    )
 
 
 class LogConfig(Section):

@@ -29,7 +29,6 @@ METADATA_TYPES = frozenset(
 )
 _XML_TYPES = frozenset({"application/xml", "text/xml", "application/recording-metadata+xml"})
 _HEADER = re.compile(rb"([!-9;-~]+)[ \t]*:[ \t]*(.*)")
-_LINE = re.compile(rb"([^\n]*)(?:\n|\Z)")
 _DELIMITER_TAIL = re.compile(rb"(--)?[ \t]*(?:\r?\n|\Z)")
 _MAX_BOUNDARY = 256  # RFC 2046 allows 70; some clients are more generous
 
@@ -243,15 +242,14 @@ class _Reader:
         last = ""
         position = 0
         while position < len(chunk):
-            line = _LINE.match(chunk, position)
-            assert line is not None
-            text = line[1].rstrip(b"\r")
+            end = chunk.find(b"\n", position) + 1 or len(chunk)
+            text = chunk[position:end].rstrip(b"\n").rstrip(b"\r")
             if not text:
-                return headers, chunk[line.end() :]
+                return headers, chunk[end:]
             field_ = _HEADER.fullmatch(text)
             if text[:1] in b" \t" and last:
                 headers[last] += " " + _text(text)
-            elif field_ is not None and self._room(headers, line.end()):
+            elif field_ is not None and self._room(headers, end):
                 last = _text(field_[1]).lower()
                 headers.setdefault(last, _text(field_[2]))
             else:
@@ -259,7 +257,7 @@ class _Reader:
                     "a part has no empty line between its headers and its content (RFC 2046 section 5.1)"
                 )
                 return headers, chunk[position:]
-            position = line.end()
+            position = end
         return headers, b""
 
     def _room(self, headers: Mapping[str, str], size: int) -> bool:

@@ -107,3 +107,12 @@ def test_copies_are_independent_and_equal() -> None:
     assert list(headers.items()) == [("To", "x")]
     assert headers != [("To", "x")]
     assert repr(headers) == "Headers([('To', 'x')])"
+
+
+def test_the_names_that_occur_and_those_that_occur_again() -> None:
+    headers = Headers([("v", "SIP/2.0/UDP a"), ("X-Foo", "1"), ("Via", "SIP/2.0/UDP b")])
+    assert set(headers.keys()) == {"via", "x-foo"}
+    assert headers.repeated() == ["via"]
+    headers.remove("Via")
+    assert set(headers.keys()) == {"x-foo"}
+    assert headers.repeated() == []

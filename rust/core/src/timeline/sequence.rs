@@ -118,7 +118,7 @@ pub(super) fn account(
             tally.missing = tally.missing.saturating_add(missing);
         }
         match plan.role(packet) {
-            Role::Audio if packet.length > 0 => placements.push(tally.placement(&item, packet)),
+            Role::Audio if packet.ticks > 0 => placements.push(tally.placement(&item, packet)),
             Role::Foreign => tally.foreign += 1,
             _ => {}
         }
@@ -156,7 +156,8 @@ impl Tally {
             start: item.start,
             offset: packet.offset,
             skip: 0,
-            samples: packet.length,
+            length: packet.length,
+            samples: packet.ticks,
             payload_type: packet.payload_type,
             segment: item.segment,
             epoch: item.epoch,

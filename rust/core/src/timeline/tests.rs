@@ -32,6 +32,7 @@ impl Sender {
             ssrc: self.ssrc,
             sequence: self.sequence,
             length: 160,
+            ticks: 160,
             payload_type: 0,
             marker: false,
         };

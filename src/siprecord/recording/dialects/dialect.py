@@ -52,6 +52,10 @@ class HeaderId:
     normal: Callable[[str], str] = same
     param: str | None = None
 
+    def may_find(self, signs: Signs) -> bool:
+        """Whether a message with these signs can hold such a thing at all."""
+        return self.header.lower() in signs.headers
+
     def find(self, evidence: Evidence) -> list[Fact]:
         """The facts that are there."""
         value = evidence.header(self.header)
@@ -70,6 +74,10 @@ class FromId:
     param: str
     normal: Callable[[str], str] = same
 
+    def may_find(self, signs: Signs) -> bool:
+        """Whether a message with these signs can hold such a thing at all."""
+        return self.param in signs.from_params
+
     def find(self, evidence: Evidence) -> list[Fact]:
         """The facts that are there."""
         text = plain(evidence.from_params.get(self.param))
@@ -83,6 +91,10 @@ class ElementId:
     kind: str
     name: str
     normal: Callable[[str], str] = same
+
+    def may_find(self, signs: Signs) -> bool:
+        """Whether a message with these signs can hold such a thing at all."""
+        return self.name in signs.elements
 
     def find(self, evidence: Evidence) -> list[Fact]:
         """The facts that are there."""
@@ -99,6 +111,10 @@ class ElementParty:
     side: Side | None
     name: str
 
+    def may_find(self, signs: Signs) -> bool:
+        """Whether a message with these signs can hold such a thing at all."""
+        return self.name in signs.elements
+
     def find(self, evidence: Evidence) -> list[Party]:
         """The parties that are there."""
         return [
@@ -113,6 +129,10 @@ class HeaderParty:
 
     side: Side | None
     header: str
+
+    def may_find(self, signs: Signs) -> bool:
+        """Whether a message with these signs can hold such a thing at all."""
+        return self.header.lower() in signs.headers
 
     def find(self, evidence: Evidence) -> list[Party]:
         """The parties that are there."""
@@ -129,6 +149,10 @@ class ElementWay:
     name: str
     words: Mapping[str, Direction]
 
+    def may_find(self, signs: Signs) -> bool:
+        """Whether a message with these signs can hold such a thing at all."""
+        return self.name in signs.elements
+
     def find(self, evidence: Evidence) -> Direction | None:
         """The direction, if it is told."""
         told = (self.words.get(item.text.lower()) for item in evidence.texts(self.name))
@@ -142,6 +166,10 @@ class HeaderWay:
     header: str
     words: Mapping[str, Direction]
 
+    def may_find(self, signs: Signs) -> bool:
+        """Whether a message with these signs can hold such a thing at all."""
+        return self.header.lower() in signs.headers
+
     def find(self, evidence: Evidence) -> Direction | None:
         """The direction, if it is told."""
         return self.words.get(plain(evidence.header(self.header)).lower())
@@ -152,6 +180,10 @@ class PresenceWay:
     """An extension element whose mere presence says it; `words` maps names to directions."""
 
     words: Mapping[str, Direction]
+
+    def may_find(self, signs: Signs) -> bool:
+        """Whether a message with these signs can hold such a thing at all."""
+        return not signs.elements.isdisjoint(self.words)
 
     def find(self, evidence: Evidence) -> Direction | None:
         """The direction, if it is told."""
@@ -170,6 +202,11 @@ def no_parties(evidence: Evidence) -> list[Party]:
     return []
 
 
+IdRule = HeaderId | FromId | ElementId
+PartyRule = ElementParty | HeaderParty
+WayRule = ElementWay | HeaderWay | PresenceWay
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
     """One vendor. `quirks` are those of the field guide it is known for, each with what to change on it."""
@@ -177,9 +214,9 @@ class Dialect:
     vendor: str
     title: str
     marks: tuple[Mark, ...]
-    ids: tuple[HeaderId | FromId | ElementId, ...] = ()
-    parties: tuple[ElementParty | HeaderParty, ...] = ()
-    ways: tuple[ElementWay | HeaderWay | PresenceWay, ...] = ()
+    ids: tuple[IdRule, ...] = ()
+    parties: tuple[PartyRule, ...] = ()
+    ways: tuple[WayRule, ...] = ()
     more_parties: Callable[[Evidence], list[Party]] = no_parties
     quirks: Mapping[str, str] = field(default_factory=dict)
 

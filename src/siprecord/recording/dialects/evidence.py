@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
 from siprecord.errors import ParseError
 from siprecord.recording.dialects.findings import MAX_VALUE
 from siprecord.syntax.limits import Limits
 from siprecord.syntax.metadata import MetadataDocument
-from siprecord.syntax.metadata.xml import Element, read_xml
+from siprecord.syntax.metadata.xml import Element, read_fragment
 from siprecord.syntax.sdp import SessionDescription
 from siprecord.syntax.sip import NameAddr, Request, SipUri, parse_params, unquote
 
@@ -65,16 +64,24 @@ class Evidence:
         self.metadata = said.metadata
         self.has_document = said.has_document
         self.others = said.others
-
-    @cached_property
-    def product(self) -> str:
+        self.product = " ".join(filter(None, map(self.header, ("User-Agent", "Server"))))[:MAX_VALUE]
         """What the sender calls itself."""
-        return " ".join(filter(None, (self.header("User-Agent"), self.header("Server"))))[:MAX_VALUE]
+        self.from_params = _from_params(request)
+        """Parameters of the From URI and of the From header; Cisco phones put the call there."""
+        self.items = _items(said.metadata) if said.metadata else ()
+        """All extension elements of the metadata."""
+        self.item_names = frozenset([item.name for item in self.items])
+        """The names of these."""
 
     @property
     def opens(self) -> bool:
         """Whether this is the INVITE of a new call."""
-        return self.request.method == "INVITE" and self.address("To").params.get("tag") is None
+        if self.request.method != "INVITE":
+            return False
+        try:
+            return "tag" not in self.request.to.params
+        except ParseError:
+            return True
 
     def header(self, name: str) -> str | None:
         """The first row of that name, stripped; None when it is missing, empty or absurdly long."""
@@ -83,71 +90,62 @@ class Evidence:
 
     def entries(self, name: str) -> list[str]:
         """The entries of a list header."""
-        return [entry for entry in self.request.headers.get_list(name)[:32] if len(entry) <= MAX_ROW]
+        entries = self.request.headers.get_list(name)
+        return [entry for entry in entries[:32] if len(entry) <= MAX_ROW] if entries else entries
 
-    def headers_starting(self, prefix: str) -> list[tuple[str, str]]:
-        """Headers whose names begin so, in any case."""
+    def headers_starting(self, prefix: str) -> bool:
+        """Whether there is a header whose name begins so, in any case."""
         wanted = prefix.lower()
-        return [(name, value) for lower, name, value in self._rows if lower.startswith(wanted)]
+        return any(name.startswith(wanted) for name in self.request.headers.keys())  # noqa: SIM118
 
     def address(self, name: str) -> NameAddr:
         """The address in From, To or the like; an empty one when there is none that can be read."""
         return read_address(self.header(name) or "")
-
-    @cached_property
-    def _rows(self) -> tuple[tuple[str, str, str], ...]:
-        """All headers, their names in lower case first: every mark of every vendor looks through them."""
-        rows = self.request.headers.items()
-        return tuple((name.lower(), name, value.strip()) for name, value in rows if len(value) <= MAX_ROW)
 
     @property
     def signs(self) -> Signs:
         """What vendors are told apart by."""
         return Signs(
             product=self.product.lower(),
-            headers=frozenset(lower for lower, _, _ in self._rows),
+            headers=frozenset(self.request.headers.keys()),
             namespaces=self.namespaces,
             parts=self.others,
             from_params=frozenset(self.from_params),
             elements=self.item_names,
         )
 
-    @cached_property
-    def from_params(self) -> Mapping[str, str | None]:
-        """Parameters of the From URI and of the From header; Cisco phones put the call there."""
-        address = self.address("From")
-        return {**address.params, **uri_params(address.uri)}
-
-    @cached_property
+    @property
     def namespaces(self) -> frozenset[str]:
         """Namespaces of the document and its extensions, in lower case."""
-        own = {self.metadata.namespace.lower()} if self.metadata else set()
-        return frozenset(own | {item.namespace.lower() for item in self.items})
-
-    @cached_property
-    def items(self) -> tuple[Item, ...]:
-        """All extension elements of the metadata."""
-        found: list[Item] = []
-        for parent, text in _extensions(self.metadata) if self.metadata else ():
-            try:
-                root = read_xml(text.encode(), _LIMITS, "utf-8", [])
-            except ParseError:
-                continue
-            _collect(found, root, parent, ())
-            if len(found) >= MAX_ITEMS:
-                break
-        return tuple(found[:MAX_ITEMS])
-
-    @cached_property
-    def item_names(self) -> frozenset[str]:
-        """The names of these."""
-        return frozenset(item.name for item in self.items)
+        own = (self.metadata.namespace,) if self.metadata else ()
+        return frozenset(name.lower() for name in {*own, *(item.namespace for item in self.items)})
 
     def texts(self, *names: str) -> Iterator[Item]:
         """Extension elements of these names that have a text."""
         if self.item_names.isdisjoint(names):
             return iter(())
         return (item for item in self.items if item.name in names and item.text)
+
+
+def _from_params(request: Request) -> Mapping[str, str | None]:
+    try:
+        address = request.from_
+    except ParseError:
+        return {}
+    return {**address.params, **uri_params(address.uri)} if ";" in address.uri else address.params
+
+
+def _items(document: MetadataDocument) -> tuple[Item, ...]:
+    found: list[Item] = []
+    for parent, text in _extensions(document):
+        try:
+            root = read_fragment(text, _LIMITS)
+        except ParseError:
+            continue
+        _collect(found, root, parent, ())
+        if len(found) >= MAX_ITEMS:
+            break
+    return tuple(found[:MAX_ITEMS])
 
 
 def read_address(text: str) -> NameAddr:
@@ -179,17 +177,12 @@ def plain(value: str | None) -> str:
 def _extensions(document: MetadataDocument) -> Iterator[tuple[str, str]]:
     """Each extension as text, with the id of the element that holds it."""
     yield from (("", text) for text in document.extensions)
-    holders: Iterable[tuple[str, tuple[str, ...]]] = (
-        *((each.id, each.extensions) for each in document.groups),
-        *((each.id, each.extensions) for each in document.sessions),
-        *((each.id, each.extensions) for each in document.participants),
-        *((each.id, each.extensions) for each in document.streams),
-        *((each.session_id, each.extensions) for each in document.session_associations),
-        *((each.participant_id, each.extensions) for each in document.participant_session_associations),
-        *((each.participant_id, each.extensions) for each in document.participant_stream_associations),
-    )
-    for parent, extensions in holders:
-        yield from ((parent, text) for text in extensions)
+    for elements in (document.groups, document.sessions, document.participants, document.streams):
+        yield from ((each.id, text) for each in elements for text in each.extensions)
+    for session in document.session_associations:
+        yield from ((session.session_id, text) for text in session.extensions)
+    for parts in (document.participant_session_associations, document.participant_stream_associations):
+        yield from ((each.participant_id, text) for each in parts for text in each.extensions)
 
 
 def _collect(found: list[Item], element: Element, parent: str, within: tuple[str, ...]) -> None:

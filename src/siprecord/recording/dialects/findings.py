@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -63,8 +64,8 @@ class Findings:
             vendor=known.vendor,
             product=known.product or self.product or later.product,
             evidence=known.evidence,
-            ids=_together(self.ids, later.ids),
-            facts=_together(self.facts, later.facts),
+            ids=each_once((*self.ids, *later.ids)),
+            facts=each_once((*self.facts, *later.facts)),
             parties=tuple(dict.fromkeys((*self.parties, *later.parties)))[:MAX_PARTIES],
             direction=later.direction or self.direction,
             deviations=(*self.deviations, *later.deviations),
@@ -77,11 +78,12 @@ class Findings:
 
     def without_deviations(self) -> Findings:
         """The same, once its deviations are noted."""
-        return replace(self, deviations=())
+        return replace(self, deviations=()) if self.deviations else self
 
 
-def _together(first: tuple[Fact, ...], then: tuple[Fact, ...]) -> tuple[Fact, ...]:
+def each_once(facts: Iterable[Fact]) -> tuple[Fact, ...]:
     """Each kind and value once, with the source that said it first."""
-    known = {(fact.kind, fact.value): fact for fact in reversed((*first, *then))}
-    order = dict.fromkeys((fact.kind, fact.value) for fact in (*first, *then))
-    return tuple(known[key] for key in order)[:MAX_FACTS]
+    known: dict[tuple[str, str], Fact] = {}
+    for fact in facts:
+        known.setdefault((fact.kind, fact.value), fact)
+    return tuple(known.values())[:MAX_FACTS]

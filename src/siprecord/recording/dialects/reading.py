@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 from siprecord.recording.dialects import (
@@ -22,9 +23,9 @@ from siprecord.recording.dialects import (
     twilio,
     webex,
 )
-from siprecord.recording.dialects.dialect import Dialect
+from siprecord.recording.dialects.dialect import Dialect, IdRule, PartyRule, WayRule
 from siprecord.recording.dialects.evidence import Evidence, Said, Signs
-from siprecord.recording.dialects.findings import MAX_PARTIES, Direction, Fact, Findings, Party
+from siprecord.recording.dialects.findings import MAX_PARTIES, Direction, Fact, Findings, Party, each_once
 from siprecord.recording.dialects.generic import GENERIC, asserted, common_facts, common_ids
 from siprecord.recording.dialects.quirks import quirks_of
 from siprecord.syntax.sip import Request
@@ -58,40 +59,61 @@ def dialect_named(vendor: str) -> Dialect:
     return _BY_NAME.get(vendor, GENERIC)
 
 
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What to look for in messages with the same signs: the rules that can find nothing are left out."""
+
+    dialect: Dialect
+    seen: tuple[str, ...]
+    own_ids: tuple[IdRule, ...]
+    """Those of the dialect, which come after the ids that any vendor may give."""
+    ids: tuple[IdRule, ...]
+    parties: tuple[PartyRule, ...]
+    ways: tuple[WayRule, ...]
+
+
 def read_findings(request: Request, said: Said) -> Findings:
     """All that a message tells beside its metadata. Never raises: what can't be read is not there."""
     evidence = Evidence(request, said)
-    dialect, seen = _choose(evidence.signs)
-    ids = [*_ids(GENERIC, evidence), *common_ids(evidence), *_ids(dialect, evidence)]
-    found = Findings(
-        vendor=dialect.vendor,
+    reading = _choose(evidence.signs)
+    ids = [*_ids(reading.ids, evidence), *common_ids(evidence), *_ids(reading.own_ids, evidence)]
+    return Findings(
+        vendor=reading.dialect.vendor,
         product=evidence.product,
-        evidence=seen,
-        facts=tuple(common_facts(evidence)),
-        parties=tuple(_parties(dialect, evidence))[:MAX_PARTIES],
-        direction=_direction(dialect, evidence),
+        evidence=reading.seen,
+        ids=each_once(ids),
+        facts=each_once(common_facts(evidence)),
+        parties=_parties(reading, evidence),
+        direction=_direction(reading, evidence),
         deviations=quirks_of(evidence),
     )
-    return found.joined(Findings(ids=tuple(ids)))
 
 
 @lru_cache(maxsize=MAX_KINDS)
-def _choose(signs: Signs) -> tuple[Dialect, tuple[str, ...]]:
+def _choose(signs: Signs) -> _Reading:
     weighed = [(dialect, *dialect.weigh(signs)) for dialect in DIALECTS]
     best, weight, seen = max(weighed, key=lambda each: each[1])
-    return (best, seen) if weight else (GENERIC, ())
+    dialect = best if weight else GENERIC
+    return _Reading(
+        dialect=dialect,
+        seen=seen if weight else (),
+        own_ids=tuple(rule for rule in dialect.ids if rule.may_find(signs)),
+        ids=tuple(rule for rule in GENERIC.ids if rule.may_find(signs)),
+        parties=tuple(rule for rule in dialect.parties if rule.may_find(signs)),
+        ways=tuple(rule for rule in dialect.ways if rule.may_find(signs)),
+    )
 
 
-def _ids(dialect: Dialect, evidence: Evidence) -> list[Fact]:
-    return [fact for rule in dialect.ids for fact in rule.find(evidence)]
+def _ids(rules: tuple[IdRule, ...], evidence: Evidence) -> list[Fact]:
+    return [fact for rule in rules for fact in rule.find(evidence)]
 
 
-def _parties(dialect: Dialect, evidence: Evidence) -> list[Party]:
-    found = [party for rule in dialect.parties for party in rule.find(evidence)]
-    found.extend(dialect.more_parties(evidence))
-    return [*found, *asserted(evidence)]
+def _parties(reading: _Reading, evidence: Evidence) -> tuple[Party, ...]:
+    found = [party for rule in reading.parties for party in rule.find(evidence)]
+    found.extend(reading.dialect.more_parties(evidence))
+    return tuple(dict.fromkeys((*found, *asserted(evidence))))[:MAX_PARTIES]
 
 
-def _direction(dialect: Dialect, evidence: Evidence) -> Direction | None:
-    told = (way.find(evidence) for way in dialect.ways)
+def _direction(reading: _Reading, evidence: Evidence) -> Direction | None:
+    told = (way.find(evidence) for way in reading.ways)
     return next((direction for direction in told if direction), None)

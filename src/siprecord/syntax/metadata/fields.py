@@ -21,7 +21,6 @@ _NAMES = (
     *("sipSessionID", "reason", "group-ref", "nameID", "name", "label", "send", "recv", "param"),
 )
 _ATTRIBUTES = ("group_id", "session_id", "participant_id", "stream_id", "id", "aor", "cause", "protocol")
-_BLANK = re.compile(r"\s+")
 _UUID = re.compile(r"[A-Za-z0-9+/]{22}==")
 _MAX_DEVIATIONS = 40
 _EXTENSION_FACTOR = 4
@@ -46,7 +45,7 @@ _SPELLINGS = {_bare(name): name for name in _NAMES}
 
 def joined(text: str) -> str:
     """An id without the white space base64Binary allows within; RFC 8068 wraps one over two lines."""
-    return _BLANK.sub("", text)
+    return "".join(text.split())
 
 
 class Context:
@@ -82,17 +81,16 @@ class Node:
         self.element = element
         self._context = context
         self._children: dict[str, list[Element]] = {}
-        self._attributes = {key_of(name): value for name, value in element.attributes.items()}
         extensions = []
         for child in element.children:
-            if child.namespace in context.namespaces and key_of(child.local) in keys:
-                self._add(child)
+            key = key_of(child.local)
+            if key in keys and child.namespace in context.namespaces:
+                self._add(key, child)
             else:
                 extensions.append(self._extension(child))
         self.extensions = tuple(extensions)
 
-    def _add(self, child: Element) -> None:
-        key = key_of(child.local)
+    def _add(self, key: str, child: Element) -> None:
         self._children.setdefault(key, []).append(child)
         right = _SPELLINGS.get(key, child.local)
         if child.local != right:
@@ -118,7 +116,8 @@ class Node:
 
     def attribute(self, *keys: str) -> str | None:
         """The first attribute there is, in the order of `keys`."""
-        return next((self._attributes[key] for key in keys if key in self._attributes), None)
+        written = {key_of(name): value for name, value in self.element.attributes.items()}
+        return next((written[key] for key in keys if key in written), None)
 
     def id(self, right: str, *aliases: str) -> str:
         """The id in the attribute `right`, else in one of its aliases; "" when there is none."""
@@ -138,6 +137,8 @@ class Node:
 
     def times(self, first: str = "associatetime", last: str = "disassociatetime") -> Times:
         """Two times, and each as it was written where it was."""
+        if first not in self._children and last not in self._children:
+            return None, None, ()
         raw: list[tuple[str, str]] = []
         values: list[datetime | None] = [None, None]
         notes: list[str] = []

@@ -9,7 +9,7 @@ odd is a deviation.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
 from datetime import UTC, tzinfo
 from typing import Literal
 
@@ -27,7 +27,14 @@ from siprecord.syntax.metadata.elements import (
     read_stream,
 )
 from siprecord.syntax.metadata.fields import Context, Node, key_of
-from siprecord.syntax.metadata.model import NAMESPACE, MetadataDocument
+from siprecord.syntax.metadata.model import (
+    NAMESPACE,
+    Group,
+    MediaStream,
+    MetadataDocument,
+    Participant,
+    Session,
+)
 from siprecord.syntax.metadata.xml import Element, read_xml
 
 _ROOTS = frozenset({"recording", "recordingmetadata", "requestsnapshot"})
@@ -35,6 +42,7 @@ _MODEL = frozenset(
     {"group", "session", "participant", "stream"}
     | {"sessionrecordingassoc", "participantsessionassoc", "participantstreamassoc"}
 )
+_Named = Group | Session | Participant | MediaStream
 _DOCUMENT = _MODEL | {"datamode", "requestreason"}
 
 
@@ -62,32 +70,29 @@ def _document(node: Node, context: Context) -> MetadataDocument:
     participants = [read_participant(each, context) for each in node.all("participant")]
     in_sessions = [draft_participant_session(*each, context) for each in participants]
     in_streams = [draft_participant_stream(*each, context) for each in participants]
-    document = MetadataDocument(
+    groups = [read_group(each, context) for each in node.all("group")]
+    streams = [read_stream(each, context) for each in node.all("stream")]
+    recorded = [read_session_association(each, context) for each in node.all("sessionrecordingassoc")]
+    memberships = [read_participant_session(each, context) for each in node.all("participantsessionassoc")]
+    flows = [read_participant_stream(each, context) for each in node.all("participantstreamassoc")]
+    people = [participant for participant, _ in participants]
+    _judge_ids((groups, [session for session, _ in sessions], people, streams), context)
+    return MetadataDocument(
         data_mode=mode,
-        groups=tuple(read_group(each, context) for each in node.all("group")),
-        sessions=tuple(session for session, _ in sessions),
-        participants=tuple(participant for participant, _ in participants),
-        streams=tuple(read_stream(each, context) for each in node.all("stream")),
-        session_associations=(
-            *(association for _, association in sessions if association),
-            *(read_session_association(each, context) for each in node.all("sessionrecordingassoc")),
-        ),
-        participant_session_associations=(
-            *(association for association in in_sessions if association),
-            *(read_participant_session(each, context) for each in node.all("participantsessionassoc")),
-        ),
-        participant_stream_associations=(
-            *(association for association in in_streams if association),
-            *(read_participant_stream(each, context) for each in node.all("participantstreamassoc")),
-        ),
+        groups=tuple(groups),
+        sessions=tuple([session for session, _ in sessions]),
+        participants=tuple(people),
+        streams=tuple(streams),
+        session_associations=(*[each for _, each in sessions if each], *recorded),
+        participant_session_associations=(*[each for each in in_sessions if each], *memberships),
+        participant_stream_associations=(*[each for each in in_streams if each], *flows),
         extensions=node.extensions,
         request_snapshot=key_of(node.element.local) == "requestsnapshot",
         request_reason=node.text("requestreason"),
         mode_present=present,
         namespace=node.element.namespace,
+        deviations=context.deviations,
     )
-    _judge_ids(document, context)
-    return replace(document, deviations=context.deviations)
 
 
 def _mode(node: Node, context: Context) -> tuple[Literal["complete", "partial"], bool]:
@@ -109,10 +114,10 @@ def _judge_root(root: Element, context: Context) -> None:
         context.note(f"the root is {root.local[:40]!r} (RFC 7865 section 5.1.2, Q43)")
 
 
-def _judge_ids(document: MetadataDocument, context: Context) -> None:
+def _judge_ids(elements: Iterable[Sequence[_Named]], context: Context) -> None:
     """RFC 7865 section 6.10: one id may not name two elements of different kinds at one time."""
     seen: dict[str, type] = {}
-    for items in (document.groups, document.sessions, document.participants, document.streams):
+    for items in elements:
         for item in items:
             if item.id and seen.setdefault(item.id, type(item)) is not type(item):
                 text = f"two kinds of elements share the id {item.id[:60]!r} (RFC 7865 section 6.10)"

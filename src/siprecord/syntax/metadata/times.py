@@ -16,6 +16,8 @@ _FIRST_PLAUSIBLE_YEAR = 2000  # SIPREC is younger; clocks that were never set sa
 
 def read_time(text: str, zone: tzinfo, deviations: list[str]) -> datetime | None:
     """The time in UTC, or None when it can't be read. `zone` holds for a time without one."""
+    if _STRICT.fullmatch(text) is not None and (usual := _usual(text)) is not None:
+        return usual
     match = _TIME.fullmatch(text)
     if match is None:
         deviations.append(f"a time can't be read: {text[:40]!r} (RFC 7865 section 6.9)")
@@ -32,6 +34,15 @@ def read_time(text: str, zone: tzinfo, deviations: list[str]) -> datetime | None
     if time.year < _FIRST_PLAUSIBLE_YEAR:
         deviations.append("times are older than SIPREC itself: the client's clock is not set")
     return time
+
+
+def _usual(text: str) -> datetime | None:
+    """A time as RFC 3339 wants it and as clocks that are set say it; None leaves the judgement to others."""
+    try:
+        time = datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+    return time if time.year >= _FIRST_PLAUSIBLE_YEAR else None
 
 
 def write_time(time: datetime) -> str:

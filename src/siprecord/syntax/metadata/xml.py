@@ -9,7 +9,7 @@ would refuse a document with an undeclared one, and clients send such.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
@@ -43,6 +43,7 @@ _ENCODINGS = {
 _TAG = re.compile(r"<[^<>!?][^<>]*>")
 _UNQUOTED = re.compile(r""""[^"]*"|'[^']*'|=\s*([^\s"'<>=][^\s"'<>]*)""")
 _BARE_AMPERSAND = re.compile(r"&(?!(?:amp|lt|gt|quot|apos|#\d{1,7}|#x[0-9A-Fa-f]{1,6});)")
+_TO_ESCAPE = re.compile(r"""[&<>"\r\n\t]""")
 _FORBIDDEN = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
@@ -61,14 +62,14 @@ class Element:
     content: list[Element | str] = field(default_factory=list)
 
     @property
-    def children(self) -> Iterator[Element]:
+    def children(self) -> list[Element]:
         """The elements within, in order."""
-        return (item for item in self.content if isinstance(item, Element))
+        return [item for item in self.content if isinstance(item, Element)]
 
     @property
     def text(self) -> str:
         """The text directly within, stripped."""
-        return "".join(item for item in self.content if isinstance(item, str)).strip()
+        return "".join([item for item in self.content if isinstance(item, str)]).strip()
 
 
 def read_xml(data: bytes, limits: Limits, charset: str | None, deviations: list[str]) -> Element:
@@ -92,6 +93,16 @@ def read_xml(data: bytes, limits: Limits, charset: str | None, deviations: list[
         raise ParseError(f"the metadata is no well-formed XML: {reason}") from None
     deviations.append(f"the XML is not well-formed ({reason}); it was mended to be read")
     return root
+
+
+def read_fragment(text: str, limits: Limits) -> Element:
+    """Read again what `write_element` wrote. Raises `ParseError` when that is over a limit."""
+    if len(text) > limits.max_xml:
+        raise ParseError("the extension data is too long", status=413)
+    try:
+        return _build(text, limits)
+    except expat.ExpatError as error:
+        raise ParseError(f"no well-formed XML: {expat.ErrorString(error.code)}") from None
 
 
 def write_element(element: Element, budget: int) -> str:
@@ -189,13 +200,13 @@ class _Builder:
         if len(self._open) >= self._limits.max_xml_depth:
             raise ParseError(f"the metadata nests deeper than {self._limits.max_xml_depth} elements")
         scope = self._open[-1].scope if self._open else {"xml": XML_NAMESPACE}
-        declared = [key for key in attributes if key[:5] == "xmlns" and key[5:6] in {"", ":"}]
+        declared = [key for key in attributes if key.startswith("xmlns") and key[5:6] in {"", ":"}]
         if declared:
             scope = _extended(scope, {key: attributes[key] for key in declared})
             attributes = {key: value for key, value in attributes.items() if key not in declared}
-        prefix, colon, local = name.partition(":")
-        namespace = scope.get(prefix if colon else "", "")
-        element = Element(name, local if colon else name, namespace, attributes, scope)
+        prefix, _, local = name.partition(":") if ":" in name else ("", "", name)
+        namespace = scope.get(prefix, "")
+        element = Element(name, local, namespace, attributes, scope)
         if self._open:
             self._open[-1].content.append(element)
         else:
@@ -232,19 +243,23 @@ def _collect_prefixes(element: Element, used: set[str]) -> None:
 def _write(element: Element, declarations: Mapping[str, str], chunks: list[str]) -> None:
     chunks.append(f"<{element.name}")
     for prefix, namespace in declarations.items():
-        chunks.append(f" xmlns{':' if prefix else ''}{prefix}={quoteattr(namespace)}")
+        chunks.append(f" xmlns{':' if prefix else ''}{prefix}={_quoted(namespace)}")
     for name, value in element.attributes.items():
-        chunks.append(f" {name}={quoteattr(value)}")
+        chunks.append(f" {name}={_quoted(value)}")
     if not element.content:
         chunks.append("/>")
         return
     chunks.append(">")
     for item in element.content:
         if isinstance(item, str):
-            chunks.append(escape(item, {"\r": "&#13;"}))
+            chunks.append(escape(item, {"\r": "&#13;"}) if _TO_ESCAPE.search(item) else item)
         else:
             _write(item, _new_declarations(item, element), chunks)
     chunks.append(f"</{element.name}>")
+
+
+def _quoted(value: str) -> str:
+    return quoteattr(value) if _TO_ESCAPE.search(value) else f'"{value}"'
 
 
 def _new_declarations(child: Element, parent: Element) -> Mapping[str, str]:

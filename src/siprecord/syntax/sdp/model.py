@@ -21,7 +21,7 @@ class Direction(StrEnum):
     INACTIVE = "inactive"
 
 
-_DIRECTIONS = frozenset(Direction)
+_DIRECTIONS = {direction.value: direction for direction in Direction}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +95,14 @@ class MediaDescription:
 
     def value(self, name: str) -> str | None:
         """The value of the first attribute of that name ("" for a bare one), or None."""
-        return next((each.value or "" for each in self.attributes if each.name == name), None)
+        for each in self.attributes:
+            if each.name == name:
+                return each.value or ""
+        return None
 
     def values(self, name: str) -> tuple[str, ...]:
         """The values of all attributes of that name, in order."""
-        return tuple(each.value or "" for each in self.attributes if each.name == name)
+        return tuple([each.value or "" for each in self.attributes if each.name == name])
 
     def has(self, name: str) -> bool:
         """Whether there is such an attribute."""
@@ -234,9 +237,9 @@ class SessionDescription:
 def find_direction(attributes: Iterable[Attribute]) -> Direction | None:
     """The first direction attribute there is."""
     for attribute in attributes:
-        name = attribute.name.lower()
-        if name in _DIRECTIONS:
-            return Direction(name)
+        direction = _DIRECTIONS.get(attribute.name.lower())
+        if direction is not None:
+            return direction
     return None
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from string import ascii_letters
 
 from siprecord.errors import ParseError
 from siprecord.syntax.limits import DEFAULT_LIMITS, Limits
@@ -25,6 +26,7 @@ from siprecord.syntax.sdp.model import (
 _BLANKS = " \t"
 _BREAK = re.compile(r"\r\n|\n|\r")
 _LINE = re.compile(r"([A-Za-z])[ \t]*=[ \t]*(.*)", re.DOTALL)
+_LETTERS = frozenset(ascii_letters)
 _SESSION_LINES = "iuepkrz"
 _MAX_DEVIATIONS = 32
 
@@ -91,11 +93,13 @@ class _Reader:
         """Read one line; False when nothing after it belongs to this description."""
         if not line:
             return True
-        match = _LINE.fullmatch(line)
-        if match is None:
+        if line[1:2] == "=" and line[0] in _LETTERS:
+            letter, value = line[0], line[2:].lstrip(_BLANKS)
+        elif match := _LINE.fullmatch(line):
+            letter, value = match[1], match[2]
+        else:
             self._note(f"a line is not of the form x=value: {line[:60]!r} (RFC 8866 section 5)")
             return True
-        letter, value = match[1], match[2]
         if letter == "v":
             return self._take_version(value)
         self._take(letter, value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from typing import Any, TypeVar
 
 from siprecord.errors import ParseError
@@ -62,7 +62,9 @@ class Headers:
     def get_list(self, name: str) -> list[str]:
         """The elements of all rows of that name; commas split, save in quotes, in `<>` and in credentials."""
         key = header_key(name)
-        rows = self._rows_by_key().get(key, ())
+        rows = self._rows_by_key().get(key)
+        if rows is None:
+            return []
         if key in _NEVER_SPLIT:
             return list(rows)
         return [element for row in rows for element in split_list(row)]
@@ -75,7 +77,10 @@ class Headers:
         """
         value: T | None = self._parsed.get(name)
         if value is None:
-            value = self.remember(name, lambda: parse(self._required(name)))
+            try:
+                value = self._parsed[name] = parse(self._required(name))
+            except ParseError as error:
+                raise _named(name, error) from None
         return value
 
     def remember(self, name: str, make: Callable[[], T]) -> T:
@@ -112,6 +117,14 @@ class Headers:
         key = header_key(name)
         self._rows = [row for row in self._rows if header_key(row[0]) != key]
         self._forget()
+
+    def keys(self) -> Set[str]:
+        """The names that occur, in lower case and with compact forms expanded."""
+        return self._rows_by_key().keys()
+
+    def repeated(self) -> list[str]:
+        """The names that have more than one row, spelled as in `keys`."""
+        return [key for key, rows in self._rows_by_key().items() if len(rows) > 1]
 
     def items(self) -> Iterator[tuple[str, str]]:
         """Name and value of each row in order."""

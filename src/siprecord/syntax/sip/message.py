@@ -64,9 +64,8 @@ class _TypedHeaders:
     @property
     def contact(self) -> NameAddr | None:
         """The first Contact, or None when there is none."""
-        if not (values := self.headers.get_list("Contact")):
-            return None
-        return self.headers.remember("Contact", lambda: NameAddr.parse(values[0]))
+        first = self.headers.remember("Contact", self._parse_contact)
+        return first[0] if first else None
 
     @property
     def content_type(self) -> MediaType | None:
@@ -74,6 +73,9 @@ class _TypedHeaders:
         if not self.headers.get("Content-Type"):
             return None
         return self.headers.parsed("Content-Type", MediaType.parse)
+
+    def _parse_contact(self) -> list[NameAddr]:
+        return [NameAddr.parse(value) for value in self.headers.get_list("Contact")[:1]]
 
     def _parse_vias(self) -> list[Via]:
         return [Via.parse(value) for value in self._via_list()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from siprecord.errors import ParseError
@@ -12,6 +13,9 @@ from siprecord.syntax.sip.grammar import format_host_port, format_params, parse_
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):")
 _NEVER_IN_A_URI = re.compile(r'[\x00-\x20\x7f<>"]')
 _END_OF_HOST = re.compile(r"[;?]")
+
+_MAX_REMEMBERED = 256
+"""Characters of a URI that may be remembered; ours, so that the memory has a bound."""
 
 # Two URIs differ when one has such a parameter and the other has not (RFC 3261 section 19.1.4).
 _PARAMS_THAT_COUNT = ("user", "ttl", "method", "maddr", "transport")
@@ -44,20 +48,7 @@ class SipUri:
     @classmethod
     def parse(cls, text: str) -> SipUri:
         """Raises ParseError; its status is 416 when the scheme is another one (RFC 3261 section 21.4.14)."""
-        scheme = uri_scheme(text)
-        if scheme not in ("sip", "sips"):
-            raise ParseError(f"URI {shown(text)}: scheme {scheme!r} is not supported", status=416)
-        if _NEVER_IN_A_URI.search(text):
-            raise ParseError(f"URI {shown(text)}: blank, control character, quote or bracket in it")
-        userinfo, rest = _split_userinfo(text[len(scheme) + 1 :])
-        rest, _, headers = rest.partition("?")
-        host_port, _, params = rest.partition(";")
-        try:
-            host, port = parse_host_port(host_port)
-        except ParseError as error:
-            raise ParseError(f"URI {shown(text)}: {error}") from None
-        user, password = _split_password(userinfo)
-        return cls(scheme, user, password, host, port, parse_params(params), _parse_headers(headers))
+        return _known_uri(text) if len(text) <= _MAX_REMEMBERED else _parse_uri(text)
 
     def __str__(self) -> str:
         userinfo = ""
@@ -86,6 +77,27 @@ class SipUri:
 
     def _identity(self) -> tuple[str, bytes | None, bytes | None, str, int | None]:
         return self.scheme, _unescaped(self.user), _unescaped(self.password), self.host.lower(), self.port
+
+
+def _parse_uri(text: str) -> SipUri:
+    scheme = uri_scheme(text)
+    if scheme not in ("sip", "sips"):
+        raise ParseError(f"URI {shown(text)}: scheme {scheme!r} is not supported", status=416)
+    if _NEVER_IN_A_URI.search(text):
+        raise ParseError(f"URI {shown(text)}: blank, control character, quote or bracket in it")
+    userinfo, rest = _split_userinfo(text[len(scheme) + 1 :])
+    rest, _, headers = rest.partition("?")
+    host_port, _, params = rest.partition(";")
+    try:
+        host, port = parse_host_port(host_port)
+    except ParseError as error:
+        raise ParseError(f"URI {shown(text)}: {error}") from None
+    user, password = _split_password(userinfo)
+    return SipUri(scheme, user, password, host, port, parse_params(params), _parse_headers(headers))
+
+
+# A client names itself and us by the same URIs in all its calls.
+_known_uri = lru_cache(maxsize=512)(_parse_uri)
 
 
 def _split_userinfo(text: str) -> tuple[str | None, str]:

@@ -11,8 +11,8 @@ from siprecord.syntax.sip.grammar import shown
 from siprecord.syntax.sip.message import KNOWN_METHODS, Message, Request, Response
 from siprecord.syntax.sip.uri import SipUri, uri_scheme
 
-_MANDATORY = ("Via", "From", "To", "Call-ID", "CSeq")
-_SINGLE = ("From", "To", "Call-ID", "CSeq", "Max-Forwards", "Content-Type")
+_MANDATORY = {name.lower(): name for name in ("Via", "From", "To", "Call-ID", "CSeq")}
+_SINGLE = {name.lower(): name for name in ("From", "To", "Call-ID", "CSeq", "Max-Forwards", "Content-Type")}
 
 # Their Contact is where our requests go (RFC 3261 section 12.2, RFC 3311, RFC 6665, RFC 3515).
 _TARGET_METHODS = frozenset({"INVITE", "UPDATE", "SUBSCRIBE", "NOTIFY", "REFER"})
@@ -36,12 +36,13 @@ def validate_response(response: Response) -> None:
 
 
 def _check_headers(message: Message) -> None:
-    for name in _MANDATORY:
-        if name not in message.headers:
+    present = message.headers.keys()
+    for key, name in _MANDATORY.items():
+        if key not in present:
             raise ParseError(f"{name} header missing")
-    for name in _SINGLE:
-        if len(message.headers.get_all(name)) > 1:
-            raise ParseError(f"{name} header more than once")
+    for key in message.headers.repeated():
+        if key in _SINGLE:
+            raise ParseError(f"{_SINGLE[key]} header more than once")
     _ = message.vias, message.from_, message.to, message.call_id
 
 

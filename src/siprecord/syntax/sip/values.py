@@ -56,10 +56,11 @@ class MediaType:
     def parse(cls, text: str) -> MediaType:
         """Raises ParseError."""
         essence, _, params = text.partition(";")
-        kind, _, subtype = (part.strip(WHITESPACE) for part in essence.partition("/"))
+        kind, _, subtype = essence.partition("/")
+        kind, subtype = kind.strip(WHITESPACE), subtype.strip(WHITESPACE)
         if not is_token(kind) or not is_token(subtype):
             raise ParseError(f"media type {shown(text)}: type/subtype expected")
-        written = parse_params(params)
+        written = parse_params(params) if params else {}
         unquoted = {name: None if value is None else unquote(value) for name, value in written.items()}
         return cls(kind.lower(), subtype.lower(), unquoted)
 

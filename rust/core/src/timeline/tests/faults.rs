@@ -249,6 +249,7 @@ fn hostile_streams_stay_cheap_and_never_overlap() {
             ssrc: random() % 3,
             sequence: (random() >> 8) as u16,
             length: (random() >> 16) as u16,
+            ticks: (random() >> 16) as u16,
             payload_type: if random() % 7 == 0 { 101 } else { 0 },
             marker: false,
         })

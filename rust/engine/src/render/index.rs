@@ -1,0 +1,149 @@
+//! The first pass over a log: one record for each RTP packet of a wanted interface.
+
+use std::io;
+use std::path::Path;
+
+use siprecord_core::pcapng::block::LINK_RAW_IP;
+use siprecord_core::pcapng::read::{Block, Packet};
+use siprecord_core::timeline::{place, PacketRecord, StreamPlan, Timeline};
+
+use super::codec::{Codec, RATE};
+use super::StreamSpec;
+use crate::reader::{media, Ending, LogReader, Media};
+
+/// Packets whose time stamps are further than this from the log's first are not believed: seven days.
+const MAX_SPAN_NS: i64 = 7 * 24 * 3_600 * 1_000_000_000;
+/// Telephone event packets that are kept of one stream, and octets of each.
+const MAX_EVENTS: usize = 200_000;
+const MAX_EVENT: usize = 64;
+
+/// One telephone event packet (RFC 4733).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventPacket {
+    pub arrival_ns: i64,
+    pub ssrc: u32,
+    pub timestamp: u32,
+    pub payload_type: u8,
+    pub payload: Vec<u8>,
+}
+
+/// The packets of one stream while the log is indexed.
+pub(super) struct Collected {
+    pub packets: Vec<PacketRecord>,
+    pub rtcp: u64,
+    pub malformed: u64,
+    /// Payloads that break the format of their codec.
+    pub broken: u64,
+    pub types: [u64; 128],
+    pub events: Vec<EventPacket>,
+}
+
+pub(super) fn collect(path: &Path, specs: &[StreamSpec]) -> io::Result<Vec<Collected>> {
+    let mut all: Vec<Collected> = specs.iter().map(|_| Collected::new()).collect();
+    let mut log = LogReader::open(path, Ending::Final)?;
+    let mut first_ns = None;
+    while let Some(located) = log.next_block()? {
+        let Block::Packet(packet) = located.block else {
+            continue;
+        };
+        let at = specs
+            .iter()
+            .position(|spec| spec.interface == packet.interface);
+        if let (Some(at), LINK_RAW_IP) = (at, packet.linktype) {
+            let first_ns = *first_ns.get_or_insert(packet.time_ns);
+            let believed = (packet.time_ns - first_ns).abs() <= MAX_SPAN_NS;
+            all[at].add(&packet, located.offset, believed, &specs[at].codecs);
+        }
+    }
+    Ok(all)
+}
+
+impl Collected {
+    fn new() -> Self {
+        Self {
+            packets: Vec::new(),
+            rtcp: 0,
+            malformed: 0,
+            broken: 0,
+            types: [0; 128],
+            events: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, packet: &Packet<'_>, offset: u64, believed: bool, codecs: &[Codec; 128]) {
+        match media(packet) {
+            Media::Rtp(found) if believed => {
+                let rtp = &found.packet;
+                let codec = codecs[usize::from(rtp.payload_type)];
+                let ticks = codec.ticks(rtp.payload);
+                let empty = rtp.payload.is_empty();
+                self.broken += u64::from(codec.rates().is_some() && ticks == 0 && !empty);
+                self.types[usize::from(rtp.payload_type)] += 1;
+                self.packets.push(PacketRecord {
+                    arrival_ns: packet.time_ns,
+                    offset: offset + found.payload_at as u64,
+                    timestamp: rtp.timestamp,
+                    ssrc: rtp.ssrc,
+                    sequence: rtp.sequence,
+                    length: rtp.payload.len() as u16,
+                    ticks,
+                    payload_type: rtp.payload_type,
+                    marker: rtp.marker,
+                });
+                if codec == Codec::Event && self.events.len() < MAX_EVENTS {
+                    self.events.push(EventPacket {
+                        arrival_ns: packet.time_ns,
+                        ssrc: rtp.ssrc,
+                        timestamp: rtp.timestamp,
+                        payload_type: rtp.payload_type,
+                        payload: rtp.payload[..rtp.payload.len().min(MAX_EVENT)].to_vec(),
+                    });
+                }
+            }
+            Media::Rtcp => self.rtcp += 1,
+            _ => self.malformed += 1,
+        }
+    }
+
+    /// The codecs that came, by payload type.
+    pub fn used(&self, codecs: &[Codec; 128]) -> Vec<Codec> {
+        let came = self
+            .types
+            .iter()
+            .zip(codecs)
+            .filter(|(&count, _)| count > 0);
+        came.map(|(_, &codec)| codec).collect()
+    }
+
+    /// Places the packets on a time line of `unit` ticks a second, a multiple of each codec's clock.
+    ///
+    /// Multiplied time stamps wrap just as they did before: 2^32 times anything is 0 in 32 bits.
+    pub fn place(&mut self, spec: &StreamSpec, unit: u32) -> Timeline {
+        let mut packets = std::mem::take(&mut self.packets);
+        let mut roles = spec.codecs.map(Codec::role);
+        for (role, codec) in roles.iter_mut().zip(spec.codecs) {
+            if codec.rates().is_some_and(|(clock, _)| unit % clock != 0) {
+                *role = siprecord_core::timeline::Role::Foreign;
+            }
+        }
+        if unit != RATE
+            || spec
+                .codecs
+                .iter()
+                .any(|codec| matches!(codec, Codec::Coded(_)))
+        {
+            for packet in &mut packets {
+                let codec = spec.codecs[usize::from(packet.payload_type & 0x7f)];
+                let factor = codec.rates().map_or(1, |(clock, _)| unit / clock.max(1));
+                packet.timestamp = packet.timestamp.wrapping_mul(factor);
+                packet.ticks = packet.ticks.saturating_mul(factor as u16);
+            }
+        }
+        let plan = StreamPlan {
+            roles,
+            rate: unit,
+            silences: spec.known.iter().map(|&(from, to, _)| (from, to)).collect(),
+        };
+        place(packets, &plan)
+    }
+}

@@ -1,0 +1,76 @@
+"""One stream in metadata.json: what came, what did not, and what was pressed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from siprecord.media.audio import AudioRenderer, Gap
+from siprecord.render.channels import codec_row
+from siprecord.render.conceal import concealed_spans
+from siprecord.render.digits import digit_rows, read_digits
+from siprecord.render.facts import StreamFacts
+from siprecord.render.moments import rfc3339
+from siprecord.render.options import RenderOptions
+
+MAX_GAPS = 10_000
+"""Gaps of one stream that are listed; the rest is counted."""
+
+
+def stream_row(
+    stream: StreamFacts, renderer: AudioRenderer, channel: int, options: RenderOptions
+) -> dict[str, Any]:
+    """All that the stream's own description and packets tell."""
+    report, rate = renderer.reports[channel], renderer.sample_rate
+    codecs = [codec_row(stream, number, packets) for number, packets in report.payload_types]
+    return {
+        "label": stream.label,
+        "mline": stream.mline,
+        "kind": stream.kind,
+        "direction": stream.direction,
+        "stream_id": None,
+        "session_id": None,
+        "participants": [],
+        "channel": None,
+        "files": [],
+        "codecs": codecs,
+        "packets_received": report.received,
+        "packets_unique": report.unique,
+        "packets_lost": report.lost,
+        "packets_withheld": report.withheld,
+        "packets_duplicated": report.duplicated,
+        "packets_reordered": report.reordered,
+        "packets_hidden": report.hidden,
+        "packets_malformed": report.malformed,
+        "packets_broken": report.broken,
+        "comfort_noise_packets": sum(row["packets"] for row in codecs if row["encoding"] == "CN"),
+        "rtcp_packets": report.rtcp_packets,
+        "ssrc": report.first_ssrc,
+        "ssrc_changes": report.ssrc_changes,
+        "segments": report.segments,
+        "clock_drift_ppm": report.drift_ppm,
+        "first_packet": rfc3339(report.first_arrival_ns),
+        "last_packet": rfc3339(report.last_arrival_ns),
+        "audio_s": round(report.audio_samples / rate, 6),
+        "gaps": [_gap_row(gap, rate) for gap in report.gaps[:MAX_GAPS]],
+        "gaps_omitted": max(0, len(report.gaps) - MAX_GAPS),
+        "concealed": _concealed(report.gaps, rate) if options.conceal else [],
+        "digits": _digits(stream, renderer, channel, options),
+    }
+
+
+def _gap_row(gap: Gap, rate: int) -> dict[str, Any]:
+    return {"start_s": round(gap.start / rate, 6), "end_s": round(gap.end / rate, 6), "cause": gap.cause}
+
+
+def _concealed(gaps: tuple[Gap, ...], rate: int) -> list[dict[str, Any]]:
+    spans = concealed_spans(gaps, rate)[:MAX_GAPS]
+    return [{"start_s": round(start / rate, 6), "end_s": round(end / rate, 6)} for start, end in spans]
+
+
+def _digits(
+    stream: StreamFacts, renderer: AudioRenderer, channel: int, options: RenderOptions
+) -> list[dict[str, Any]]:
+    rates = ((number, values.get("rate")) for number, values in stream.payloads.items())
+    clocks = {number: rate for number, rate in rates if isinstance(rate, int) and rate > 0}
+    digits = read_digits(renderer.events(channel), clocks)
+    return digit_rows(digits, renderer.origin_ns, shown=options.digits == "shown")
