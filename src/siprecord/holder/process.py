@@ -42,10 +42,12 @@ Say = Callable[[str, str], object]
 class HolderSettings:
     """How patient the holder is. Times are in seconds."""
 
-    delays: tuple[float, ...] = (0.0, 0.0, 0.2, 0.5, 1.0, 2.0, 5.0)
+    delays: tuple[float, ...] = (0.0, 0.0, 0.1, 0.2, 0.5, 1.0)
     """Before each start, by the number of deaths within `within`; the last one repeats."""
-    most_deaths: int = 10
-    """So many within `within`, and the holder gives up."""
+    most_deaths: int = 40
+    """So many within `within`, and the holder gives up: it costs more than it records."""
+    most_unready: int = 10
+    """So many in a row before it could serve, and the holder gives up."""
     within: float = 60.0
     steady: float = 2.0
     """A life that served for so long wipes out the deaths before it: better start again than give up."""
@@ -232,7 +234,7 @@ class Holder:
             self._deaths.popleft()
         self._unready = 0 if recorder.ready else self._unready + 1
         what = f"recorder {recorder.process.pid} {_how(code)}"
-        if len(self._deaths) >= self._settings.most_deaths:
+        if len(self._deaths) >= self._settings.most_deaths or self._unready >= self._settings.most_unready:
             text = f"{what}; it died {len(self._deaths)} times within {self._settings.within:g} s: giving up"
             self._say("error", text)
             self._code = code if code > 0 else 128 - code

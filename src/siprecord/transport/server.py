@@ -175,8 +175,8 @@ class CustomSIPServer:
         for count, waiter in self._waiting:
             if len(self._listeners) >= count and not waiter.done():
                 waiter.set_result(None)
-        if self._driver is not None:
-            self._driver.flush()
+                if self._driver is not None:
+                    self._driver.flush()
         if self._on_listening is not None:
             self._on_listening(info)
 
