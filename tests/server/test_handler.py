@@ -347,6 +347,24 @@ async def test_a_fault_of_ours_closes_the_recording() -> None:
     server.handler.failed(SessionExpired(dialog), RuntimeError("no"), server.clock)
     assert finished(server).outcome == "failed"
     assert server.handler.active == 0
+    assert server.sent[-1].cseq.method == "BYE"
+
+
+async def test_a_fault_while_a_timer_is_served_ends_the_call_and_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server = await VirtualServer(Config(recording=RecordingConfig(media_timeout_s=5))).start()
+    Client(server).call(CALL)
+
+    def fail(self: object, now: float) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("siprecord.server.runner.CallRunner.expire", fail)
+    with pytest.raises(RuntimeError, match="a bug"):
+        server.wait(10)
+    assert finished(server).outcome == "failed"
+    assert server.sent[-1].cseq.method == "BYE"
+    assert server.handler.active == 0
 
 
 async def test_ARCH_04_a_request_in_an_unknown_dialog_gets_481() -> None:

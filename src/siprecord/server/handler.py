@@ -141,9 +141,7 @@ class Handler:
         """A fault of ours: the recording is closed with what it has."""
         runner = self._runner_of(event)
         if runner is not None:
-            ending = Ending(Outcome.FAILED, f"The recorder failed: {type(error).__name__}")
-            runner.abandon(ending, now)
-            self._settle(runner)
+            self._give_up(runner, error, now)
 
     # ---- for people and the API ------------------------------------------------------------------
 
@@ -378,8 +376,20 @@ class Handler:
 
     def _expire(self, runner: CallRunner, now: float) -> None:
         self._timers.pop(runner.recording_id, None)
-        runner.expire(now)
+        try:
+            runner.expire(now)
+        except Exception as error:
+            self._give_up(runner, error, now)
+            raise
         self._settle(runner)
+
+    def _give_up(self, runner: CallRunner, error: Exception, now: float) -> None:
+        """A fault of ours: the recording is closed with what it has, and the SRC is told by a BYE."""
+        ending = Ending(Outcome.FAILED, f"The recorder failed: {type(error).__name__}")
+        try:
+            runner.abandon(ending, now)
+        finally:
+            self._settle(runner)
 
     def _runner_of(self, event: Event) -> CallRunner | None:
         transaction = getattr(event, "transaction", None)

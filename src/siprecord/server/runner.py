@@ -19,7 +19,7 @@ from siprecord.recording import events
 from siprecord.recording.model import Moment
 from siprecord.recording.outcome import Ending
 from siprecord.recording.plan import StreamPlan
-from siprecord.recording.ports import Archive, CaptureLog, MediaStream
+from siprecord.recording.ports import Archive, CaptureLog, MediaStream, StreamStats
 from siprecord.recording.refusal import ACCEPT, Refusal
 from siprecord.recording.session import RecordingSession, State
 from siprecord.server import publisher as news
@@ -129,11 +129,14 @@ class CallRunner:
         self._try(lambda: log.append_sip(told, flow.local, flow.remote, flow.transport, inbound))
 
     def abandon(self, ending: Ending, now: float) -> None:
-        """A fault of ours: close the log with what there is, without asking the session any more."""
+        """A fault of ours: close the log with what there is and hang up, without asking the session."""
         self._now = now
         self.session.state = State.ENDED
-        if self._log is not None:
-            self._finish(do.FinishRecording(ending))
+        try:
+            if self._log is not None:
+                self._finish(do.FinishRecording(ending))
+        finally:
+            self._bye(do.SendBye(ending.reason))
 
     # ---- executing -------------------------------------------------------------------------------
 
@@ -326,23 +329,14 @@ class CallRunner:
         return events.MediaChecked(counts)
 
     def _finish(self, command: do.FinishRecording) -> None:
-        log, self._log = self._log, None
+        log = self._log
         if log is None:
             return
-        every = [*self._closed, *self.streams.values()]
-        stats = [(stream, stream.media.stats()) for stream in every]
-        self._log = log
-        self._append(
-            "recording.ended",
-            outcome=command.ending.outcome.value,
-            reason=command.ending.reason,
-            streams=[
-                {"interface": stream.media.interface, "packets": counted.packets, "lost": counted.lost}
-                for stream, counted in stats
-            ],
-        )
-        self._log = None
-        self._services.archive.finish(self.recording_id, log)
+        try:
+            stats = self._write_end(command.ending)
+        finally:
+            self._log = None
+            self._services.archive.finish(self.recording_id, log)
         self._publish(
             news.RecordingFinished(
                 **self._about(),
@@ -354,6 +348,20 @@ class CallRunner:
                 lost=sum(counted.lost for _, counted in stats),
             )
         )
+
+    def _write_end(self, ending: Ending) -> list[tuple[OpenStream, StreamStats]]:
+        every = [*self._closed, *self.streams.values()]
+        stats = [(stream, stream.media.stats()) for stream in every]
+        self._append(
+            "recording.ended",
+            outcome=ending.outcome.value,
+            reason=ending.reason,
+            streams=[
+                {"interface": stream.media.interface, "packets": counted.packets, "lost": counted.lost}
+                for stream, counted in stats
+            ],
+        )
+        return stats
 
     def _discard(self, command: do.DiscardRecording) -> None:
         log, self._log = self._log, None
