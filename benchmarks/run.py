@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -59,14 +60,21 @@ LONG = {"load_limit": ("calls_stored",)}
 def main() -> int:
     options = arguments()
     results: list[Result] = []
+    failed: list[str] = []
     for module in chosen(options.only):
         print(f"== {module}", flush=True)
-        results.extend(importlib.import_module(f"benchmarks.{module}").run())
+        try:
+            results.extend(importlib.import_module(f"benchmarks.{module}").run())
+        except Exception:  # noqa: BLE001 - one that fails must not cost the figures of the others
+            traceback.print_exc()
+            failed.append(module)
     show(results)
     keep(results)
     missed = [result.name for result in results if result.meets is False]
     print(f"{len(results)} figures, {len(missed)} short of their target: {', '.join(missed) or 'none'}")
-    return 0
+    if failed:
+        print(f"these failed and gave no figures: {', '.join(failed)}")
+    return 1 if failed else 0
 
 
 def arguments() -> argparse.Namespace:

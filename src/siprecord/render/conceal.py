@@ -1,6 +1,6 @@
 """Loss concealment, only where it is asked for: the last 20 ms again, fading out, 60 ms at most.
 
-See docs/decisions/0009-gaps-stay-silent.md.
+See docs/decisions/0010-gaps-stay-silent.md.
 """
 
 from __future__ import annotations
