@@ -173,6 +173,8 @@ impl Worker {
         if let Some(stream) = self.streams[slot].take() {
             self.slots.remove(&stream.number);
             self.free.push(slot);
+            // Dropping it marks it done, which who is woken next may look at.
+            drop(stream);
             finish(&self.shared, 1);
         }
     }
