@@ -21,7 +21,8 @@ from siprecord.recording.outcome import Ending
 from siprecord.recording.plan import StreamPlan
 from siprecord.recording.ports import Archive, CaptureLog, MediaStream, StreamStats
 from siprecord.recording.refusal import ACCEPT, Refusal
-from siprecord.recording.session import RecordingSession, State
+from siprecord.recording.session import RecordingSession
+from siprecord.recording.session_parts import State
 from siprecord.server import publisher as news
 from siprecord.syntax.metadata import write_snapshot_request
 from siprecord.syntax.sdp import blank_keys
