@@ -417,4 +417,4 @@ async def test_idle_calls_leave_no_timer_behind() -> None:
     client.request("BYE")
     server.wait(60)
     assert server.deadlines == []
-    assert server.handler._timers == {}
+    assert server.handler._running.supervisor.timers == {}
