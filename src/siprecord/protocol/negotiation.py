@@ -9,7 +9,9 @@ What to accept is decided elsewhere and comes in as an `AnswerPlan`; `accepted_f
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from siprecord.syntax.sdp import (
     Attribute,
@@ -31,8 +33,7 @@ _AUXILIARY_ENCODINGS = frozenset({"TELEPHONE-EVENT", "TONE", "CN"})
 _DEFAULT_EVENTS = "0-15"  # RFC 4733 section 2.4.1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MediaAnswer:
+class MediaAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What to answer to one m-line. Port 0 (the default) refuses it.
 
     `formats` are those accepted, in any order; the offer's order is used. `ready` False answers inactive.
@@ -49,8 +50,7 @@ class MediaAnswer:
     attributes: tuple[Attribute, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerPlan:
+class AnswerPlan(msgspec.Struct, frozen=True, kw_only=True):
     """What to answer to an offer: one `MediaAnswer` for each m-line, in order; those missing are refused.
 
     `address` is the one we advertise (IPv4, IPv6 or a name). `session_id` identifies our description in `o=`

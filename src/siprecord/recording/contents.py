@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+import msgspec
+from msgspec.structs import replace
 
 from siprecord.errors import ParseError
 from siprecord.recording import deviations, refusal
@@ -17,16 +18,14 @@ from siprecord.syntax.sdp import SessionDescription, parse_sdp
 from siprecord.syntax.sip import Request, unquote
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(msgspec.Struct, frozen=True, gc=False):
     """A metadata body exactly as received."""
 
     content_type: str
     data: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contents:
+class Contents(msgspec.Struct, frozen=True, kw_only=True):
     """The bodies of a request, read.
 
     `refusal` is set when the request must be refused for them. Bad metadata never refuses: then `metadata` is
@@ -40,7 +39,7 @@ class Contents:
     refusal: Refusal | None = None
     others: tuple[str, ...] = ()
     """Types of the parts that are neither SDP nor metadata."""
-    findings: Findings = field(default_factory=Findings)
+    findings: Findings = msgspec.field(default_factory=Findings)
     """What the message tells beside these: ids, parties, the vendor."""
 
 

@@ -7,7 +7,9 @@ An offer is first judged (`propose`), then its new streams are opened by others,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from siprecord.protocol.negotiation import AnswerPlan, MediaAnswer, answer_offer, drops_media, offer_again
 from siprecord.recording import deviations, refusal
@@ -29,16 +31,14 @@ from siprecord.recording.refusal import Refusal
 from siprecord.syntax.sdp import SessionDescription, parse_sdp
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LocalMedia:
+class LocalMedia(msgspec.Struct, frozen=True, kw_only=True):
     """Our side in SDP: the address we advertise, and the id of our session description."""
 
     address: str
     session_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class Commitment:
+class Commitment(msgspec.Struct, frozen=True):
     """What an offer led to: our answer, what is to be done with the streams, and what was odd."""
 
     answer: SessionDescription

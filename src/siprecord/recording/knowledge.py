@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from siprecord.recording import deviations
 from siprecord.recording.call_facts import call_fields
@@ -29,8 +30,7 @@ MAX_DEVIATIONS = 200
 """Kinds of deviation noted on one recording. Ours: a peer may err a million times, the log need not."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lesson:
+class Lesson(msgspec.Struct, frozen=True):
     """What a message would teach, not kept yet."""
 
     contents: Contents

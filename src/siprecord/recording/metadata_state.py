@@ -10,9 +10,11 @@ where there is any (MRG-15). Nothing is deleted (MRG-11). The same document twic
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
+
+import msgspec
+from msgspec.structs import replace
 
 from siprecord.recording import deviations
 from siprecord.recording.deviations import Deviation
@@ -36,23 +38,21 @@ _NO_GROUP, _NO_SESSION = Group(id=""), Session(id="")
 _NO_PARTICIPANT, _NO_STREAM = Participant(id=""), Stream(id="")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Labels:
+class Labels(msgspec.Struct, frozen=True, kw_only=True):
     """The m-lines that a document may refer to.
 
     Labels mean something only together with the SDP of the same message (MDP-19). `borrowed` says that the
     message had no SDP, so that these are the labels of the one before.
     """
 
-    by_label: Mapping[str, int] = field(default_factory=dict)
-    content: Mapping[int, str] = field(default_factory=dict)
+    by_label: Mapping[str, int] = msgspec.field(default_factory=dict)
+    content: Mapping[int, str] = msgspec.field(default_factory=dict)
     """The a=content of those m-lines that have one (RFC 4796)."""
     unlabelled: tuple[int, ...] = ()
     borrowed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Merge:
+class Merge(msgspec.Struct, frozen=True):
     """The model after a document, and what was odd about it."""
 
     model: RecordingModel

@@ -8,7 +8,9 @@ can't or won't record is refused line by line with port 0, never the whole call.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+import msgspec
 
 from siprecord.protocol.negotiation import RECORDABLE_PROFILES, accepted_formats
 from siprecord.recording import deviations
@@ -30,8 +32,7 @@ class PlanSettings:
     profiles: frozenset[str] = RECORDABLE_PROFILES
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StreamPlan:
+class StreamPlan(msgspec.Struct, frozen=True, kw_only=True):
     """One stream to record. `name` is unique within the recording; `label` is what the SRC wrote, if
     anything.
 
@@ -50,8 +51,7 @@ class StreamPlan:
     content: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RefusedLine:
+class RefusedLine(msgspec.Struct, frozen=True):
     """An m-line that gets port 0. `code` is the Warning that says why (RFC 3261 section 20.43)."""
 
     mline: int
@@ -59,8 +59,7 @@ class RefusedLine:
     code: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OfferPlan:
+class OfferPlan(msgspec.Struct, frozen=True, kw_only=True):
     """What to do with an offer. `empty` says that the SRC itself offers no stream, which is not an error."""
 
     open: tuple[StreamPlan, ...] = ()
@@ -68,7 +67,7 @@ class OfferPlan:
     close: tuple[int, ...] = ()
     refused: tuple[RefusedLine, ...] = ()
     deviations: tuple[Deviation, ...] = ()
-    labels: Labels = field(default_factory=Labels)
+    labels: Labels = msgspec.field(default_factory=Labels)
     empty: bool = False
 
     @property
@@ -77,11 +76,10 @@ class OfferPlan:
         return self.empty or bool(self.open or self.go_on)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Slots:
+class Slots(msgspec.Struct, frozen=True, kw_only=True):
     """The streams open before the offer, by m-line, and all names that were ever given in this recording."""
 
-    open: Mapping[int, StreamPlan] = field(default_factory=dict)
+    open: Mapping[int, StreamPlan] = msgspec.field(default_factory=dict)
     names: frozenset[str] = frozenset()
 
     @property

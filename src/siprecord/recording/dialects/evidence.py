@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from siprecord.errors import ParseError
 from siprecord.recording.dialects.findings import MAX_VALUE
@@ -19,8 +20,7 @@ MAX_ROW = 4096
 _LIMITS = Limits(max_xml_depth=16, max_xml_elements=MAX_ITEMS)
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(msgspec.Struct, frozen=True):
     """One element of extension data. `parent` is the id of the metadata element it is said of."""
 
     parent: str
@@ -33,8 +33,7 @@ class Item:
     attributes: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
+class Said(msgspec.Struct, frozen=True, kw_only=True):
     """The bodies of the message, read. `others` are the types of parts that are neither SDP nor metadata."""
 
     sdp: SessionDescription | None = None
@@ -43,8 +42,7 @@ class Said:
     others: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Signs:
+class Signs(msgspec.Struct, frozen=True, kw_only=True):
     """What vendors are told apart by, in lower case. Calls of one vendor have the same signs, mostly."""
 
     product: str

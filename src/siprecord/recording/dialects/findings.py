@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+import msgspec
+
 from siprecord.recording.deviations import Deviation
 
 Side = Literal["caller", "callee"]
@@ -16,8 +18,7 @@ MAX_VALUE = 512
 """Characters of one value. Ours, like the other two: what is longer is no id."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(msgspec.Struct, frozen=True, gc=False):
     """One value, what kind it is of, and where it stood: a header, or an element of the metadata."""
 
     kind: str
@@ -25,8 +26,7 @@ class Fact:
     source: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Party:
+class Party(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Somebody in the call, as far as it was told; what is None was not.
 
     `participant` is the id of the metadata participant this is said of. `mline` is the m-line it sends on.

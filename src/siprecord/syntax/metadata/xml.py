@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
+
+import msgspec
 
 from siprecord.errors import ParseError
 from siprecord.syntax.limits import Limits
@@ -47,8 +48,7 @@ _TO_ESCAPE = re.compile(r"""[&<>"\r\n\t]""")
 _FORBIDDEN = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
-@dataclass(slots=True)
-class Element:
+class Element(msgspec.Struct):
     """An element: names as written and resolved, attributes as written, content in order.
 
     `scope` maps the prefixes in force here to namespaces; the default namespace has the prefix "".
@@ -59,7 +59,7 @@ class Element:
     namespace: str
     attributes: Mapping[str, str]
     scope: Mapping[str, str]
-    content: list[Element | str] = field(default_factory=list)
+    content: list[Element | str] = msgspec.field(default_factory=list)
 
     @property
     def children(self) -> list[Element]:

@@ -6,8 +6,9 @@ What a line says is kept as it was received, so that it can be echoed; the prope
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from siprecord.syntax.sdp.payload import STATIC_PAYLOADS, RtpMap, payload_number, read_rtpmap
 
@@ -24,8 +25,7 @@ class Direction(StrEnum):
 _DIRECTIONS = {direction.value: direction for direction in Direction}
 
 
-@dataclass(frozen=True, slots=True)
-class Attribute:
+class Attribute(msgspec.Struct, frozen=True, gc=False):
     """An `a=` line: a bare property, or a name with a value."""
 
     name: str
@@ -35,8 +35,7 @@ class Attribute:
         return self.name if self.value is None else f"{self.name}:{self.value}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
+class Origin(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The `o=` line. Ids are text, since clients send more than numbers."""
 
     username: str = "-"
@@ -52,8 +51,7 @@ class Origin:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Connection:
+class Connection(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A `c=` line. `address` may be a name, and may end in `/ttl` where it is multicast."""
 
     net_type: str = "IN"
@@ -74,8 +72,7 @@ class Connection:
         return f"{self.net_type} {self.address_type} {self.address}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MediaDescription:
+class MediaDescription(msgspec.Struct, frozen=True, kw_only=True):
     """One `m=` line and what belongs to it.
 
     `other_lines` are lines of other types, whole ("i=..."). `default_direction` is what the session level
@@ -187,8 +184,7 @@ class MediaDescription:
         return rows + [f"a={attribute}" for attribute in self.attributes]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionDescription:
+class SessionDescription(msgspec.Struct, frozen=True, kw_only=True):
     """A whole description. `deviations` says in plain words what was odd about one that was parsed."""
 
     origin: Origin

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 _RTPMAP = re.compile(r"(\d{1,3})\s+([^\s/]+)\s*(?:/\s*(\d{1,9})\s*(?:/\s*(\d{1,3}))?)?")
 
 
-@dataclass(frozen=True, slots=True)
-class RtpMap:
+class RtpMap(msgspec.Struct, frozen=True, gc=False):
     """What a payload type means. `encoding` is spelled as offered; compare `name`.
 
     `clock_rate` is that of RTP timestamps, which for G722 is 8000 although it samples at 16000 Hz.

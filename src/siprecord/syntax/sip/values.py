@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import msgspec
 
 from siprecord.errors import ParseError
 from siprecord.syntax.sip.grammar import (
@@ -20,8 +20,7 @@ MAX_CSEQ = 2**32 - 1
 """RFC 3261 section 20.16: the number must be expressible as a 32-bit unsigned integer."""
 
 
-@dataclass(frozen=True, slots=True)
-class CSeq:
+class CSeq(msgspec.Struct, frozen=True, gc=False):
     """Sequence number (0 to 2**32 - 1) and method of a request (RFC 3261 section 20.16)."""
 
     number: int
@@ -44,13 +43,12 @@ class CSeq:
         return f"{self.number} {self.method}"
 
 
-@dataclass(frozen=True, slots=True)
-class MediaType:
+class MediaType(msgspec.Struct, frozen=True):
     """A Content-Type: type and subtype in lower case, parameter names too; the values are unquoted."""
 
     type: str
     subtype: str
-    params: dict[str, str | None] = field(default_factory=dict)
+    params: dict[str, str | None] = msgspec.field(default_factory=dict)
 
     @classmethod
     def parse(cls, text: str) -> MediaType:
