@@ -58,6 +58,7 @@ class Exchange:
         self._ports: dict[int, Ports] = {}
         self._names: frozenset[str] = frozenset()
         self._said: SessionDescription | None = None
+        self._written: tuple[SessionDescription, bytes] | None = None
 
     @classmethod
     def restore(cls, settings: PlanSettings, snapshot: ExchangeSnapshot) -> Exchange:
@@ -79,8 +80,17 @@ class Exchange:
             names=tuple(sorted(self._names)),
             labels=self.labels,
             masked=self.masked,
-            said=None if self._said is None else self._said.to_bytes(),
+            said=self._said_bytes(),
         )
+
+    def _said_bytes(self) -> bytes | None:
+        """What we said last, as it was sent. Written once: the state of a call is kept at every event."""
+        said = self._said
+        if said is None:
+            return None
+        if self._written is None or self._written[0] is not said:
+            self._written = said, said.to_bytes()
+        return self._written[1]
 
     @property
     def storing(self) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import msgspec
 
@@ -17,7 +18,13 @@ from siprecord.recording import deviations
 from siprecord.recording.addresses import is_multicast
 from siprecord.recording.deviations import Deviation
 from siprecord.recording.metadata_state import Labels
-from siprecord.syntax.sdp import Direction, MediaDescription, SessionDescription
+from siprecord.syntax.sdp import (
+    KINDS_REMEMBERED,
+    Coding,
+    Direction,
+    MediaDescription,
+    SessionDescription,
+)
 
 RESERVED_NAME = "sip"
 """The interface of SIP messages in a capture log."""
@@ -189,7 +196,7 @@ class _Planner:
             kind=media.kind,
             direction=media.direction.value,
             formats=formats,
-            payloads=_payloads(media, formats),
+            payloads=_payloads(formats, media.coding),
             held=self._is_held(mline, media),
             content=media.content,
         )
@@ -224,11 +231,15 @@ class _Planner:
         return name
 
 
-def _payloads(media: MediaDescription, formats: Iterable[str]) -> dict[str, Mapping[str, object]]:
-    maps, parameters = media.rtpmap, media.fmtp
+def _payloads(formats: tuple[str, ...], coding: Coding) -> Mapping[str, Mapping[str, object]]:
+    return _known_payloads(formats, coding) if coding.short else _describe(formats, coding)
+
+
+def _describe(formats: tuple[str, ...], coding: Coding) -> Mapping[str, Mapping[str, object]]:
+    codecs, parameters = coding.codecs(), coding.parameters()
     described: dict[str, Mapping[str, object]] = {}
     for name in formats:
-        codec = maps[int(name)]
+        codec = codecs[name]
         payload: dict[str, object] = {
             "encoding": codec.encoding,
             "rate": codec.clock_rate,
@@ -238,6 +249,9 @@ def _payloads(media: MediaDescription, formats: Iterable[str]) -> dict[str, Mapp
             payload["fmtp"] = parameters[int(name)]
         described[name] = payload
     return described
+
+
+_known_payloads = lru_cache(maxsize=KINDS_REMEMBERED)(_describe)
 
 
 def names_of(plans: Iterable[StreamPlan]) -> frozenset[str]:

@@ -246,10 +246,9 @@ class _Reader:
             text = chunk[position:end].rstrip(b"\n").rstrip(b"\r")
             if not text:
                 return headers, chunk[end:]
-            field_ = _HEADER.fullmatch(text)
-            if text[:1] in b" \t" and last:
+            if last and text[:1] in b" \t":
                 headers[last] += " " + _text(text)
-            elif field_ is not None and self._room(headers, end):
+            elif self._room(headers, end) and (field_ := _HEADER.fullmatch(text)) is not None:
                 last = _text(field_[1]).lower()
                 headers.setdefault(last, _text(field_[2]))
             else:

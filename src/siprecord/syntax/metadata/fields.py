@@ -41,6 +41,7 @@ def _bare(name: str) -> str:
 # Nearly every name is spelled as it should be, so that the bare form need not be made again.
 _KEYS = {name: _bare(name) for name in (*_NAMES, *_ATTRIBUTES)}
 _SPELLINGS = {_bare(name): name for name in _NAMES}
+_RIGHT = frozenset(_NAMES)
 
 
 def joined(text: str) -> str:
@@ -81,20 +82,27 @@ class Node:
         self.element = element
         self._context = context
         self._children: dict[str, list[Element]] = {}
+        self._written: dict[str, str] | None = None
         extensions = []
+        children, namespaces = self._children, context.namespaces
         for child in element.children:
-            key = key_of(child.local)
-            if key in keys and child.namespace in context.namespaces:
-                self._add(key, child)
+            local = child.local
+            key = _KEYS.get(local) or _bare(local)
+            if key in keys and child.namespace in namespaces:
+                if key in children:
+                    children[key].append(child)
+                else:
+                    children[key] = [child]
+                if local not in _RIGHT:
+                    self._note_spelling(key, local)
             else:
                 extensions.append(self._extension(child))
         self.extensions = tuple(extensions)
 
-    def _add(self, key: str, child: Element) -> None:
-        self._children.setdefault(key, []).append(child)
-        right = _SPELLINGS.get(key, child.local)
-        if child.local != right:
-            self._context.note(f"{right} is spelled {child.local[:40]} (RFC 7865 section 9)")
+    def _note_spelling(self, key: str, local: str) -> None:
+        right = _SPELLINGS.get(key, local)
+        if local != right:
+            self._context.note(f"{right} is spelled {local[:40]} (RFC 7865 section 9)")
 
     def _extension(self, child: Element) -> str:
         if child.namespace == self.element.namespace:
@@ -116,8 +124,14 @@ class Node:
 
     def attribute(self, *keys: str) -> str | None:
         """The first attribute there is, in the order of `keys`."""
-        written = {key_of(name): value for name, value in self.element.attributes.items()}
-        return next((written[key] for key in keys if key in written), None)
+        written = self._written
+        if written is None:
+            written = {key_of(name): value for name, value in self.element.attributes.items()}
+            self._written = written
+        for key in keys:
+            if key in written:
+                return written[key]
+        return None
 
     def id(self, right: str, *aliases: str) -> str:
         """The id in the attribute `right`, else in one of its aliases; "" when there is none."""

@@ -41,6 +41,7 @@ _ENCODINGS = {
     "windows-1251": "cp1251",
     "windows-1252": "cp1252",
 }
+_OUTERMOST: Mapping[str, str] = {"xml": XML_NAMESPACE}
 _TAG = re.compile(r"<[^<>!?][^<>]*>")
 _UNQUOTED = re.compile(r""""[^"]*"|'[^']*'|=\s*([^\s"'<>=][^\s"'<>]*)""")
 _BARE_AMPERSAND = re.compile(r"&(?!(?:amp|lt|gt|quot|apos|#\d{1,7}|#x[0-9A-Fa-f]{1,6});)")
@@ -60,15 +61,14 @@ class Element(msgspec.Struct):
     attributes: Mapping[str, str]
     scope: Mapping[str, str]
     content: list[Element | str] = msgspec.field(default_factory=list)
-
-    @property
-    def children(self) -> list[Element]:
-        """The elements within, in order."""
-        return [item for item in self.content if isinstance(item, Element)]
+    children: list[Element] = msgspec.field(default_factory=list)
+    """The elements among the content, in order."""
 
     @property
     def text(self) -> str:
         """The text directly within, stripped."""
+        if not self.children:
+            return "".join(self.content).strip()  # type: ignore[arg-type]  # no elements, so text only
         return "".join([item for item in self.content if isinstance(item, str)]).strip()
 
 
@@ -186,38 +186,50 @@ def _refuse_doctype(*_: object) -> None:
 
 class _Builder:
     def __init__(self, limits: Limits) -> None:
-        self._limits = limits
-        self._open: list[Element] = []
+        self._max_elements = limits.max_xml_elements
+        self._max_depth = limits.max_xml_depth
         self._count = 0
+        self._open: list[Element] = []
         self.root: Element | None = None
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         self._count += 1
-        if self._count > self._limits.max_xml_elements:
-            raise ParseError(
-                f"the metadata has more than {self._limits.max_xml_elements} elements", status=413
-            )
-        if len(self._open) >= self._limits.max_xml_depth:
-            raise ParseError(f"the metadata nests deeper than {self._limits.max_xml_depth} elements")
-        scope = self._open[-1].scope if self._open else {"xml": XML_NAMESPACE}
-        declared = [key for key in attributes if key.startswith("xmlns") and key[5:6] in {"", ":"}]
-        if declared:
-            scope = _extended(scope, {key: attributes[key] for key in declared})
-            attributes = {key: value for key, value in attributes.items() if key not in declared}
+        if self._count > self._max_elements:
+            raise ParseError(f"the metadata has more than {self._max_elements} elements", status=413)
+        around = self._open
+        if len(around) >= self._max_depth:
+            raise ParseError(f"the metadata nests deeper than {self._max_depth} elements")
+        parent = around[-1] if around else None
+        scope = _OUTERMOST if parent is None else parent.scope
+        for key in attributes:
+            if key.startswith("xmlns") and key[5:6] in {"", ":"}:
+                attributes, scope = _declare(attributes, scope)
+                break
         prefix, _, local = name.partition(":") if ":" in name else ("", "", name)
-        namespace = scope.get(prefix, "")
-        element = Element(name, local, namespace, attributes, scope)
-        if self._open:
-            self._open[-1].content.append(element)
-        else:
+        element = Element(name, local, scope.get(prefix, ""), attributes, scope)
+        if parent is None:
             self.root = element
-        self._open.append(element)
+        else:
+            parent.content.append(element)
+            parent.children.append(element)
+        around.append(element)
 
     def end(self, _name: str) -> None:
         self._open.pop()
 
     def data(self, text: str) -> None:
         self._open[-1].content.append(text)
+
+
+def _declare(
+    attributes: dict[str, str], scope: Mapping[str, str]
+) -> tuple[dict[str, str], Mapping[str, str]]:
+    """Take the namespace declarations out of the attributes and into the scope."""
+    declared = {
+        key: value for key, value in attributes.items() if key.startswith("xmlns") and key[5:6] in {"", ":"}
+    }
+    left = {key: value for key, value in attributes.items() if key not in declared}
+    return left, _extended(scope, declared)
 
 
 def _extended(scope: Mapping[str, str], declared: Mapping[str, str]) -> Mapping[str, str]:

@@ -94,6 +94,10 @@ class Headers:
             self._parsed[name] = value
         return value
 
+    def remembered(self, name: str) -> Any:
+        """What `remember` has kept under that name, or None."""
+        return self._parsed.get(name)
+
     def add(self, name: str, value: str) -> None:
         """Appends a row."""
         self._rows.append(_checked(name, value))

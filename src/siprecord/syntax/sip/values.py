@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import msgspec
 
 from siprecord.errors import ParseError
@@ -16,6 +18,8 @@ from siprecord.syntax.sip.grammar import (
 )
 from siprecord.syntax.sip.headers import Headers
 
+_MAX_REMEMBERED = 64
+"""Characters of a media type that may be remembered; ours, so that the memory has a bound."""
 MAX_CSEQ = 2**32 - 1
 """RFC 3261 section 20.16: the number must be expressible as a 32-bit unsigned integer."""
 
@@ -52,15 +56,8 @@ class MediaType(msgspec.Struct, frozen=True):
 
     @classmethod
     def parse(cls, text: str) -> MediaType:
-        """Raises ParseError."""
-        essence, _, params = text.partition(";")
-        kind, _, subtype = essence.partition("/")
-        kind, subtype = kind.strip(WHITESPACE), subtype.strip(WHITESPACE)
-        if not is_token(kind) or not is_token(subtype):
-            raise ParseError(f"media type {shown(text)}: type/subtype expected")
-        written = parse_params(params) if params else {}
-        unquoted = {name: None if value is None else unquote(value) for name, value in written.items()}
-        return cls(kind.lower(), subtype.lower(), unquoted)
+        """Raises ParseError. Do not change `params`: values are shared."""
+        return _known_type(text) if len(text) <= _MAX_REMEMBERED else _parse_type(text)
 
     @property
     def essence(self) -> str:
@@ -72,6 +69,21 @@ class MediaType(msgspec.Struct, frozen=True):
             f";{name}" if value is None else f";{name}={value if is_token(value) else quote(value)}"
             for name, value in self.params.items()
         )
+
+
+def _parse_type(text: str) -> MediaType:
+    essence, _, params = text.partition(";")
+    kind, _, subtype = essence.partition("/")
+    kind, subtype = kind.strip(WHITESPACE), subtype.strip(WHITESPACE)
+    if not is_token(kind) or not is_token(subtype):
+        raise ParseError(f"media type {shown(text)}: type/subtype expected")
+    written = parse_params(params) if params else {}
+    unquoted = {name: None if value is None else unquote(value) for name, value in written.items()}
+    return MediaType(kind.lower(), subtype.lower(), unquoted)
+
+
+# The types of the parts are the same in all calls.
+_known_type = lru_cache(maxsize=64)(_parse_type)
 
 
 def option_tags(headers: Headers, name: str) -> list[str]:
