@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from os import PathLike, fspath
 from typing import cast
 
+import msgspec
+
 from siprecord.errors import MediaError
 from siprecord.media import _core
 from siprecord.media.srtp import SrtpKeys
@@ -29,6 +31,7 @@ from siprecord.media.types import (
 
 _SECTION_KEYS = ("hardware", "os", "application", "comment")
 SocketAddress = tuple[str, int]
+_ENCODER = msgspec.json.Encoder(enc_hook=str)
 
 
 class MediaEngine:
@@ -272,7 +275,12 @@ def _section(header: Mapping[str, object]) -> tuple[str, str, str, str]:
 
 
 def _json(value: Mapping[str, object]) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    """As JSON. Octets of peers that are no UTF-8 stand as lone surrogates; they become question marks."""
+    try:
+        return _ENCODER.encode(value).decode()
+    except UnicodeEncodeError:
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+        return text.encode("utf-8", "replace").decode()
 
 
 def _clock_rates(description: Mapping[str, object]) -> list[tuple[int, int]]:

@@ -48,8 +48,8 @@ def read_contents(request: Request, *, limits: Limits = DEFAULT_LIMITS, strict: 
     optional.
     """
     contents = _read_bodies(request, limits, strict)
-    if contents.refusal is not None:
-        return contents
+    if contents.refusal is not None or (request.method == "ACK" and not request.body):
+        return contents  # the headers of an ACK are those of its INVITE
     said = Said(
         sdp=contents.sdp,
         metadata=contents.metadata,

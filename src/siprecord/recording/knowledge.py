@@ -110,14 +110,21 @@ class Knowledge:
         """
         events = [self._document(lesson, index) for index in range(len(lesson.contents.documents))]
         events.extend(self.note(*lesson.notes))
-        self.told = lesson.told
-        self.findings = self.findings.joined(lesson.contents.findings.without_deviations())
+        findings = self.findings.joined(lesson.contents.findings.without_deviations())
         labels = {mline: plan.label for mline, plan in sorted(lines.items())}
+        if self._is_known(lesson, findings, labels):
+            return events
+        self.told, self.findings = lesson.told, findings
         if self._lines is None or self._lines.labels != labels:
             self._lines = Lines(labels=labels, since=lesson.at)
         events.extend(self._show(overlay(self.told, self.findings, self._lines)))
         events.extend(self.note(*contradictions(self.told, lines)))
         return events
+
+    def _is_known(self, lesson: Lesson, findings: Findings, labels: Mapping[int, str | None]) -> bool:
+        """Whether nothing in the message is news, as in most that have no body."""
+        same = lesson.contents.sdp is None and lesson.told is self.told and findings == self.findings
+        return same and self._lines is not None and self._lines.labels == labels
 
     def _show(self, model: RecordingModel) -> list[AppendEvent]:
         """Tell the log what has changed."""
