@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 from msgspec.structs import replace
 
@@ -12,7 +14,7 @@ from siprecord.recording.dialects import Findings, read_findings
 from siprecord.recording.dialects.evidence import Said
 from siprecord.recording.refusal import Refusal
 from siprecord.syntax.limits import DEFAULT_LIMITS, Limits
-from siprecord.syntax.metadata import MetadataDocument, parse_metadata
+from siprecord.syntax.metadata import Extension, MetadataDocument, read_metadata
 from siprecord.syntax.multipart import METADATA_TYPES, Part, body_parts, find_metadata, find_sdp
 from siprecord.syntax.sdp import SessionDescription, parse_sdp
 from siprecord.syntax.sip import Request, unquote
@@ -47,7 +49,7 @@ def read_contents(request: Request, *, limits: Limits = DEFAULT_LIMITS, strict: 
     """Read the bodies of `request`. `strict` refuses parts of unknown type that don't say they are
     optional.
     """
-    contents = _read_bodies(request, limits, strict)
+    contents, extensions = _read_bodies(request, limits, strict)
     if contents.refusal is not None or (request.method == "ACK" and not request.body):
         return contents  # the headers of an ACK are those of its INVITE
     said = Said(
@@ -55,23 +57,24 @@ def read_contents(request: Request, *, limits: Limits = DEFAULT_LIMITS, strict: 
         metadata=contents.metadata,
         has_document=bool(contents.documents),
         others=contents.others,
+        extensions=extensions,
     )
     return replace(contents, findings=read_findings(request, said))
 
 
-def _read_bodies(request: Request, limits: Limits, strict: bool) -> Contents:
+def _read_bodies(request: Request, limits: Limits, strict: bool) -> tuple[Contents, Sequence[Extension]]:
     if (encoding := request.headers.get("Content-Encoding") or "").lower() not in ("", "identity"):
         note = deviations.body_note(f"The body has Content-Encoding {encoding[:40]}.")
-        return Contents(refusal=refusal.unsupported_encoding(), deviations=(note,))
+        return Contents(refusal=refusal.unsupported_encoding(), deviations=(note,)), ()
     if not request.body:
-        return Contents()
+        return Contents(), ()
     try:
         parts, notes = body_parts(request.headers.get("Content-Type"), request.body, limits)
     except ParseError as error:
-        return Contents(refusal=Refusal(error.status, refusal.bad_request(str(error)).reason))
+        return Contents(refusal=Refusal(error.status, refusal.bad_request(str(error)).reason)), ()
     reader = _Reader(limits, strict)
     reader.deviations.extend(deviations.body_note(note) for note in notes)
-    return reader.read(parts)
+    return reader.read(parts), reader.extensions
 
 
 class _Reader:
@@ -81,6 +84,7 @@ class _Reader:
         self._refusal: Refusal | None = None
         self._others: list[str] = []
         self.deviations: list[Deviation] = []
+        self.extensions: Sequence[Extension] = ()
 
     def read(self, parts: list[Part]) -> Contents:
         first_document = find_metadata(parts)
@@ -125,7 +129,10 @@ class _Reader:
             self.deviations.append(deviations.several_documents(len(parts)))
         try:
             charset = parts[0].content_type.params.get("charset") if parts[0].content_type else None
-            return parse_metadata(parts[0].body, self._limits, charset=unquote(charset or "") or None)
+            document, self.extensions = read_metadata(
+                parts[0].body, self._limits, charset=unquote(charset or "") or None
+            )
         except ParseError as error:
             self.deviations.append(deviations.unreadable_metadata(str(error)))
             return None
+        return document

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable
 from datetime import datetime, tzinfo
 
+import msgspec
+
 from siprecord.syntax.limits import Limits
 from siprecord.syntax.metadata.model import NAMESPACE, RawTimes
 from siprecord.syntax.metadata.times import read_time
@@ -49,12 +51,21 @@ def joined(text: str) -> str:
     return "".join(text.split())
 
 
+class Extension(msgspec.Struct, frozen=True):
+    """An element that RFC 7865 does not know, and the id of the metadata element that holds it."""
+
+    parent: str
+    element: Element
+
+
 class Context:
     """What holds for a whole document: its namespaces, the zone of bare times, and what deviates."""
 
     def __init__(self, root: Element, limits: Limits, zone: tzinfo, deviations: Iterable[str]) -> None:
         self.namespaces = KNOWN_NAMESPACES | {root.namespace}
         self.zone = zone
+        self.extensions: list[Extension] = []
+        """Those of all elements, in the order these are read."""
         self._budget = limits.max_xml * _EXTENSION_FACTOR
         self._deviations = dict.fromkeys(deviations)
 
@@ -83,6 +94,7 @@ class Node:
         self._context = context
         self._children: dict[str, list[Element]] = {}
         self._written: dict[str, str] | None = None
+        self._others: list[Element] = []
         extensions = []
         children, namespaces = self._children, context.namespaces
         for child in element.children:
@@ -97,6 +109,7 @@ class Node:
                     self._note_spelling(key, local)
             else:
                 extensions.append(self._extension(child))
+                self._others.append(child)
         self.extensions = tuple(extensions)
 
     def _note_spelling(self, key: str, local: str) -> None:
@@ -133,8 +146,22 @@ class Node:
                 return written[key]
         return None
 
+    def file(self, holder: str) -> None:
+        """Tell the context of the extensions; `holder` is the id they are said of."""
+        if self._others:
+            self._context.extensions += [Extension(holder, each) for each in self._others]
+            self._others = []
+
     def id(self, right: str, *aliases: str) -> str:
-        """The id in the attribute `right`, else in one of its aliases; "" when there is none."""
+        """The id in the attribute `right`, else in one of its aliases; "" when there is none.
+
+        The first id that is asked for is the one that the extensions are said of.
+        """
+        found = self._find_id(right, aliases)
+        self.file(found)
+        return found
+
+    def _find_id(self, right: str, aliases: tuple[str, ...]) -> str:
         value = self.element.attributes.get(right)
         if value is None:
             value = self.attribute(key_of(right), *aliases)

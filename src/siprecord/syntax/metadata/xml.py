@@ -95,16 +95,6 @@ def read_xml(data: bytes, limits: Limits, charset: str | None, deviations: list[
     return root
 
 
-def read_fragment(text: str, limits: Limits) -> Element:
-    """Read again what `write_element` wrote. Raises `ParseError` when that is over a limit."""
-    if len(text) > limits.max_xml:
-        raise ParseError("the extension data is too long", status=413)
-    try:
-        return _build(text, limits)
-    except expat.ExpatError as error:
-        raise ParseError(f"no well-formed XML: {expat.ErrorString(error.code)}") from None
-
-
 def write_element(element: Element, budget: int) -> str:
     """An element as text that stands alone: it declares every prefix it uses.
 
