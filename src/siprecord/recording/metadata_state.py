@@ -265,16 +265,14 @@ class _Draft:
     def _flow(self, element: told.ParticipantStreamAssociation) -> None:
         who = element.participant_id
         self._refer(self.participants, who, Participant)
-        self._flow_role(element, "send", element.send)
-        self._flow_role(element, "recv", element.recv)
+        gone = self._left_at(who) is not None
+        self._flow_role(element, "send", gone=gone)
+        self._flow_role(element, "recv", gone=gone)
 
-    def _flow_role(
-        self, element: told.ParticipantStreamAssociation, role: Role, streams: Iterable[str]
-    ) -> None:
+    def _flow_role(self, element: told.ParticipantStreamAssociation, role: Role, *, gone: bool) -> None:
         who = element.participant_id
         times = (element.associate_time, element.disassociate_time)
-        gone = self._left_at(who) is not None
-        named = dict.fromkeys(streams)
+        named = dict.fromkeys(element.send if role == "send" else element.recv)
         for stream in named:
             self._refer(self.streams, stream, Stream)
             old: Intervals = self.flows.get((who, stream, role), ())
@@ -315,10 +313,10 @@ class _Draft:
 
     def _close_flows_of_the_gone(self) -> None:
         """Who has left every session neither sends nor receives (MRG-10)."""
-        parts: dict[str, list[Membership]] = {}
-        for (who, _), membership in self.memberships.items():
-            parts.setdefault(who, []).append(membership)
-        left = {who: _end_of(memberships) for who, memberships in parts.items()}
+        some = {who for (who, _), value in self.memberships.items() if value.intervals and not value.open}
+        if not some:
+            return
+        left = {who: self._left_at(who) for who in some}
         for key, intervals in self.flows.items():
             if (stop := left.get(key[0])) is not None:
                 self.flows[key] = close(intervals, stop, self._at)
