@@ -59,7 +59,8 @@ def read_contents(request: Request, *, limits: Limits = DEFAULT_LIMITS, strict: 
         others=contents.others,
         extensions=extensions,
     )
-    return replace(contents, findings=read_findings(request, said))
+    findings, quirks = read_findings(request, said)
+    return replace(contents, findings=findings, deviations=contents.deviations + quirks)
 
 
 def _read_bodies(request: Request, limits: Limits, strict: bool) -> tuple[Contents, Sequence[Extension]]:

@@ -70,7 +70,7 @@ class Knowledge:
         """All that is known, as a value. `model` follows from the rest."""
         return KnowledgeSnapshot(
             told=self.told,
-            findings=self.findings.without_deviations(),
+            findings=self.findings,
             lines=self._lines,
             documents=self.documents,
             noted=tuple(sorted(self._noted, key=lambda each: (each.text, each.reference))),
@@ -97,7 +97,7 @@ class Knowledge:
 
     def read(self, contents: Contents, carried_by: str, labels: Labels, at: datetime) -> Lesson:
         """Work out what a message teaches; changes nothing."""
-        notes = (*contents.deviations, *contents.findings.deviations)
+        notes = contents.deviations
         if contents.metadata is None:
             return Lesson(contents, carried_by, self.told, notes, at)
         merge = apply_document(self.told, contents.metadata, labels, at)
@@ -110,7 +110,7 @@ class Knowledge:
         """
         events = [self._document(lesson, index) for index in range(len(lesson.contents.documents))]
         events.extend(self.note(*lesson.notes))
-        findings = self.findings.joined(lesson.contents.findings.without_deviations())
+        findings = self.findings.joined(lesson.contents.findings)
         labels = {mline: plan.label for mline, plan in sorted(lines.items())}
         if self._is_known(lesson, findings, labels):
             return events

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import msgspec
-
-from siprecord.recording.deviations import Deviation
 
 Side = Literal["caller", "callee"]
 Direction = Literal["inbound", "outbound"]
@@ -40,8 +37,7 @@ class Party(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     mline: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Findings:
+class Findings(msgspec.Struct, frozen=True, kw_only=True):
     """All of it. `vendor` is "generic" when nothing gave one away; `evidence` is what did.
 
     `ids` name the call in other systems too (see `LINKING` in `recording.story`); `facts` are other things
@@ -55,7 +51,6 @@ class Findings:
     facts: tuple[Fact, ...] = ()
     parties: tuple[Party, ...] = ()
     direction: Direction | None = None
-    deviations: tuple[Deviation, ...] = field(default=(), compare=False)
 
     def joined(self, later: Findings) -> Findings:
         """These together with those of a later message, which adds and takes nothing away."""
@@ -68,17 +63,12 @@ class Findings:
             facts=each_once((*self.facts, *later.facts)),
             parties=tuple(dict.fromkeys((*self.parties, *later.parties)))[:MAX_PARTIES],
             direction=later.direction or self.direction,
-            deviations=(*self.deviations, *later.deviations),
         )
 
     @property
     def telling(self) -> bool:
         """Whether there is anything worth a line in the log."""
         return self.vendor != "generic" or bool(self.ids or self.facts or self.parties or self.direction)
-
-    def without_deviations(self) -> Findings:
-        """The same, once its deviations are noted."""
-        return replace(self, deviations=()) if self.deviations else self
 
 
 def each_once(facts: Iterable[Fact]) -> tuple[Fact, ...]:
