@@ -243,6 +243,10 @@ def _collect_prefixes(element: Element, used: set[str]) -> None:
 
 
 def _write(element: Element, declarations: Mapping[str, str], chunks: list[str]) -> None:
+    if not declarations and not element.attributes and not element.children and element.content:
+        text = "".join(element.content)  # type: ignore[arg-type]  # no elements, so text only
+        chunks.append(f"<{element.name}>{_escaped(text)}</{element.name}>")
+        return
     chunks.append(f"<{element.name}")
     for prefix, namespace in declarations.items():
         chunks.append(f" xmlns{':' if prefix else ''}{prefix}={_quoted(namespace)}")
@@ -254,10 +258,14 @@ def _write(element: Element, declarations: Mapping[str, str], chunks: list[str])
     chunks.append(">")
     for item in element.content:
         if isinstance(item, str):
-            chunks.append(escape(item, {"\r": "&#13;"}) if _TO_ESCAPE.search(item) else item)
+            chunks.append(_escaped(item))
         else:
             _write(item, _new_declarations(item, element), chunks)
     chunks.append(f"</{element.name}>")
+
+
+def _escaped(text: str) -> str:
+    return escape(text, {"\r": "&#13;"}) if _TO_ESCAPE.search(text) else text
 
 
 def _quoted(value: str) -> str:
