@@ -16,10 +16,9 @@ import pytest
 from siprecord.media.audio import encode_g711
 from tests.chaos.storm import BATCH, Storm, child_running, kill, kill_recorder, kill_renderer, rage
 from tests.support import audio, sipp
+from tests.support.patience import PATIENCE
 from tests.support.pcap import PcapStream, write_pcap
 from tests.support.server import RunningServer
-
-pytestmark = pytest.mark.timeout(240)
 
 
 @pytest.fixture
@@ -52,7 +51,7 @@ def test_when_the_holder_is_killed_running_calls_end_well_and_then_the_recorder(
     after = rage(server, Storm(calls=6, rate=20, seconds=3.0, kills=1), lambda: kill(server.pid))
     assert after.kills == 1
     assert not after.faults, after
-    end = time.monotonic() + 30
+    end = time.monotonic() + PATIENCE
     while Path(f"/proc/{recorder}").exists():
         assert time.monotonic() < end
         time.sleep(0.05)
@@ -109,4 +108,4 @@ def test_an_upgrade_and_a_drain_lose_nothing(server: RunningServer) -> None:
     assert "was killed" not in server.log.read_text()
     assert command("drain")
     assert server.process is not None
-    assert server.process.wait(30) == 0
+    assert server.process.wait(PATIENCE) == 0

@@ -16,8 +16,6 @@ from tests.cli.conftest import Run
 from tests.client.recorder import Recorder, accept, listening
 from tests.support.server import RunningServer
 
-pytestmark = pytest.mark.timeout(60)
-
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:

@@ -13,8 +13,6 @@ from tests.cli.conftest import Run
 from tests.client.recorder import Recorder, accept, listening, offer_of, refuse, ring
 from tests.support import audio
 
-pytestmark = pytest.mark.timeout(60)
-
 
 @pytest.fixture
 def voices(tmp_path: Path) -> list[Path]:

@@ -25,6 +25,7 @@ from siprecord.syntax.multipart import body_parts, find_metadata, find_sdp
 from siprecord.syntax.sdp import SessionDescription, parse_sdp
 from siprecord.syntax.sip import Request
 from siprecord.transport import CustomSIPServer, EndpointControl
+from tests.support.patience import PATIENCE
 
 Respond = Callable[["Recorder", RequestReceived, float], None]
 
@@ -134,7 +135,7 @@ async def listening(
     else:
         serving = server.listen_and_serve_tcp("127.0.0.1", 0)
     task = spawn(serving, name="recorder")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         (info,) = await server.wait_listening()
     try:
         yield info.port

@@ -34,8 +34,6 @@ from tests.client.recorder import (
     ring,
 )
 
-pytestmark = pytest.mark.timeout(30)
-
 PARTIES = (
     Party(name="Alice", aor="sip:alice@example.com", audio=b"\xff" * 1700),
     Party(name="Bob", aor="sip:bob@example.com", audio=b"\xd5" * 1600, codec="pcma", start=0.01),

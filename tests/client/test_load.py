@@ -10,8 +10,6 @@ from siprecord.client import load as load_module
 from siprecord.client.safety import is_ours, refuse_strangers
 from tests.client.recorder import InstantPlayer, Recorder, accept, listening, refuse
 
-pytestmark = pytest.mark.timeout(30)
-
 
 def plan(port: int, calls: int = 6, rate: float = 500) -> LoadPlan:
     return LoadPlan(

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from siprecord.holder.messages import is_name
+from tests.support.patience import PATIENCE
 
 RECORDER = Path(__file__).parent / "recorder.py"
 MEMORY_KIB = 30 * 1024
@@ -31,7 +32,7 @@ class Running:
         return self.notes.read_text().splitlines()
 
     def wait_lines(self, count: int) -> list[str]:
-        end = time.monotonic() + 20
+        end = time.monotonic() + PATIENCE
         while len(self.lines()) < count:
             assert time.monotonic() < end, self.log.read_text() + self.notes.read_text()
             time.sleep(0.01)
@@ -39,7 +40,7 @@ class Running:
 
     def end(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
-        return self.process.wait(20)
+        return self.process.wait(PATIENCE)
 
 
 def test_a_killed_recorder_is_started_again_with_its_sockets(tmp_path: Path) -> None:
@@ -71,13 +72,13 @@ def children(pid: int) -> list[int]:
 
 def test_a_recorder_that_ends_by_itself_is_not_started_again(tmp_path: Path) -> None:
     running = Running("end", tmp_path)
-    assert running.process.wait(20) == 0
+    assert running.process.wait(PATIENCE) == 0
     assert len(running.lines()) == 2
 
 
 def test_a_recorder_that_can_not_start_gives_its_exit_code_at_once(tmp_path: Path) -> None:
     running = Running("fail", tmp_path)
-    assert running.process.wait(20) == 3
+    assert running.process.wait(PATIENCE) == 3
     assert len(running.lines()) == 1
 
 
@@ -181,9 +182,9 @@ def test_names_that_systemd_would_refuse_are_refused(name: str) -> None:
 def test_systemd_hears_that_the_recorder_is_ready(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
         notify.bind(str(tmp_path / "notify"))
-        notify.settimeout(20)
+        notify.settimeout(PATIENCE)
         environ = {**os.environ, "NOTIFY_SOCKET": str(tmp_path / "notify")}
         command = [sys.executable, "-m", "siprecord.holder", sys.executable, str(RECORDER), "end"]
         with subprocess.Popen([*command, str(tmp_path / "notes")], env=environ) as process:
             assert [notify.recv(4096), notify.recv(4096)] == [b"READY=1", b"STOPPING=1"]
-            assert process.wait(20) == 0
+            assert process.wait(PATIENCE) == 0

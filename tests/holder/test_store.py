@@ -13,6 +13,7 @@ import pytest
 
 from siprecord.holder import HolderStore, NoStore, SystemdStore, find_store, kept_by_systemd
 from siprecord.holder.messages import Message, receive, send
+from tests.support.patience import PATIENCE
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def notify(tmp_path: Path) -> Iterator[socket.socket]:
     """What systemd listens on."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         sock.bind(str(tmp_path / "notify"))
-        sock.settimeout(10)
+        sock.settimeout(PATIENCE)
         yield sock
 
 

@@ -19,7 +19,6 @@ from tests.support.server import RunningServer
 pytestmark = [
     pytest.mark.skipif(shutil.which("sipp") is None, reason="SIPp is not installed: run `make packages`"),
     pytest.mark.skipif(os.geteuid() != 0, reason="SIPp plays captures through raw sockets, which need root"),
-    pytest.mark.timeout(180),
 ]
 
 

@@ -15,12 +15,12 @@ import pytest
 
 from tests.support import sipp
 from tests.support.certificates import Authority
+from tests.support.patience import PATIENCE
 from tests.support.server import RunningServer, free_port
 from tests.support.tls_tunnel import TlsTunnel
 
 pytestmark = [
     pytest.mark.skipif(shutil.which("sipp") is None, reason="SIPp is not installed: run `make packages`"),
-    pytest.mark.timeout(180),
 ]
 TRANSPORTS = ("udp", "tcp", "tls")
 
@@ -125,7 +125,7 @@ def test_tls_below_1_2_is_refused(
 ) -> None:
     command = ["openssl", "s_client", option, "-cipher", "DEFAULT:@SECLEVEL=0"]
     command += ["-CAfile", str(authority.certificate), "-connect", f"127.0.0.1:{tls_port(server)}"]
-    done = subprocess.run(command, input=b"", capture_output=True, timeout=20, check=False)
+    done = subprocess.run(command, input=b"", capture_output=True, timeout=PATIENCE, check=False)
     output = (done.stdout + done.stderr).decode()
     assert ("Verify return code: 0 (ok)" in output and done.returncode == 0) is works, output
     assert ("Cipher is (NONE)" in output) is not works

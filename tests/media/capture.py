@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.support.patience import PATIENCE
+
 
 @dataclass(frozen=True)
 class Block:
@@ -155,7 +157,7 @@ class Sender:
         self._socket.close()
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
     """Polls what another thread does by its own clock."""
     end = time.monotonic() + seconds
     while not condition():

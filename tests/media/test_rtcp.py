@@ -14,6 +14,7 @@ import pytest
 
 from siprecord.media import MediaEngine, MediaSettings, SrtpKeys, SrtpReceiver, SrtpSender, StreamSpec
 from tests.media.capture import SENDER_REPORT, rtp
+from tests.support.patience import PATIENCE
 
 SPEC = StreamSpec(label="1", mline=0)
 
@@ -114,7 +115,7 @@ def test_RTCP_04_the_last_sender_report_is_told(talking: MediaEngine, far: Far, 
     far.send(stream.rtp_port, rtp(1), rtp(2))
     received(far.rtcp)
     far.rtcp.sendto(SENDER_REPORT, ("127.0.0.1", stream.rtcp_port))
-    end = time.monotonic() + 10
+    end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         *_, last, delay = struct.unpack("!IIIIII", dissect(received(far.rtcp)[0])[0][2][4:])
         if last:

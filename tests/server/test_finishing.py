@@ -8,6 +8,7 @@ from pathlib import Path
 from siprecord.errors import RenderError
 from siprecord.server.finishing import Finisher
 from siprecord.store import LocalStore
+from tests.support.patience import PATIENCE
 
 ID = "20261121T031500Z-4f2a9c"
 HOME = "recordings/2026/11/21"
@@ -56,7 +57,7 @@ def spooled(tmp_path: Path, name: str = ID) -> Path:
 
 
 async def settle(finisher: Finisher) -> None:
-    await asyncio.wait_for(finisher.idle(), 10)
+    await asyncio.wait_for(finisher.idle(), PATIENCE)
 
 
 async def test_a_closed_log_becomes_a_recording(tmp_path: Path) -> None:
@@ -188,5 +189,5 @@ async def test_closing_does_not_wait_for_another_attempt(tmp_path: Path) -> None
     log = spooled(tmp_path)
     finisher.submit(ID, log)
     await settle(finisher)
-    await asyncio.wait_for(finisher.close(10), 2)
+    await asyncio.wait_for(finisher.close(10), PATIENCE)
     assert log.exists()

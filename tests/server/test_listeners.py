@@ -11,6 +11,7 @@ from typing import Any
 from siprecord.transport import ListenerInfo
 from tests.server.test_app import config, running
 from tests.support.messages import multipart, request, sdp
+from tests.support.patience import PATIENCE
 
 
 async def ask(listener: ListenerInfo, call: str) -> str:
@@ -22,13 +23,15 @@ async def ask(listener: ListenerInfo, call: str) -> str:
         client.setblocking(False)
         await loop.sock_connect(client, (listener.host, listener.port))
         await loop.sock_sendall(client, request("INVITE", call, body=multipart(sdp())))
-        while (answer := await asyncio.wait_for(loop.sock_recv(client, 65536), 10)).startswith(b"SIP/2.0 1"):
+        while (answer := await asyncio.wait_for(loop.sock_recv(client, 65536), PATIENCE)).startswith(
+            b"SIP/2.0 1"
+        ):
             pass
         tag = re.search(rb"(?m)^To:.*;tag=([^;\r\n]+)", answer)
         assert tag, answer
         await loop.sock_sendall(client, request("ACK", call, to_tag=tag[1].decode()))
         await loop.sock_sendall(client, request("BYE", call, number=2, to_tag=tag[1].decode()))
-        assert (await asyncio.wait_for(loop.sock_recv(client, 65536), 10)).startswith(b"SIP/2.0 200")
+        assert (await asyncio.wait_for(loop.sock_recv(client, 65536), PATIENCE)).startswith(b"SIP/2.0 200")
     return answer.decode()
 
 

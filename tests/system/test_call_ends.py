@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.support import audio
+from tests.support.patience import PATIENCE
 from tests.support.recording import FoundRecording, wait_recording
 from tests.support.server import RunningServer
 from tests.support.src import Play, Src, src
@@ -32,14 +33,16 @@ def check_audio(recording: FoundRecording) -> None:
 def health(server: RunningServer) -> tuple[int, Any]:
     """Status and body of /health/ready."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{server.http_port}/health/ready", timeout=5) as answer:
+        with urllib.request.urlopen(
+            f"http://127.0.0.1:{server.http_port}/health/ready", timeout=PATIENCE
+        ) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as error:
         return error.code, json.load(error)
 
 
 def wait_until_draining(server: RunningServer) -> None:
-    end = time.monotonic() + 10
+    end = time.monotonic() + PATIENCE
     while health(server)[0] != 503:
         assert time.monotonic() < end, "the server does not drain"
         time.sleep(0.02)
@@ -155,9 +158,9 @@ def test_a_signal_lets_running_calls_finish(start_server: Start, number: signal.
         refused = late.invite()
         assert (refused.status, refused.headers.get("Retry-After")) == (503, "30")
         assert late.exchange(late.request("OPTIONS")).status == 503
-        assert client.sender.wait(10)
+        assert client.sender.wait(PATIENCE)
         assert client.bye().status == 200
-        assert server.process.wait(15) == 0  # type: ignore[union-attr]
+        assert server.process.wait(PATIENCE) == 0  # type: ignore[union-attr]
     recording = wait_recording(server, client.call_id, seconds=0.1)
     assert recording.outcome == "complete"
     check_audio(recording)
@@ -173,7 +176,7 @@ def test_a_second_sigterm_ends_at_once_and_still_finalises(start_server: Start) 
         wait_until_draining(server)
         server.process.send_signal(signal.SIGTERM)
         client.await_request("BYE", 5)
-        assert server.process.wait(10) == 0
+        assert server.process.wait(PATIENCE) == 0
     recording = wait_recording(server, client.call_id, seconds=0.1)
     assert recording.outcome == "drained"
     check_audio(recording)
@@ -187,7 +190,7 @@ def test_the_grace_time_ends_calls_that_go_on(start_server: Start) -> None:
         speak(client)
         server.process.send_signal(signal.SIGTERM)
         client.await_request("BYE", 5)
-        assert server.process.wait(10) == 0
+        assert server.process.wait(PATIENCE) == 0
     recording = wait_recording(server, client.call_id, seconds=0.1)
     assert recording.outcome == "drained"
     check_audio(recording)

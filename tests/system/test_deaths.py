@@ -7,6 +7,7 @@ import signal
 import time
 from pathlib import Path
 
+from tests.support.patience import PATIENCE
 from tests.support.processes import children, wait_child
 from tests.support.recording import FoundRecording, wait_recording
 from tests.support.server import RunningServer
@@ -42,7 +43,7 @@ def lines_with(server: RunningServer, text: str) -> list[str]:
 
 def wait_for(server: RunningServer, text: str, count: int = 1) -> None:
     """Wait until the server has logged this."""
-    end = time.monotonic() + 15
+    end = time.monotonic() + PATIENCE
     while len(lines_with(server, text)) < count:
         assert time.monotonic() < end, f"not logged: {text}\n{server.log.read_text()}"
         time.sleep(0.02)
@@ -50,7 +51,7 @@ def wait_for(server: RunningServer, text: str, count: int = 1) -> None:
 
 def wait_until_queued(server: RunningServer, count: int) -> None:
     """Wait until the log has left the spool, and the job has reached the pipe of the renderer."""
-    end = time.monotonic() + 10
+    end = time.monotonic() + PATIENCE
     while len(list(server.data.glob("recordings/*/*/*/*/capture.pcapng"))) < count:
         assert time.monotonic() < end
         time.sleep(0.02)
@@ -116,7 +117,7 @@ def test_what_the_renderer_died_of_twice_is_kept_and_rendered_at_the_next_start(
 def _next_worker(server: RunningServer, before: int) -> int:
     """The process that takes over, stopped before it can finish: Python needs longer to start than we do."""
     recorder = server.recorder_pid
-    end = time.monotonic() + 10
+    end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         for pid in children(recorder, RENDERER):
             if pid != before:

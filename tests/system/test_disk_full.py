@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from tests.support.disk import Disk, mounted
+from tests.support.patience import PATIENCE
 from tests.support.recording import wait_recording
 from tests.support.server import RunningServer
 from tests.support.src import Play, src
@@ -36,7 +37,9 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
 
 def ready(server: RunningServer) -> tuple[int, Any]:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{server.http_port}/health/ready", timeout=5) as answer:
+        with urllib.request.urlopen(
+            f"http://127.0.0.1:{server.http_port}/health/ready", timeout=PATIENCE
+        ) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as error:
         return error.code, json.load(error)
@@ -65,7 +68,7 @@ def test_a_short_shortage_costs_nothing(start_server: Start, disk: Disk) -> None
         disk.relieve()
         time.sleep(FRESH)
         assert ready(server)[0] == 200
-        assert client.sender.wait(20)
+        assert client.sender.wait(PATIENCE)
         assert client.bye().status == 200
     recording = wait_recording(server, client.call_id)
     recording.place(0, alice.heard)
@@ -89,7 +92,7 @@ def test_after_a_long_shortage_the_recording_goes_on(start_server: Start, disk: 
         disk.fill()
         time.sleep(2.5)
         disk.relieve()
-        assert client.sender.wait(20)
+        assert client.sender.wait(PATIENCE)
         assert client.bye().status == 200
     recording = wait_recording(server, client.call_id)
     assert recording.outcome == "complete"
@@ -137,7 +140,7 @@ def test_a_server_started_on_a_full_disk_takes_calls_when_there_is_room(disk: Di
 
 
 def wait_for_health(server: RunningServer, status: int) -> None:
-    end = time.monotonic() + 20
+    end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         with contextlib.suppress(urllib.error.URLError, ConnectionError):
             found, body = ready(server)
@@ -169,7 +172,7 @@ def test_a_call_that_ends_on_a_full_disk_is_rendered_at_the_next_start(
 
 
 def wait_for_line(server: RunningServer, text: str) -> None:
-    end = time.monotonic() + 15
+    end = time.monotonic() + PATIENCE
     while text not in server.log.read_text():
         assert time.monotonic() < end, server.log.read_text()
         time.sleep(0.02)

@@ -12,12 +12,12 @@ import pytest
 
 from tests.support import messages
 from tests.support.certificates import Authority
+from tests.support.patience import PATIENCE
 from tests.support.recording import wait_recording
 from tests.support.server import RunningServer, free_port
 from tests.support.src import Play, src
 from tests.support.voices import Voice
 
-pytestmark = pytest.mark.timeout(120)
 HALF_OPEN = 1_000
 FLOOD = 1_000
 MAX_CALLS = 50
@@ -56,7 +56,7 @@ def unharmed_call(server: RunningServer, seconds: float, seed: int) -> Iterator[
         client.call()
         client.start(*(Play(voice=voice) for voice in voices))
         yield
-        assert client.sender.wait(60)
+        assert client.sender.wait(PATIENCE)
         assert client.bye().status == 200
     recording = wait_recording(server, client.call_id)
     assert recording.outcome == "complete"
@@ -67,7 +67,7 @@ def unharmed_call(server: RunningServer, seconds: float, seed: int) -> Iterator[
 
 
 def connect(server: RunningServer, port: int | None = None) -> socket.socket:
-    return socket.create_connection((HOST, port or server.sip_port), timeout=10)
+    return socket.create_connection((HOST, port or server.sip_port), timeout=PATIENCE)
 
 
 def connections(server: RunningServer) -> list[dict[str, Any]]:
@@ -90,7 +90,7 @@ def wait_until_closed(sockets: list[socket.socket], seconds: float) -> None:
 def ping(server: RunningServer) -> float:
     """Seconds an OPTIONS over UDP takes."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
-        client.settimeout(5)
+        client.settimeout(PATIENCE)
         start = time.monotonic()
         client.sendto(messages.request("OPTIONS", f"ping{start}"), (HOST, server.sip_port))
         assert client.recv(65535).startswith(b"SIP/2.0 ")
@@ -157,7 +157,7 @@ def test_TP_19_ten_thousand_headers(server: RunningServer) -> None:
         wait_until_closed([client], 5)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
             few = b"".join(b"X-%d: y\r\n" % number for number in range(4_000))
-            udp.settimeout(5)
+            udp.settimeout(PATIENCE)
             udp.connect((HOST, server.sip_port))
             udp.send(messages.request("INVITE", "many2").replace(b"Content-Length", few + b"Content-Length"))
             assert udp.recv(4096).startswith((b"SIP/2.0 400", b"SIP/2.0 513"))
@@ -184,7 +184,7 @@ def test_OVL_03_a_flood_of_invites_without_ack(server: RunningServer) -> None:
         refused = sum(status == b"503" for status in statuses.values())
         assert let_in == MAX_CALLS - 1, "one place is taken by the call that runs"
         assert let_in + refused == len(statuses) > FLOOD * 0.9
-    end = time.monotonic() + 20
+    end = time.monotonic() + PATIENCE
     while server.get("/api/status")["calls"]:
         assert time.monotonic() < end, "calls that nobody acknowledged did not end"
         time.sleep(0.1)
