@@ -14,7 +14,7 @@ import pytest
 
 from tests.support import audio
 from tests.support.patience import PATIENCE
-from tests.support.server import free_port
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 

@@ -16,7 +16,8 @@ import pytest
 from tests.support import sipp
 from tests.support.certificates import Authority
 from tests.support.patience import PATIENCE
-from tests.support.server import RunningServer, free_port
+from tests.support.ports import free_port
+from tests.support.server import RunningServer
 from tests.support.tls_tunnel import TlsTunnel
 
 pytestmark = [

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from siprecord.media import MediaEngine
 from tests.support.patience import PATIENCE
 
 
@@ -146,15 +147,28 @@ class Sender:
     def __init__(self, host: str = "127.0.0.1") -> None:
         self._socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind((host, 0))
+        self._last = socket.socket(self._socket.family, socket.SOCK_DGRAM)
+        self._last.bind((host, 0))
+        self._last.settimeout(PATIENCE)
         self.host = host
         self.address: tuple[str, int] = self._socket.getsockname()[:2]
 
     def send(self, port: int, *payloads: bytes) -> None:
         for payload in payloads:
             self._socket.sendto(payload, (self.host, port))
+        # A kernel that is busy delivers later, but in order.
+        self._socket.sendto(b"", self._last.getsockname())
+        self._last.recv(1)
 
     def close(self) -> None:
         self._socket.close()
+        self._last.close()
+
+
+def resting(engine: MediaEngine) -> MediaEngine:
+    """An engine whose only thread has had its first round and sleeps until the next."""
+    wait_until(lambda: engine.cpu_seconds() > 0)
+    return engine
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = PATIENCE) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,13 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.patience import PATIENCE
-
-
-def free_port(kind: int = socket.SOCK_STREAM) -> int:
-    """A port that was free a moment ago, for TCP and UDP both."""
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from tests.support.ports import free_port
 
 
 @dataclass
@@ -118,6 +111,18 @@ class RunningServer:
     def recordings(self) -> list[Path]:
         """Folders of finished recordings, oldest first."""
         return sorted(path.parent for path in self.data.glob("recordings/*/*/*/*/metadata.json"))
+
+    def wait_stored(self, *packets: int) -> None:
+        """Wait until so many packets of the streams of the only call are in its log."""
+        end = time.monotonic() + PATIENCE
+        while (stored := self.stored()) != packets:
+            assert time.monotonic() < end, f"{stored} packets are stored, not {packets}"
+            time.sleep(0.02)
+
+    def stored(self) -> tuple[int, ...]:
+        """Packets in the log of the only call, stream by stream."""
+        (call,) = self.get("/api/calls")["calls"]
+        return tuple(stream["packets"] for stream in call["streams"])
 
     def wait_recordings(self, count: int, seconds: float = PATIENCE) -> list[Path]:
         """The folders of `count` rendered recordings, once they are there."""

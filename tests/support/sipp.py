@@ -6,7 +6,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.server import free_port
+from tests.support.ports import free_port
 
 SCENARIOS = Path(__file__).parents[1] / "interop" / "scenarios"
 

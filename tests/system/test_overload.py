@@ -13,8 +13,9 @@ import pytest
 from tests.support import messages
 from tests.support.certificates import Authority
 from tests.support.patience import PATIENCE
+from tests.support.ports import free_port
 from tests.support.recording import wait_recording
-from tests.support.server import RunningServer, free_port
+from tests.support.server import RunningServer
 from tests.support.src import Play, src
 from tests.support.voices import Voice
 

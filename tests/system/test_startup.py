@@ -12,7 +12,8 @@ import pytest
 
 from tests.support.disk import mounted
 from tests.support.patience import PATIENCE
-from tests.support.server import RunningServer, free_port
+from tests.support.ports import free_port
+from tests.support.server import RunningServer
 from tests.system.conftest import Start
 
 
