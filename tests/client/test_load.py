@@ -9,11 +9,12 @@ from siprecord.client import CallError, CallOutcome, ClientDriver, DriverSetting
 from siprecord.client import load as load_module
 from siprecord.client.safety import is_ours, refuse_strangers
 from tests.client.recorder import InstantPlayer, Recorder, accept, listening, refuse
+from tests.support.patience import PATIENCE
 
 
 def plan(port: int, calls: int = 6, rate: float = 500) -> LoadPlan:
     return LoadPlan(
-        uris=(f"sip:127.0.0.1:{port};transport=udp",), calls=calls, rate=rate, seconds=0.04, patience=5
+        uris=(f"sip:127.0.0.1:{port};transport=udp",), calls=calls, rate=rate, seconds=0.04, patience=PATIENCE
     )
 
 

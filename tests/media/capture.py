@@ -6,14 +6,13 @@ import ipaddress
 import json
 import socket
 import struct
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from siprecord.media import MediaEngine
-from tests.support.patience import PATIENCE
+from tests.support.patience import PATIENCE, wait_until
 
 
 @dataclass(frozen=True)
@@ -169,11 +168,3 @@ def resting(engine: MediaEngine) -> MediaEngine:
     """An engine whose only thread has had its first round and sleeps until the next."""
     wait_until(lambda: engine.cpu_seconds() > 0)
     return engine
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
-    """Polls what another thread does by its own clock."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.005)

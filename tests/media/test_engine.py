@@ -16,7 +16,8 @@ from siprecord.errors import MediaError
 from siprecord.media import CaptureLog, MediaEngine, MediaSettings, StreamSpec
 from siprecord.media.engine import _clock_rates
 from tests.media import capture
-from tests.media.capture import SENDER_REPORT, Sender, rtp, wait_until
+from tests.media.capture import SENDER_REPORT, Sender, rtp
+from tests.support.patience import wait_until
 from tests.support.ports import HAS_IPV6
 
 SPEC = StreamSpec(label="1", mline=0, description={"payloads": {"0": {"encoding": "PCMU", "rate": 8000}}})

@@ -14,7 +14,8 @@ import pytest
 from siprecord.errors import MediaError
 from siprecord.media import MediaEngine, MediaSettings, StreamSpec
 from tests.media import capture
-from tests.media.capture import Sender, resting, rtp, wait_until
+from tests.media.capture import Sender, resting, rtp
+from tests.support.patience import wait_until
 
 SPEC = StreamSpec(label="1", mline=0)
 BIG = b"\xd5" * 1_000

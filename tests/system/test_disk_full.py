@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from tests.support.disk import Disk, mounted
-from tests.support.patience import PATIENCE
+from tests.support.patience import PATIENCE, wait_until
 from tests.support.recording import wait_recording
 from tests.support.server import RunningServer
 from tests.support.src import Play, src
@@ -25,8 +25,6 @@ from tests.support.voices import Voice
 from tests.system.conftest import Start
 
 SETTINGS = {"RECORDING__MIN_FREE_BYTES": "1000000"}
-FRESH = 2.2
-"""Health is asked anew after two seconds."""
 
 
 @pytest.fixture
@@ -52,13 +50,13 @@ def messages_of(server: RunningServer, level: str) -> list[dict[str, Any]]:
 
 def test_a_short_shortage_costs_nothing(start_server: Start, disk: Disk) -> None:
     server = start_server(**SETTINGS)
-    alice, bob = Voice(seed=1, seconds=6), Voice(seed=2, seconds=6, law="pcma")
+    alice, bob = Voice(seed=1, seconds=5), Voice(seed=2, seconds=5, law="pcma")
     with src(server.sip_port) as client, src(server.sip_port) as other:
         client.call()
         client.start(Play(voice=alice), Play(voice=bob))
-        time.sleep(0.5)
+        wait_until(lambda: min(server.stored()) > 0)
         disk.fill()
-        time.sleep(FRESH)
+        wait_for_health(server, 503)
         refused = other.invite()
         assert (refused.status, refused.headers.get("Retry-After")) == (503, "30")
         assert "MiB free" in (refused.headers.get("Warning") or "")
@@ -66,8 +64,7 @@ def test_a_short_shortage_costs_nothing(start_server: Start, disk: Disk) -> None
         assert status == 503
         assert "disk_low" in json.dumps(body)
         disk.relieve()
-        time.sleep(FRESH)
-        assert ready(server)[0] == 200
+        wait_for_health(server, 200)
         assert client.sender.wait(PATIENCE)
         assert client.bye().status == 200
     recording = wait_recording(server, client.call_id)
@@ -158,7 +155,7 @@ def test_a_call_that_ends_on_a_full_disk_is_rendered_at_the_next_start(
     with src(server.sip_port) as client:
         client.call()
         client.play(Play(voice=voice))
-        time.sleep(0.3)  # all is written
+        server.wait_stored(voice.packets, 0)
         disk.fill()
         assert client.bye().status == 200
         wait_for_line(server, "not rendered")

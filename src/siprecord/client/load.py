@@ -13,7 +13,7 @@ from siprecord.client.plan import CallPlan
 from siprecord.client.ports import Player
 from siprecord.client.report import CallError, CallReport
 
-SILENCE_SECONDS = 5.0
+SILENCE_SECONDS = 15.0
 """When nothing at all has been answered for this long from the start, nobody is there."""
 
 
