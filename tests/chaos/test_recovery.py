@@ -67,7 +67,7 @@ def test_R02_a_foreign_client_notices_nothing(server: RunningServer, tmp_path: P
     streams = [PcapStream(voice, 0, 30000, 0x1001), PcapStream(voice, 0, 30002, 0x2002)]
     fields = {
         "PCAP": str(write_pcap(tmp_path / "voices.pcap", streams)),
-        "PAUSE": str(int(seconds * 1000) + 300),
+        "PAUSE": str(int(seconds * 1000) + 1500),
         "USER": "src",
         "PADDING": "",
     }

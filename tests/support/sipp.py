@@ -24,7 +24,7 @@ class SippRun:
     rate: int = 10
     address: str = "127.0.0.1"
     options: tuple[str, ...] = ()
-    seconds: int = 60
+    seconds: int = 300
 
 
 def start(run: SippRun) -> subprocess.Popen[bytes]:

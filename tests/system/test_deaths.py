@@ -78,9 +78,7 @@ class Trap:
 
 
 def check_prefix(recording: FoundRecording, number: int, voice: Voice, bounds: tuple[int, int]) -> None:
-    """The channel holds what was sent from its beginning; `bounds` are packets stored before the death and sent
-    until after it.
-    """
+    """The channel holds what was sent, from its beginning. `bounds` are packets: stored before, sent."""
     row = recording.stream(number)
     kept = row["packets_received"] * 160
     assert bounds[0] * 160 <= kept <= bounds[1] * 160
