@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import resource
 import signal
 import socket
 from collections.abc import AsyncIterator
@@ -11,9 +12,10 @@ from typing import Any
 
 import httpx2
 import pytest
+from structlog.testing import capture_logs
 
 from siprecord.errors import ConfigError
-from siprecord.server.app import Application, serve
+from siprecord.server.app import Application, allow_files, serve
 from siprecord.server.config import Config
 from siprecord.server.lifecycle import DataDirLock
 from siprecord.transport import ListenerInfo
@@ -177,3 +179,19 @@ async def test_a_server_without_a_listener_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"sip\.udp, sip\.tcp or tls\.certificate"):
         async with running(config(tmp_path, sip={"udp": False, "tcp": False})):
             pass
+
+
+def test_the_soft_limit_of_files_is_raised_and_only_a_low_hard_one_is_told() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard - 1, hard))
+    try:
+        with capture_logs() as told:
+            allow_files(hard)
+        assert told == []
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (hard, hard)
+        with capture_logs() as told:
+            allow_files(hard + 1)
+        assert [(line["files"], line["wanted"]) for line in told] == [(hard, hard + 1)]
+        assert "raise the hard limit" in told[0]["event"]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
