@@ -16,7 +16,7 @@ import pytest
 from siprecord.media.audio import encode_g711
 from tests.chaos.storm import BATCH, Storm, child_running, kill, kill_recorder, kill_renderer, rage
 from tests.support import audio, sipp
-from tests.support.patience import PATIENCE
+from tests.support.patience import PATIENCE, wait_until
 from tests.support.pcap import PcapStream, write_pcap
 from tests.support.server import RunningServer
 
@@ -82,9 +82,10 @@ def test_R02_a_foreign_client_notices_nothing(server: RunningServer, tmp_path: P
         calls=4,
     )
     process = sipp.start(run)
-    for pause in (1.5, 1.8):
+    wait_until(lambda: server.get("/api/status")["calls"] == 4, "the calls")
+    for pause in (1.0, 1.8):
         time.sleep(pause)
-        assert kill_recorder(server)
+        wait_until(lambda: kill_recorder(server), "a recorder")
     sipp.finish(process, run)
     for recording in server.wait_recordings(4):
         document = json.loads((recording / "metadata.json").read_text())

@@ -1,6 +1,6 @@
 """What becomes of a capture log when its call is over: it moves out of the spool and is rendered.
 
-Nothing here can hurt a running call, and nothing is forgotten: what could not be rendered is tried again a few
+Nothing here can hurt a running call, and nothing is forgotten: what could not be rendered is tried again some
 times, and at the next start, as is what an earlier life of the server left in the spool.
 """
 
