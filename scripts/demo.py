@@ -31,8 +31,8 @@ SPEECH = {
     "bob": ("en-gb+m3", "Good morning Alice, of course. Tuesday at three is free. Shall I book it for you?"),
 }
 CODEC = "pcmu"
-READY_SECONDS = 30
-RENDER_SECONDS = 30
+READY_SECONDS = 120
+RENDER_SECONDS = 120
 
 
 def main() -> int:

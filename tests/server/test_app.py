@@ -133,7 +133,7 @@ async def test_draining_refuses_new_calls_and_lets_running_ones_finish(tmp_path:
 
 
 async def test_a_second_request_ends_at_once_but_finishes_the_recording(tmp_path: Path) -> None:
-    settings = config(tmp_path, recording={"shutdown_grace_s": 0.2})
+    settings = config(tmp_path, recording={"shutdown_grace_s": 2})
     async with running(settings) as (application, (udp,)):
         caller = Caller(udp.port)
         assert (await caller.invite("c1")).startswith(b"SIP/2.0 200")
