@@ -14,6 +14,7 @@ use crate::reporter::Target;
 use crate::secure::{Keys, Secure, SecureCounts};
 use crate::socket::{steady_clock, wall_clock};
 use crate::stream::{Counts, Port, Stream, StreamSpec, Visit, Yield};
+use crate::survey::rekeyed;
 use inner::{report, Inner, State};
 use siprecord_core::pcapng::block::{LINK_EXPORTED, LINK_RAW_IP};
 use siprecord_core::pcapng::write::{self, Section, SipMessage};
@@ -173,9 +174,17 @@ impl Recording {
             let index = inner.find(interface)?;
             inner.drain_finally(index, wall_clock(), desk);
             inner.put_down(desk);
-            match &mut inner.streams[index].secure {
+            let anew = match &mut inner.streams[index].secure {
                 Some(secure) => secure.set_keys(keys, steady_clock()),
-                clear => *clear = Secure::new(keys).map(Box::new),
+                clear => {
+                    *clear = Secure::new(keys).map(Box::new);
+                    true
+                }
+            };
+            if anew {
+                let mut block = Vec::new();
+                write::custom(&mut block, rekeyed(interface, wall_clock()).as_bytes());
+                inner.log.append(&block, Keep::IfRoom);
             }
             Ok(())
         })

@@ -2,7 +2,7 @@
 
 use crate::stream::Port;
 use siprecord_core::rtcp;
-use siprecord_srtp::{MasterKey, Receiver, Refusal, Sender};
+use siprecord_srtp::{MasterKey, Reached, Receiver, Refusal, Sender};
 
 /// The keys of one stream. Nothing in here ever reaches a text.
 #[derive(Clone, Debug, Default)]
@@ -11,8 +11,22 @@ pub struct Keys {
     pub theirs: Vec<MasterKey>,
     /// Our own, for the reports that we send.
     pub ours: Option<MasterKey>,
-    /// Packet indices of an earlier process, by SSRC.
-    pub indices: Vec<(u32, u64)>,
+    /// How far an earlier process had come.
+    pub reached: Vec<Reached>,
+}
+
+impl Keys {
+    /// Takes in how far an earlier process had come at least.
+    pub fn go_on_from(&mut self, at_least: impl Iterator<Item = Reached>) {
+        for reached in at_least {
+            let same = |known: &&mut Reached| known.ssrc == reached.ssrc;
+            match self.reached.iter_mut().find(same) {
+                Some(known) if known.highest > reached.highest => {}
+                Some(known) => *known = reached,
+                None => self.reached.push(reached),
+            }
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,7 +52,7 @@ impl Secure {
             return None;
         }
         let mut receiver = Receiver::new(keys.theirs);
-        receiver.resume(&keys.indices);
+        receiver.resume(&keys.reached);
         Some(Self {
             receiver,
             sender: keys.ours.clone().map(Sender::new),
@@ -48,14 +62,16 @@ impl Secure {
         })
     }
 
-    /// Changes the keys in mid-stream; our own stays when there is no new one. `now` is any steady clock.
-    pub fn set_keys(&mut self, keys: Keys, now: u64) {
-        self.receiver.set_keys(keys.theirs, now);
+    /// Changes the keys in mid-stream; our own stays when there is no new one. `now` is any steady clock. True when the
+    /// sender's rollover counters begin anew.
+    pub fn set_keys(&mut self, keys: Keys, now: u64) -> bool {
+        let anew = self.receiver.set_keys(keys.theirs, now);
         if keys.ours.is_some() && keys.ours != self.ours {
             self.sender = keys.ours.clone().map(Sender::new);
             self.ours = keys.ours;
         }
         self.told = false;
+        anew
     }
 
     /// Appends the clear packet to `out`; false when it is refused. What is neither RTP nor RTCP stays as it is.
@@ -90,6 +106,7 @@ impl Secure {
     }
 
     pub fn indices(&self) -> Vec<(u32, u64)> {
-        self.receiver.indices()
+        let reached = self.receiver.reached().into_iter();
+        reached.map(|each| (each.ssrc, each.highest)).collect()
     }
 }
