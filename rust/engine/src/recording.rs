@@ -168,7 +168,7 @@ impl Recording {
 
     /// Changes the SRTP keys, after what came until now was opened with the old ones.
     ///
-    /// A stream in the clear becomes a protected one; a protected one stays so.
+    /// A stream in the clear becomes a protected one, and without keys the other way round.
     pub fn set_keys(&self, interface: u32, keys: Keys) -> Result<(), Error> {
         self.with_desk(|inner, desk| {
             let index = inner.find(interface)?;

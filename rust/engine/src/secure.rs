@@ -43,6 +43,8 @@ pub struct Secure {
     pub counts: SecureCounts,
     /// Whether the application knows that packets fail.
     told: bool,
+    /// The signalling has taken the protection back.
+    off: bool,
 }
 
 impl Secure {
@@ -59,12 +61,17 @@ impl Secure {
             ours: keys.ours,
             counts: SecureCounts::default(),
             told: false,
+            off: false,
         })
     }
 
-    /// Changes the keys in mid-stream; our own stays when there is no new one. `now` is any steady clock. True when the
+    /// Changes the keys in mid-stream; without any, what comes is in the clear from now on. Our own stays when there is no new one. `now` is any steady clock. True when the
     /// sender's rollover counters begin anew.
     pub fn set_keys(&mut self, keys: Keys, now: u64) -> bool {
+        self.off = keys.theirs.is_empty();
+        if self.off {
+            return false;
+        }
         let anew = self.receiver.set_keys(keys.theirs, now);
         if keys.ours.is_some() && keys.ours != self.ours {
             self.sender = keys.ours.clone().map(Sender::new);
@@ -76,7 +83,10 @@ impl Secure {
 
     /// Appends the clear packet to `out`; false when it is refused. What is neither RTP nor RTCP stays as it is.
     pub fn open(&mut self, port: Port, packet: &[u8], now: u64, out: &mut Vec<u8>) -> bool {
-        let outcome = if rtcp::looks_like_rtcp(packet) {
+        let outcome = if self.off {
+            out.extend_from_slice(packet);
+            Ok(())
+        } else if rtcp::looks_like_rtcp(packet) {
             self.receiver.open_report(packet, now, out)
         } else if port == Port::Rtp && packet.first().is_some_and(|first| first >> 6 == 2) {
             self.receiver.open_media(packet, now, out)
@@ -101,6 +111,10 @@ impl Secure {
 
     /// Appends the protected report to `out`; false when there is no key for it.
     pub fn protect_report(&mut self, packet: &[u8], out: &mut Vec<u8>) -> bool {
+        if self.off {
+            out.extend_from_slice(packet);
+            return true;
+        }
         let sender = self.sender.as_mut();
         sender.is_some_and(|sender| sender.seal_report(packet, out).is_ok())
     }
