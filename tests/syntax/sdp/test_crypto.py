@@ -76,8 +76,11 @@ def test_SDES_08_parameters_that_change_nothing_are_taken(parameter: str) -> Non
         "UNAUTHENTICATED_SRTP",
         "FEC_ORDER=FEC_SRTP",
         "FEC_KEY=k",
-    ]
-    + ["WSH=63", "WSH=x", "unknown", "unknown=1"],
+        "WSH=63",
+        "WSH=x",
+        "unknown",
+        "unknown=1",
+    ],
 )
 def test_SDES_08_SRTP_07_parameters_that_we_do_not_keep_make_a_line_invalid(parameter: str) -> None:
     with pytest.raises(ParseError, match="not supported"):
@@ -86,8 +89,16 @@ def test_SDES_08_SRTP_07_parameters_that_we_do_not_keep_make_a_line_invalid(para
 
 @pytest.mark.parametrize(
     "text",
-    ["", "1", f"1 {SUITE}", f"x {SUITE} inline:{GOOD}", f"-1 {SUITE} inline:{GOOD}", f"1 NONE inline:{GOOD}"]
-    + [f"1 {SUITE} uri:{GOOD}", f"1 {SUITE} " + ";".join([f"inline:{GOOD}|1:1"] * 17)],
+    [
+        "",
+        "1",
+        f"1 {SUITE}",
+        f"x {SUITE} inline:{GOOD}",
+        f"-1 {SUITE} inline:{GOOD}",
+        f"1 NONE inline:{GOOD}",
+        f"1 {SUITE} uri:{GOOD}",
+        f"1 {SUITE} " + ";".join([f"inline:{GOOD}|1:1"] * 17),
+    ],
 )
 def test_SDES_06_lines_that_make_no_sense_are_refused_and_never_shown(text: str) -> None:
     with pytest.raises(ParseError) as caught:
