@@ -185,7 +185,7 @@ def test_a_new_address_in_a_new_offer_is_followed_at_once(server: RunningServer)
     def speak(client: Src) -> None:
         talk(client.targets[0], range(25), old)
         plain = client.offer
-        client.offer = lambda directions=(): (  # type: ignore[method-assign, assignment]
+        client.offer = lambda directions=(): (  # type: ignore[method-assign]
             plain(directions)
             .replace("c=IN IP4 127.0.0.1", f"c=IN IP4 {host}")
             .replace(f"m=audio {client.media_ports[0]} ", f"m=audio {port} ")

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 import uuid
 from collections.abc import Callable
 
 from siprecord.client.answer import Accepted, Verdict, read_answer
+from siprecord.client.codecs import FRAME_SECONDS
 from siprecord.client.driver import ClientDriver
 from siprecord.client.invitation import Line, build_invite, lines_of, utc_now
 from siprecord.client.plan import CallPlan
-from siprecord.client.ports import FRAME_SECONDS, Played, Player, Track
+from siprecord.client.ports import Played, Player, Track
 from siprecord.client.report import CallReport, CallStatus, StreamReport
 from siprecord.client.target import Target, read_target
 from siprecord.protocol import (
@@ -94,7 +96,7 @@ class SrcCall:
         """Ask, and wait for the final response; None when there is none."""
         bound = [self._player.bind(flow.local[0]) for _ in self.plan.parties]
         self._sockets = tuple(socket for socket, _ in bound)
-        self._lines = lines_of(self.plan, [port for _, port in bound])
+        self._lines = lines_of(self.plan, [port for _, port in bound], os.urandom)
         spec = build_invite(self.target.uri, self.call_id, self._lines, flow, utc_now())
         # The loop's clock stands still while the loop is busy, and may count whole milliseconds only.
         before = time.perf_counter()
@@ -139,14 +141,16 @@ class SrcCall:
         self._tracks = dict(zip(numbers, self._player.play(tracks), strict=True))
 
     def _track(self, number: int, accepted: Accepted) -> Track:
-        party = self.plan.parties[number]
+        party, crypto = self.plan.parties[number], self._lines[number].crypto
         return Track(
             socket=self._sockets[number],
             destination=(accepted.host, accepted.port),
             audio=party.audio,
             payload_type=accepted.payload_type,
+            codec=party.codec,
             start_delay=party.start,
             mark=party.mark,
+            srtp=crypto.keys[0] if crypto is not None else None,
         )
 
     def _seconds(self) -> float:
@@ -235,6 +239,7 @@ class SrcCall:
             label=line.label,
             name=line.party.name,
             codec=line.party.codec,
+            srtp=self.plan.srtp,
             packets=line.party.packets,
             packets_sent=self._played(number).packets,
             address=accepted.host if accepted else None,
