@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from siprecord.media import SrtpReceiver, SrtpSender
+from siprecord.media.audio import decode_g711, encode_g711
 from siprecord.media.sender import Impairments
 from siprecord.syntax.sdp import SUITES, CryptoLine, SrtpKeys
+from tests.support import audio
 from tests.support.recording import FoundRecording, wait_recording
 from tests.support.server import RunningServer
 from tests.support.src import HOST, Play, Src
@@ -287,6 +294,24 @@ def test_SDES_15_srtp_that_is_offered_as_an_option_is_taken(server: RunningServe
         client.play(Play(voice=ALICE, srtp=keys))
         client.bye()
     wait_recording(server, client.call_id).place(0, ALICE.heard)
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_our_own_client_calls_with_srtp(server: RunningServer, tmp_path: Path, suite: str) -> None:
+    """`siprecord call --srtp`: the audio comes back to the sample."""
+    voices = [audio.voice(seed, 0.6) for seed in (41, 42)]
+    files = [str(audio.write_wav(tmp_path / f"{n}.wav", voice)) for n, voice in enumerate(voices)]
+    words = ("-a", files[0], "-a", files[1], "--codec", "pcma", "--srtp", "--srtp-suite", suite, "--json")
+    command = [sys.executable, "-m", "siprecord", "call", f"sip:127.0.0.1:{server.sip_port}", *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = json.loads(done.stdout)
+    assert [stream["srtp"] for stream in report["streams"]] == [suite, suite]
+    recording = wait_recording(server, report["call_id"])
+    for number, voice in enumerate(voices):
+        coded = encode_g711(voice.tobytes(), "pcma")
+        recording.place(number, np.frombuffer(decode_g711(coded, "pcma"), np.int16))
+        assert recording.stream(number)["srtp"]["suite"] == suite
 
 
 # ---- tools -------------------------------------------------------------------------------------------
