@@ -8,7 +8,7 @@ import secrets
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -57,10 +57,7 @@ class BenchOptions:
     tls_port: int = 5061
     codec: str = "pcmu"
     streams: int = 2
-    loss: float = 0.0
-    duplicate: float = 0.0
-    reorder: float = 0.0
-    jitter: float = 0.0
+    faults: FaultRates = field(default_factory=FaultRates)
     srtp: str | None = None
     seed: int | None = None
     verify: bool = False
@@ -119,12 +116,7 @@ def plan_of(options: BenchOptions) -> tuple[LoadPlan, list[Target]]:
         streams=options.streams,
         codec=options.codec,
         srtp=options.srtp,
-        faults=FaultRates(
-            loss=options.loss,
-            duplicate=options.duplicate,
-            reorder=options.reorder,
-            jitter=options.jitter,
-        ),
+        faults=options.faults,
         seed=secrets.randbits(32) if options.seed is None else options.seed,
     )
     return plan, targets

@@ -228,8 +228,15 @@ class SrcCall:
             reason="" if response is None else response.reason,
             setup_ms=self._setup_ms,
             streams=tuple(self._stream_report(number, line) for number, line in enumerate(self._lines)),
-            remarks=self._verdict.remarks,
+            remarks=self._verdict.remarks + self._warnings(),
         )
+
+    def _warnings(self) -> tuple[str, ...]:
+        """What a refusal says of its reasons (RFC 3261 section 20.43)."""
+        response = self._response
+        if response is None or response.status < 300:
+            return ()
+        return tuple(response.headers.get_all("Warning"))
 
     def _stream_report(self, number: int, line: Line) -> StreamReport:
         verdicts = self._verdict.lines
