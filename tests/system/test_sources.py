@@ -147,7 +147,7 @@ def test_Q63_RTP_14_late_packets_of_an_old_call_never_enter_the_next_one(start_s
     assert server.stop() == 0
 
 
-def test_Q62_RTP_07_SDES_09_another_ssrc_and_another_address_are_followed_and_marked(
+def test_Q62_RTP_07_another_ssrc_and_another_address_are_followed_and_marked(
     server: RunningServer,
 ) -> None:
     first = Speaker(ALICE)
@@ -241,3 +241,28 @@ def test_RTCP_01_with_mux_reports_share_the_media_ports(start_server: Start) -> 
         client.bye()
     wait_recording(server, client.call_id)
     assert server.stop() == 0
+
+
+def test_RTCP_06_RTCP_08_a_goodbye_in_rtcp_ends_no_stream(server: RunningServer) -> None:
+    """Nor do reports of kinds that nobody here knows."""
+    first = Speaker(ALICE)
+    second = Speaker(BOB_IN_MU, first.address.partition(":")[0], ssrc=0xB0B)
+    second.socket.close()
+    second.socket, second.address = first.socket, first.address
+    empty_report = bytes([0x80, 201, 0, 1]) + SSRC.to_bytes(4)
+    goodbye = bytes([0x81, 203, 0, 1]) + SSRC.to_bytes(4)
+    unknown = bytes([0x80, 207, 0, 1]) + SSRC.to_bytes(4) + bytes([0x80, 204, 0, 2]) + bytes(8)
+
+    def speak(client: Src) -> None:
+        target = client.targets[0]
+        talk(target, range(25), first)
+        for report in (empty_report + goodbye, empty_report + unknown, goodbye):
+            first.socket.sendto(report, (HOST, target + 1))
+        talk(target, range(50), second)
+
+    with speakers(first):
+        recording = one_call(server, speak)
+    recording.place(0, ALICE.heard[: 25 * FRAME])
+    recording.place(0, BOB_IN_MU.heard)
+    assert (recording.stream(0)["packets_received"], recording.stream(0)["rtcp_packets"]) == (75, 3)
+    assert recording.outcome == "complete"

@@ -213,6 +213,22 @@ def test_SDES_11_SDES_12_SDES_13_new_keys_in_mid_call(server: RunningServer) -> 
     }
 
 
+def test_SDES_09_SRTP_05_another_ssrc_under_the_same_key(server: RunningServer) -> None:
+    keys = keys_of("AES_CM_128_HMAC_SHA1_32")
+    packets = [rtp_packet(ALICE, number) for number in range(ALICE.packets)]
+    renewed = [packet[:8] + bytes(4) + packet[12:] for packet in packets[15:]]
+    with secure(server, crypto(keys), labels=("1",)) as client:
+        client.call()
+        far, out = SrtpSender(keys), Blaster(client)
+        out.send(*map(far.protect_rtp, packets[:15]), *map(far.protect_rtp, renewed))
+        client.bye()
+        out.close()
+    recording = wait_recording(server, client.call_id)
+    recording.place(0, ALICE.heard[: 15 * FRAME])
+    recording.place(0, ALICE.heard[15 * FRAME :])
+    assert recording.stream(0)["srtp"]["packets_failed"] == 0
+
+
 def test_a_protected_stream_may_go_on_in_the_clear_and_back(server: RunningServer) -> None:
     keys, other = keys_of(), keys_of()
     packets = [rtp_packet(ALICE, number) for number in range(ALICE.packets)]
