@@ -13,6 +13,7 @@ import pytest
 from siprecord.media import SrtpSender
 from siprecord.syntax.sdp import CryptoLine, SrtpKeys
 from tests.chaos.storm import BATCH, kill_recorder
+from tests.support.patience import PATIENCE
 from tests.support.recording import wait_recording
 from tests.support.server import RunningServer
 from tests.support.src import HOST, Play, Src
@@ -40,7 +41,7 @@ def crypto(keys: SrtpKeys) -> str:
 
 
 def wait_until_sent(client: Src, packets: int) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + PATIENCE
     while min(client.sent) < packets:
         assert time.monotonic() < end, client.sent
         time.sleep(0.02)
@@ -58,7 +59,7 @@ def test_R02_SRTP_02_protected_streams_go_on_after_the_recorder_was_killed(serve
     )
     wait_until_sent(client, 80)
     assert kill_recorder(server)
-    assert client.sender.wait(60)
+    assert client.sender.wait(PATIENCE)
     server.wait_ready()
     assert client.reinvite().status == 200
     assert [media.crypto for media in client.answer.media] == ours
@@ -116,7 +117,7 @@ def test_the_keys_of_running_calls_are_in_no_file(server: RunningServer) -> None
     client.start(Play(voice=ALICE, srtp=keys))
     wait_until_sent(client, 20)
     assert kill_recorder(server)
-    assert client.sender.wait(60)
+    assert client.sender.wait(PATIENCE)
     server.wait_ready()
     client.bye()
     client.close()

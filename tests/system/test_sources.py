@@ -8,7 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from tests.support import messages
 from tests.support.audio import find
+from tests.support.patience import PATIENCE
+from tests.support.ports import free_range
 from tests.support.recording import FoundRecording, wait_recording
 from tests.support.server import RunningServer
 from tests.support.src import HOST, Play, Src, src
@@ -113,7 +116,7 @@ def test_Q62_the_sender_of_the_sdp_wins_against_a_stray_that_was_first(server: R
         talk(client.targets[0], range(10), stray)
         client.start(Play(voice=ALICE))
         talk(client.targets[0], range(10, 50), stray)
-        assert client.sender.wait(30)
+        assert client.sender.wait(PATIENCE)
         client.bye()
     recording = wait_recording(server, client.call_id)
     recording.place(0, ALICE.heard)
@@ -125,8 +128,12 @@ def test_Q62_the_sender_of_the_sdp_wins_against_a_stray_that_was_first(server: R
 
 def test_Q63_RTP_14_late_packets_of_an_old_call_never_enter_the_next_one(start_server: Start) -> None:
     """One pair of ports and no rest: the next call gets the port of the one before at once."""
+    first, last = free_range(2)
     server = start_server(
-        MEDIA__PORT_MIN="29990", MEDIA__PORT_MAX="29991", MEDIA__QUARANTINE_S="0", RECORDING__LINGER_MS="0"
+        MEDIA__PORT_MIN=str(first),
+        MEDIA__PORT_MAX=str(last),
+        MEDIA__QUARANTINE_S="0",
+        RECORDING__LINGER_MS="0",
     )
     old, new = Speaker(STRANGER, ssrc=0x01D), Speaker(ALICE, OTHER_HOST)
     with speakers(old, new):
@@ -134,11 +141,11 @@ def test_Q63_RTP_14_late_packets_of_an_old_call_never_enter_the_next_one(start_s
         with src(server.sip_port, labels=("1",)) as client:
             response = None
             while response is None or response.status == 503:
-                talk(29990, range(20, 22), old)
+                talk(first, range(20, 22), old)
                 response = client.invite()
             client.ack()
-            talk(29990, range(22, 50), old)
-            talk(29990, range(50), new)
+            talk(first, range(22, 50), old)
+            talk(first, range(50), new)
             client.bye()
         second = wait_recording(server, client.call_id)
     second.place(0, ALICE.heard)
@@ -208,10 +215,8 @@ def test_RTCP_01_RRTP_reports_go_where_the_offer_says(start_server: Start) -> No
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver,
     ):
         receiver.bind((OTHER_HOST, 0))
-        receiver.settimeout(20)
+        receiver.settimeout(PATIENCE)
         wanted = f"a=sendonly\r\na=rtcp:{receiver.getsockname()[1]} IN IP4 {OTHER_HOST}"
-        from tests.support import messages
-
         client.call(messages.multipart(client.offer().replace("a=sendonly", wanted)))
         report, sender = receiver.recvfrom(2048)
         assert report[1] == 201
@@ -228,9 +233,7 @@ def test_RTCP_01_with_mux_reports_share_the_media_ports(start_server: Start) -> 
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as media,
     ):
         media.bind((OTHER_HOST, 0))
-        media.settimeout(20)
-        from tests.support import messages
-
+        media.settimeout(PATIENCE)
         offer = client.offer().replace("c=IN IP4 127.0.0.1", f"c=IN IP4 {OTHER_HOST}")
         offer = offer.replace(f"m=audio {client.media_ports[0]} ", f"m=audio {media.getsockname()[1]} ")
         client.call(messages.multipart(offer.replace("a=sendonly", "a=sendonly\r\na=rtcp-mux")))

@@ -21,7 +21,8 @@ from siprecord.media import SrtpReceiver, SrtpSender
 from siprecord.media.audio import decode_g711, encode_g711
 from siprecord.media.sender import Impairments
 from siprecord.syntax.sdp import SUITES, CryptoLine, SrtpKeys
-from tests.support import audio
+from tests.support import audio, messages
+from tests.support.patience import PATIENCE
 from tests.support.recording import FoundRecording, wait_recording
 from tests.support.server import RunningServer
 from tests.support.src import HOST, Play, Src
@@ -319,7 +320,7 @@ def test_our_own_client_calls_with_srtp(server: RunningServer, tmp_path: Path, s
     files = [str(audio.write_wav(tmp_path / f"{n}.wav", voice)) for n, voice in enumerate(voices)]
     words = ("-a", files[0], "-a", files[1], "--codec", "pcma", "--srtp", "--srtp-suite", suite, "--json")
     command = [sys.executable, "-m", "siprecord", "call", f"sip:127.0.0.1:{server.sip_port}", *words]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     report = json.loads(done.stdout)
     assert [stream["srtp"] for stream in report["streams"]] == [suite, suite]
@@ -335,8 +336,6 @@ def test_our_own_client_calls_with_srtp(server: RunningServer, tmp_path: Path, s
 
 def optional(offer: str) -> str:
     """The same offer with SRTP as an option (RFC 8643), within a body of two parts."""
-    from tests.support import messages
-
     return messages.multipart(offer.replace("RTP/SAVP", "RTP/AVP"))
 
 
@@ -374,7 +373,7 @@ def reports_at(client: Src) -> Iterator[socket.socket]:
     """Receives reports where the offer says: `a=rtcp` names a port of its own."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
         receiver.bind((HOST, 0))
-        receiver.settimeout(20)
+        receiver.settimeout(PATIENCE)
         port = receiver.getsockname()[1]
         plain = client.offer
 
