@@ -57,6 +57,8 @@ class FakeStream:
     counted: FakeStats = field(default_factory=FakeStats)
     paused: bool = False
     closed: bool = False
+    masked: list[str] = field(default_factory=list)
+    """The payload types whose keys are masked after a change."""
 
     @property
     def rtcp_port(self) -> int:
@@ -70,6 +72,9 @@ class FakeStream:
 
     def resume(self) -> None:
         self.paused = False
+
+    def mask_digits(self, payloads: Mapping[str, Mapping[str, object]]) -> None:
+        self.masked = [number for number, row in payloads.items() if row["encoding"] == "telephone-event"]
 
     def close(self) -> None:
         self.closed = True

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 
@@ -28,3 +30,14 @@ def wait_child(pid: int, word: str, seconds: float = 10) -> int:
         assert time.monotonic() < end, f"process {pid} has no child {word}"
         time.sleep(0.02)
     return found[0]
+
+
+def eventually(holds: Callable[[], object], seconds: float) -> None:
+    """Wait until it holds; faults of a server that is not there yet count as no."""
+    end = time.monotonic() + seconds
+    while True:
+        with contextlib.suppress(OSError):
+            if holds():
+                return
+        assert time.monotonic() < end, f"not within {seconds} s"
+        time.sleep(0.02)

@@ -5,7 +5,7 @@ them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from siprecord.recording.deviations import Deviation
 from siprecord.recording.dialects import Findings
@@ -30,6 +30,7 @@ class ExchangeSnapshot:
     labels: Labels
     masked: bool
     said: bytes | None
+    mask_digits: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +55,8 @@ class Marks:
     """We want to hang up, as soon as the ACK allows it."""
     snapshot_asked: bool = False
     told_silent: bool = False
+    rule: str | None = None
+    """The rule that was applied last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,3 +69,5 @@ class SessionSnapshot:
     exchange: ExchangeSnapshot
     marks: Marks
     ending: Ending | None = None
+    headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Those that rules ask for, of all requests so far."""

@@ -24,6 +24,8 @@ class InviteReceived:
     signs: Signs
     verdict: Verdict = field(default_factory=Verdict)
     """What the operator's rules say of this call."""
+    headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Those that rules ask for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,8 @@ class ReinviteReceived:
     transaction: str
     contents: Contents
     confirmed: bool = True
+    headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Those that rules ask for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,8 @@ class UpdateReceived:
     transaction: str
     contents: Contents
     confirmed: bool = True
+    headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Those that rules ask for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,8 @@ class InfoReceived:
 
     transaction: str
     contents: Contents
+    headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Those that rules ask for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,7 @@ class Exchange:
     @classmethod
     def restore(cls, settings: PlanSettings, snapshot: ExchangeSnapshot) -> Exchange:
         """Go on with the streams of an earlier life. Raises ParseError when the snapshot is damaged."""
+        settings = replace(settings, mask_digits=snapshot.mask_digits)
         self = cls(settings, LocalMedia(address=snapshot.address, session_id=snapshot.session_id))
         self.streams = {plan.mline: plan for plan in snapshot.streams}
         self.labels, self.masked = snapshot.labels, snapshot.masked
@@ -80,7 +81,13 @@ class Exchange:
             labels=self.labels,
             masked=self.masked,
             said=None if self._said is None else self._said.to_bytes(),
+            mask_digits=self._settings.mask_digits,
         )
+
+    @property
+    def masks_digits(self) -> bool:
+        """Whether keys that are pressed are kept out of the log."""
+        return self._settings.mask_digits
 
     @property
     def storing(self) -> bool:
@@ -136,6 +143,13 @@ class Exchange:
             self.masked = masked
 
         return self._change(change)
+
+    def mask_digits(self, masked: bool) -> list[Command]:
+        """Keep keys that are pressed out of the log, or don't, on all streams that are open or will be."""
+        self._settings = replace(self._settings, mask_digits=masked)
+        changed = [plan for plan in self.streams.values() if plan.mask_digits != masked]
+        self.streams.update({plan.mline: replace(plan, mask_digits=masked) for plan in changed})
+        return [UpdateStream(self.streams[plan.mline]) for plan in changed]
 
     def _go_on(self, plans: Iterable[StreamPlan]) -> list[Command]:
         updates: list[Command] = [

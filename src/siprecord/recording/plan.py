@@ -28,6 +28,7 @@ class PlanSettings:
     max_streams: int = 64
     kinds: tuple[str, ...] = ("audio", "video")
     profiles: frozenset[str] = RECORDABLE_PROFILES
+    mask_digits: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,8 @@ class StreamPlan:
     payloads: Mapping[str, Mapping[str, object]]
     held: bool = False
     content: str | None = None
+    mask_digits: bool = False
+    """Keys that are pressed must not reach the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +197,7 @@ class _Planner:
             payloads=_payloads(media, formats),
             held=self._is_held(mline, media),
             content=media.content,
+            mask_digits=self._settings.mask_digits,
         )
 
     def _is_held(self, mline: int, media: MediaDescription) -> bool:

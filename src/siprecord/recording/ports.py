@@ -65,6 +65,9 @@ class MediaStream(Protocol):
     def resume(self) -> None:
         """Store what comes from now on."""
 
+    def mask_digits(self, payloads: Mapping[str, Mapping[str, object]]) -> None:
+        """Let no key that is pressed reach the log from now on; `payloads` are those of the plan."""
+
     def close(self) -> None:
         """Give the ports back."""
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
+from siprecord.recording.keypresses import Keys
 from siprecord.recording.rates import Rate
 from siprecord.syntax.sip.digest import Algorithm
 
@@ -50,6 +51,8 @@ class Trunk:
     """Of all requests outside dialogs together."""
     strict: bool | None = None
     """Whether both signs of SIPREC are asked for; None: as everywhere."""
+    digits: Keys | None = None
+    """What becomes of keys that are pressed; None: as everywhere."""
 
     def covers(self, address: IPv4Address | IPv6Address | None) -> bool:
         """Whether it may call from this address; None is one we can't read."""

@@ -67,6 +67,7 @@ def build_document(
         "participants": facts.model.get("participants") or [],
         "streams": rows,
         "audio": _audio(renderer, made),
+        "digits": _digits(facts),
         "metadata": files["metadata"],
         "deviations": [_deviation_row(event) for event in facts.deviations] + _own_deviations(rows),
         "merged": facts.merged,
@@ -77,6 +78,17 @@ def build_document(
             "bytes_left_over": facts.left_over,
             "bytes_damaged": facts.damaged,
         },
+    }
+
+
+def _digits(facts: LogFacts) -> dict[str, Any] | None:
+    event = facts.digits
+    if not event:
+        return None
+    return {
+        "masked": bool(event.get("masked")),
+        "why": event.get("why"),
+        "since": rfc3339(event.get("time_ns")),
     }
 
 

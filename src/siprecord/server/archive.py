@@ -48,7 +48,13 @@ class SpoolArchive:
         assert isinstance(log, CaptureLog), "a log of another archive"
         description = {"direction": plan.direction, "payloads": plan.payloads, "content": plan.content}
         return log.open_stream(
-            StreamSpec(label=plan.label or "", mline=plan.mline, kind=plan.kind, description=description)
+            StreamSpec(
+                label=plan.label or "",
+                mline=plan.mline,
+                kind=plan.kind,
+                description=description,
+                mask_digits=plan.mask_digits,
+            )
         )
 
     def finish(self, recording_id: str, log: ports.CaptureLog) -> None:

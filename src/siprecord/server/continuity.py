@@ -246,7 +246,13 @@ def _resume_stream(log: CaptureLog, plan: StreamPlan, state: StreamState, socket
     if len(sockets) != 2:
         raise StateError(f"the sockets of stream {plan.name} were not kept")
     description = {"direction": plan.direction, "payloads": plan.payloads, "content": plan.content}
-    spec = StreamSpec(label=plan.label or "", mline=plan.mline, kind=plan.kind, description=description)
+    spec = StreamSpec(
+        label=plan.label or "",
+        mline=plan.mline,
+        kind=plan.kind,
+        description=description,
+        mask_digits=plan.mask_digits,
+    )
     rtp, rtcp = sockets
     media = log.resume_stream(spec, rtp, rtcp, state.interface, paused=state.paused)
     return OpenStream(plan, media, state.paused)

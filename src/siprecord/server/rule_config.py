@@ -49,6 +49,10 @@ class RuleConfig(Section):
         default=False, description="Caller and callee are the wrong way round on these calls: swap them."
     )
 
+    digits: Literal["masked", "kept"] | None = Field(
+        default=None, description="As recording.digits, for these calls; not set: that of the trunk holds."
+    )
+
     @field_validator("headers")
     @classmethod
     def _expressions(cls, value: dict[str, str]) -> dict[str, str]:
@@ -84,4 +88,5 @@ def make_rule(config: RuleConfig) -> Rule:
         status=config.status,
         route=config.route,
         swap_sides=config.swap_sides,
+        digits=config.digits,
     )

@@ -47,7 +47,9 @@ class Streams:
     def update(self, command: do.UpdateStream) -> None:
         """A later offer changed it."""
         stream = self.open[command.plan.mline]
-        stream.plan = command.plan
+        plan, stream.plan = command.plan, command.plan
+        if plan.mask_digits:
+            self._journal.attempt(lambda: stream.media.mask_digits(plan.payloads))
         self._journal.append("stream.updated", interface=stream.media.interface, **_description(command.plan))
 
     def pause(self, command: do.PauseStream) -> None:

@@ -68,6 +68,10 @@ class TrunkConfig(Section):
         default=None, description="As recording.strict, for this trunk alone; not set: that one holds."
     )
 
+    digits: Literal["masked", "kept"] | None = Field(
+        default=None, description="As recording.digits, for this trunk alone; not set: that one holds."
+    )
+
     @field_validator("sources")
     @classmethod
     def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -106,4 +110,5 @@ def make_trunk(config: TrunkConfig) -> Trunk:
         max_calls=config.max_calls,
         rate=Rate(per_second=config.max_requests_per_second, burst=config.request_burst),
         strict=config.strict,
+        digits=config.digits,
     )
