@@ -66,7 +66,7 @@ def _invites(capture: Path) -> Iterator[tuple[Request, str]]:
     elif kind == "field":
         from siprecord.cli.field import sip_messages
 
-        messages = ((each.data, "") for each in sip_messages(capture))
+        messages = ((each.data, "") for each in sip_messages(capture).messages)
     else:
         messages = iter([(capture.read_bytes(), "")])
     for data, trunk in messages:
