@@ -20,6 +20,7 @@ from siprecord.server.assembly import Assembly
 from siprecord.server.config import Config
 from siprecord.server.eventlog import log_event, log_notice
 from siprecord.server.handler import Handler
+from siprecord.server.http_config import http_token
 from siprecord.server.keeping import Keeping
 from siprecord.server.lifecycle import DataDirLock, StopRequests, handing_over, raise_file_limit, reloading
 from siprecord.server.metrics import metrics_page
@@ -199,6 +200,7 @@ class Application:
             calls=self.reports.calls,
             connections=self.reports.connections,
             metrics=metrics_page(self.reports.snapshot),
+            token=http_token(self.config.http),
             steering=self.handler,
         )
 
