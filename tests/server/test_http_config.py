@@ -36,7 +36,7 @@ def test_a_file_holds_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "says"),
-    [(None, "can't be read: No such file"), (b"short\n", "holds 5 characters; a token needs 16"),
+    [(None, "can't be read: No such file"), (b"short\n", "5 characters are too few: a token needs 16"),
      (b"\xff" * 40, "can't be read: it is no text")],
 )  # fmt: skip
 def test_a_file_without_a_token_is_named(tmp_path: Path, content: bytes | None, says: str) -> None:
@@ -54,7 +54,7 @@ def test_one_place_for_it_is_enough(tmp_path: Path) -> None:
 
 
 def test_a_short_one_is_refused_and_none_is_shown() -> None:
-    with pytest.raises(ConfigError, match="16") as raised:
+    with pytest.raises(ConfigError, match="15 characters are too few") as raised:
         load_config(None, {"SIPRECORD_HTTP__TOKEN": "fifteen-letters"})
     assert "fifteen-letters" not in str(raised.value)
     assert TOKEN not in repr(HttpConfig.model_validate({"token": TOKEN}))

@@ -6,7 +6,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from siprecord.errors import ConfigError
 from siprecord.server.section import Host, Port, Section
@@ -26,11 +26,17 @@ class HttpConfig(Section):
     port: Port = Field(default=8080, description="Port.")
     token: SecretStr | None = Field(
         default=None,
-        min_length=SHORTEST_TOKEN,
         description="Whoever asks for anything but /health and /metrics must show it (Authorization: "
         "Bearer). The commands send it by themselves. Better kept in token_file.",
     )
     token_file: Path | None = Field(default=None, description="File that holds the token, instead of token.")
+
+    @field_validator("token")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and (fault := _fault(value.get_secret_value())):
+            raise ValueError(fault)
+        return value
 
     @model_validator(mode="after")
     def _guarded(self) -> Self:
@@ -64,9 +70,16 @@ def http_token(config: HttpConfig) -> str:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is no text"
         raise ConfigError(f"http.token_file {config.token_file} can't be read: {reason}") from None
-    if len(token) < SHORTEST_TOKEN:
-        raise ConfigError(
-            f"http.token_file {config.token_file} holds {len(token)} characters; a token needs "
-            f"{SHORTEST_TOKEN}, such as those of: openssl rand -hex 24"
-        )
+    if fault := _fault(token):
+        raise ConfigError(f"http.token_file {config.token_file}: {fault}")
     return token
+
+
+def _fault(token: str) -> str:
+    if not token.isascii() or not token.isprintable() or " " in token:
+        return "a token has letters, digits and signs of ASCII, without blanks"
+    if len(token) < SHORTEST_TOKEN:
+        return (
+            f"{len(token)} characters are too few: a token needs {SHORTEST_TOKEN}; try openssl rand -hex 24"
+        )
+    return ""
