@@ -32,6 +32,8 @@ from siprecord.transport import CustomSIPServer, ListenerInfo, TransportSettings
 
 ORPHAN_GRACE = 7 * 86_400.0
 """Seconds: without a holder calls end by themselves, however long they are."""
+PRIVATE = 0o027
+"""No rights for others on any file that is made."""
 FILES_PER_CALL = 5
 """Two streams of two sockets each, and the capture log."""
 
@@ -206,7 +208,11 @@ class Application:
 
 
 async def serve(config: Config, keeping: Keeping | None = None) -> None:
-    """`siprecord serve`: one server to a data directory, until SIGTERM or SIGINT. Raises SiprecordError."""
+    """`siprecord serve`: one server to a data directory, until SIGTERM or SIGINT. Raises SiprecordError.
+
+    What it writes can be read by its user and group alone (RFC 7866 section 12.4).
+    """
+    os.umask(PRIVATE)
     with DataDirLock(config.data_dir):
         files = raise_file_limit()
         if files < FILES_PER_CALL * config.max_concurrent_calls:

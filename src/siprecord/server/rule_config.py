@@ -43,7 +43,7 @@ class RuleConfig(Section):
         default_factory=dict,
         description='Regular expressions that must be found: { X-Department = "^hr$" }',
     )
-    status: Literal[403, 480, 486, 488, 503] = Field(default=403, description="Status code of refuse.")
+    status: Literal[403, 404, 480, 486, 488, 503] = Field(default=403, description="Status code of refuse.")
     route: str = Field(default="", max_length=300, description="SIP URI of the other recorder, for route.")
     swap_sides: bool = Field(
         default=False, description="Caller and callee are the wrong way round on these calls: swap them."
