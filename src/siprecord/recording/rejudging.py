@@ -14,11 +14,13 @@ from siprecord.recording import ending, outcome
 from siprecord.recording.addresses import address_key
 from siprecord.recording.commands import AppendEvent, Command
 from siprecord.recording.keypresses import KeyPolicy
+from siprecord.recording.knowledge import Knowledge
 from siprecord.recording.model import Moment
 from siprecord.recording.rules import Aspects, Verdict, judge
 from siprecord.recording.session_data import SessionData
 from siprecord.recording.session_parts import State
 
+Headers = Mapping[str, tuple[str, ...]]
 Decide = Callable[[SessionData, Any, Moment], list[Command]]
 
 
@@ -37,13 +39,17 @@ def then_judge(decide: Decide) -> Decide:
     return decided
 
 
-def hear(session: SessionData, headers: Mapping[str, tuple[str, ...]]) -> None:
+def hear(session: SessionData, headers: Headers) -> None:
     """Remember the headers that rules ask for, beside those of earlier requests."""
-    for name, rows in headers.items():
-        known = session.headers.get(name, ())
-        new = tuple(row for row in rows if row not in known)
-        if new:
-            session.headers = {**session.headers, name: known + new}
+    session.headers = joined(session.headers, headers)
+
+
+def joined(known: Headers, further: Headers) -> Headers:
+    """Headers of earlier requests with those of a later one; each row once."""
+    return {
+        name: tuple(dict.fromkeys((*known.get(name, ()), *further.get(name, ()))))
+        for name in {*known, *further}
+    }
 
 
 def apply(session: SessionData, verdict: Verdict, *, late: bool = True) -> list[Command]:
@@ -70,16 +76,20 @@ def _new_verdict(session: SessionData) -> Verdict | None:
     rules, identity = session.settings.policy.rules, session.identity
     if not rules or identity is None or session.state not in (State.ANSWERED, State.ACTIVE):
         return None
-    people = [name.aor for each in session.model.participants.values() for name in each.names]
-    told = [party.aor for party in session.knowledge.findings.parties if party.aor]
-    aspects = Aspects(
-        trunk=identity.trunk,
-        vendor=session.knowledge.findings.vendor,
-        participants=frozenset(map(address_key, (*people, *told))) - {""},
-        headers=session.headers,
-    )
-    verdict = judge(rules, aspects)
+    verdict = judge(rules, aspects_so_far(session.knowledge, identity.trunk, session.headers))
     return verdict if verdict.rule not in (None, session.marks.rule) else None
+
+
+def aspects_so_far(knowledge: Knowledge, trunk: str, headers: Headers) -> Aspects:
+    """What rules may look at once several messages have come."""
+    people = [name.aor for each in knowledge.model.participants.values() for name in each.names]
+    told = [party.aor for party in knowledge.findings.parties if party.aor]
+    return Aspects(
+        trunk=trunk,
+        vendor=knowledge.findings.vendor,
+        participants=frozenset(map(address_key, (*people, *told))) - {""},
+        headers=headers,
+    )
 
 
 def _end(session: SessionData, verdict: Verdict, moment: Moment) -> list[Command]:
