@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from urllib.request import OpenerDirector
 
 TIMEOUT = 5.0
+TOKENS = frozenset({"SIPRECORD_HTTP__TOKEN", "SIPRECORD_HTTP__TOKEN_FILE"})
 
 Url = Annotated[str | None, typer.Option(help="Where the server's HTTP is, if not as configured.")]
 
@@ -28,6 +30,9 @@ class Server:
 
 def server_at(url: str | None, config: Path | None) -> Server:
     """The server at `url`, else where the configuration says; the token is the configured one in any case."""
+    if url and config is None and TOKENS.isdisjoint(os.environ):
+        # Nothing to read, and reading it takes a second on a busy machine.
+        return Server(url)
     from siprecord.server.http_config import http_token
 
     http = load(config).http
