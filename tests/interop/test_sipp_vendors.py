@@ -16,8 +16,9 @@ from siprecord.syntax.sip import Message, Response, parse_message
 from tests.interop.vendor_scripts import SCRIPTS
 from tests.support import audio, sipp
 from tests.support.certificates import Authority
+from tests.support.ports import free_port
 from tests.support.recording import FoundRecording, wait_recording
-from tests.support.server import RunningServer, free_port
+from tests.support.server import RunningServer
 from tests.support.sipp_vendors import Script
 from tests.support.tls_tunnel import TlsTunnel
 from tests.support.vendor_messages import VENDORS

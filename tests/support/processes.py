@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from tests.support.patience import PATIENCE
@@ -32,14 +30,3 @@ def wait_child(pid: int, word: str, seconds: float = PATIENCE) -> int:
         assert time.monotonic() < end, f"process {pid} has no child {word}"
         time.sleep(0.02)
     return found[0]
-
-
-def eventually(holds: Callable[[], object], seconds: float) -> None:
-    """Wait until it holds; faults of a server that is not there yet count as no."""
-    end = time.monotonic() + seconds
-    while True:
-        with contextlib.suppress(OSError):
-            if holds():
-                return
-        assert time.monotonic() < end, f"not within {seconds} s"
-        time.sleep(0.02)

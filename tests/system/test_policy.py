@@ -12,7 +12,7 @@ import pytest
 from siprecord.media.reader import CaptureReader, LogEvent
 from tests.support import messages
 from tests.support.keypad import KEYS, Keypad, event, masked_event
-from tests.support.processes import eventually
+from tests.support.patience import wait_until
 from tests.support.recording import FoundRecording, wait_recording
 from tests.support.server import RunningServer
 from tests.support.src import Src, src
@@ -168,12 +168,20 @@ def test_they_stay_masked_over_a_restart_of_the_recorder(server: RunningServer) 
         before = server.recorder_pid
         os.kill(before, signal.SIGKILL)
         keypad.press("34")
-        eventually(lambda: server.recorder_pid != before, 30)
+        wait_until(lambda: recorder(server) not in (None, before), "the restart")
         keypad.press("56")
         keypad.close()
         recording = ended(server, client)
     assert events_stored(recording) == ""
     assert recording.metadata["digits"]["why"] == "recording.digits"
+
+
+def recorder(server: RunningServer) -> int | None:
+    """The process that records; None while there is none."""
+    try:
+        return server.recorder_pid
+    except OSError:
+        return None
 
 
 def server_has(server: RunningServer, client: Src, packets: int) -> None:
@@ -184,7 +192,7 @@ def server_has(server: RunningServer, client: Src, packets: int) -> None:
         call = next(each for each in calls if each["call_id"] == client.call_id)
         return bool(sum(stream["packets"] for stream in call["streams"]) >= packets)
 
-    eventually(stored, 10)
+    wait_until(stored, "the packets")
 
 
 # ---- rules that later metadata or headers call for -------------------------------------------------

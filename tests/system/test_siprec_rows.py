@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from tests.support import messages
+from tests.support.patience import PATIENCE
 from tests.support.recording import wait_recording
 from tests.support.server import RunningServer
-from tests.support.src import PATIENCE, Play, src
+from tests.support.src import Play, src
 from tests.support.voices import Voice
 from tests.system.conftest import Start
 
