@@ -141,9 +141,9 @@ class Dialog:
     def may_send(self, outgoing: OutgoingRequest) -> bool:
         """Whether a request may be sent now.
 
-        A callee's BYE waits for the ACK and is never sent in an early dialog (RFC 3261 section 15), a re-INVITE
-        waits for all other INVITEs (section 14.1), an offer for every other offer and an UPDATE for the one
-        before it (RFC 3311 section 5.1).
+        A callee's BYE waits for the ACK and is never sent in an early dialog (RFC 3261 section 15). A
+        re-INVITE waits for all other INVITEs (section 14.1), an offer for every other offer and an UPDATE for
+        the one before it (RFC 3311 section 5.1).
         """
         if outgoing.method == "BYE":
             return not self.accepted and (self.caller or not self.early)
