@@ -46,6 +46,7 @@ class FakeHub:
         self.counters = TransportCounters()
         self.time = 1000.0
         self.messages: list[bytes] = []
+        self.refused: list[Flow] = []
         self.connections = Connections(self.settings, self.counters)
 
     def now(self) -> float:
@@ -53,6 +54,9 @@ class FakeHub:
 
     def receive(self, data: bytes, flow: Flow) -> None:
         self.messages.append(data)
+
+    def unreachable(self, flow: Flow) -> None:
+        self.refused.append(flow)
 
     def opened(self, connection: StreamConnection, transport: asyncio.BaseTransport) -> None: ...
 

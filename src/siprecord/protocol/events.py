@@ -91,10 +91,14 @@ class ResponseReceived:
 
 @dataclass(frozen=True, slots=True)
 class RequestTimedOut:
-    """A request of ours got no final response, or could not be sent. In a dialog, `DialogEnded` follows."""
+    """A request of ours got no final response, or could not be sent. In a dialog, `DialogEnded` follows.
+
+    `refused`: the host it went to said that nothing takes it there.
+    """
 
     transaction: str
     dialog: str | None
+    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)

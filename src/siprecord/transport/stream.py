@@ -32,6 +32,9 @@ class Hub(Protocol):
     def receive(self, data: bytes, flow: Flow) -> None:
         """One whole message."""
 
+    def unreachable(self, flow: Flow) -> None:
+        """A datagram found nobody."""
+
     def opened(self, connection: StreamConnection, transport: asyncio.BaseTransport) -> None:
         """The connection can be used; its flow is known."""
 
