@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -22,6 +22,7 @@ HALF_OPEN = 1_000
 FLOOD = 1_000
 MAX_CALLS = 50
 GIBIBYTE = 1 << 30
+MAX_PARTIAL = 8 << 20
 TLS_PORT = free_port()
 HOST = "127.0.0.1"
 
@@ -33,6 +34,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
         "MAX_CONCURRENT_CALLS": str(MAX_CALLS),
         "SIP__T1_MS": "50",
         "SIP__MAX_CONNECTIONS_PER_SOURCE": str(HALF_OPEN),
+        "SIP__MAX_PARTIAL_BYTES": str(MAX_PARTIAL),
         "SIP__MESSAGE_TIMEOUT_S": "3",
         "SIP__FIRST_MESSAGE_TIMEOUT_S": "3",
         "RECORDING__DRAIN_GRACE_S": "1",
@@ -97,8 +99,8 @@ def ping(server: RunningServer) -> float:
         return time.monotonic() - start
 
 
-def timed_out(server: RunningServer, transport: str) -> int:
-    name = f'siprecord_connection_events_total{{event="connections_timed_out",transport="{transport}"}}'
+def counted(server: RunningServer, event: str, transport: str) -> int:
+    name = f'siprecord_connection_events_total{{event="{event}",transport="{transport}"}}'
     lines = server.get("/metrics").splitlines()
     return next((int(float(line.split()[-1])) for line in lines if line.startswith(name)), 0)
 
@@ -106,7 +108,7 @@ def timed_out(server: RunningServer, transport: str) -> int:
 def test_TP_19_a_thousand_half_open_connections(server: RunningServer) -> None:
     """Half of them say nothing, half drip a request byte by byte; a source has no more than its share."""
     with unharmed_call(server, 6, seed=10), ExitStack() as stack:
-        before = timed_out(server, "tcp")
+        before = counted(server, "connections_timed_out", "tcp")
         sockets = [stack.enter_context(connect(server)) for _ in range(HALF_OPEN)]
         for one in sockets[::2]:
             one.sendall(b"INVITE sip:srs@127.0.0.1 SIP/2.0\r\nVia: ")
@@ -119,7 +121,7 @@ def test_TP_19_a_thousand_half_open_connections(server: RunningServer) -> None:
         for one in sockets[::2]:
             one.sendall(b"S")
         wait_until_closed(sockets, 8)
-        assert timed_out(server, "tcp") - before == HALF_OPEN
+        assert counted(server, "connections_timed_out", "tcp") - before == HALF_OPEN
     assert connections(server) == []
 
 
@@ -145,6 +147,23 @@ def test_TP_19_a_body_of_two_gibibytes_is_refused_by_its_announcement(server: Ru
         assert answer.startswith(b"SIP/2.0 413"), answer
         wait_until_closed([client], 5)
         assert server.resident_kib() - before < 8 * 1024
+
+
+def test_TP_19_a_thousand_senders_of_half_a_message(server: RunningServer) -> None:
+    """Together they would hold 125 MiB; what they may hold is bounded, whatever one of them is allowed."""
+    head = messages.request("INVITE", "half").replace(b"/UDP", b"/TCP")
+    head = head.replace(b"Content-Length: 0", b"Content-Length: 1000000")
+    with unharmed_call(server, 12, seed=60), ExitStack() as stack:
+        before, refused = server.resident_kib(), counted(server, "partials_refused", "tcp")
+        sockets = [stack.enter_context(connect(server)) for _ in range(HALF_OPEN)]
+        for one in sockets:
+            with suppress(OSError):  # it is closed under our hands
+                one.sendall(head + b"x" * 128 * 1024)
+        assert ping(server) < 1
+        assert server.resident_kib() - before < 5 * MAX_PARTIAL // 1024
+        assert counted(server, "partials_refused", "tcp") > refused
+        wait_until_closed(sockets, 8)
+    assert connections(server) == []
 
 
 def test_TP_19_ten_thousand_headers(server: RunningServer) -> None:
