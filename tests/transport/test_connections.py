@@ -58,7 +58,7 @@ async def test_TP_19_what_is_half_received_is_bounded_over_all_connections() -> 
     assert refused.written.startswith(b"SIP/2.0 503 Too much is half received\r\nVia: ")
     assert hub.connections.held == regular.pending + small.pending
     assert hub.counters.partials_refused == 1
-    regular.data_received(b"x" * 3000)
+    regular.data_received(b"x" * 4000)
     assert (usual.state, kept.state) == ("open", "closing")
     regular.connection_lost(None)
     small.connection_lost(None)
