@@ -50,8 +50,10 @@ def test_REL_03_our_client_acknowledges_a_reliable_answer(tmp_path: Path, transp
         recorder = sipp.start(run)
         wait_bound(port, transport)
         uri = f"sip:srs@127.0.0.1:{port};transport={transport}"
-        command = [sys.executable, "-m", "siprecord", "call", uri, "--json", "-a", voice, "-a", voice]
-        done = subprocess.run(command, capture_output=True, timeout=60, check=False)
+        words = ("call", uri, "--json", "-a", str(voice), "-a", str(voice))
+        done = subprocess.run(
+            [sys.executable, "-m", "siprecord", *words], capture_output=True, timeout=60, check=False
+        )
         sipp.finish(recorder, run)
         report = json.loads(done.stdout)
         assert (report["ok"], report["code"]) == (True, 200), report

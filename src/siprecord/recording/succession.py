@@ -9,7 +9,6 @@ Candidates may be of this node or of another. Nothing here asks who they are kep
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -17,13 +16,10 @@ from siprecord.recording import refusal
 from siprecord.recording.dialects import Findings
 from siprecord.recording.model import RecordingModel
 from siprecord.recording.refusal import Refusal
-from siprecord.recording.story import LINKING, Key
+from siprecord.recording.story import LINKING, Key, scoped_id
 
-SHORTEST = 8
-"""Characters of an id that may join recordings; ours. A client that counts its groups from 1 begins anew."""
 SILENT_S = 2.0
 """Ours: a client that still sends is recorded twice on purpose, and nothing is continued."""
-_UUID = re.compile(r"[A-Za-z0-9+/]{22}==")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,13 +92,3 @@ def linking_keys(model: RecordingModel, findings: Findings, client: str) -> froz
     told = [("group", id) for id in model.groups] + [("session", id) for id in model.sessions]
     keys = {(kind, scoped) for kind, id in told if (scoped := scoped_id(id, client))}
     return frozenset(keys | {(fact.kind, fact.value) for fact in findings.ids if fact.kind in LINKING})
-
-
-def scoped_id(id: str, client: str) -> str:
-    """An id of the metadata as it is known everywhere; empty when it is too short to mean anything.
-
-    One that is no UUID means something to its client only.
-    """
-    if len(id) < SHORTEST:
-        return ""
-    return id if _UUID.fullmatch(id) else f"{client}/{id}"
