@@ -71,3 +71,17 @@ def test_an_error_of_our_own_is_no_refusal() -> None:
         with pytest.raises(OSError, match="too long"):
             sock.sendto(b"x" * 70_000, ("127.0.0.1", 9))
         assert refusals.take() == []
+        sent: list[int] = []
+        refusals.send(lambda: sent.append(1))
+        assert sent == [1]
+
+
+def test_what_an_earlier_life_left_is_forgotten() -> None:
+    with bound("127.0.0.1") as sock, bound("127.0.0.1") as gone:
+        Refusals(sock)
+        nobody = gone.getsockname()
+        gone.close()
+        sock.sendto(b"x", nobody)
+        assert Refusals(sock).take() == []
+        with pytest.raises(BlockingIOError):
+            sock.recvmsg(0, 512, socket.MSG_ERRQUEUE)

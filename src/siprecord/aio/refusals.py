@@ -18,6 +18,8 @@ _ERROR = struct.Struct("=IBBB")
 """The beginning of struct sock_extended_err: errno, origin, type, code."""
 _UNREACHABLE = {(2, 3, 0), (2, 3, 1), (2, 3, 2), (2, 3, 3), (3, 1, 0), (3, 1, 3), (3, 1, 4)}
 """ICMP: network, host, protocol and port; ICMPv6: no route, address and port (RFC 3261 section 18.4)."""
+_LOCAL = 1
+"""The origin of errors of our own, such as a datagram that is too long."""
 MAX_AT_ONCE = 64
 """Ours: errors taken from the socket's queue at a time; the kernel bounds how many there are."""
 MAX_ATTEMPTS = 4
@@ -34,6 +36,7 @@ class Refusals:
         option = _RECVERR.get(sock.family) if sys.platform == "linux" else None
         if option is not None:
             sock.setsockopt(*option, 1)
+            self.take()  # what an earlier life left would wake the loop for ever
 
     def send(self, send: Callable[[], object]) -> None:
         """Send by `send`, and again where an earlier datagram's error took this one's place."""
@@ -45,17 +48,16 @@ class Refusals:
 
     def take(self) -> list[Address]:
         """To be called from `error_received`: the destinations that can't be reached."""
-        self._failures += 1
         found: list[Address] = []
         for _ in range(MAX_AT_ONCE):
             try:
                 _, ancillary, _, address = self._socket.recvmsg(0, 512, socket.MSG_ERRQUEUE)
             except OSError:  # nothing is left, or the socket is closed
                 break
-            if any(_is_refusal(data) for _, _, data in ancillary):
-                found.append((str(address[0]).partition("%")[0], int(address[1])))
+            for kind in (
+                _ERROR.unpack_from(data)[1:] for _, _, data in ancillary if len(data) >= _ERROR.size
+            ):
+                self._failures += kind[0] != _LOCAL
+                if kind in _UNREACHABLE:
+                    found.append((str(address[0]).partition("%")[0], int(address[1])))
         return found
-
-
-def _is_refusal(data: bytes) -> bool:
-    return len(data) >= _ERROR.size and _ERROR.unpack_from(data)[1:] in _UNREACHABLE
