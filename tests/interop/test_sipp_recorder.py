@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import audio, sipp
-from tests.support.server import free_port
+from tests.support.ports import free_port
 
 pytestmark = [
     pytest.mark.skipif(shutil.which("sipp") is None, reason="SIPp is not installed: run `make packages`"),

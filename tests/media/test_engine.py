@@ -16,7 +16,9 @@ from siprecord.errors import MediaError
 from siprecord.media import CaptureLog, MediaEngine, MediaSettings, StreamSpec
 from siprecord.media.engine import _clock_rates
 from tests.media import capture
-from tests.media.capture import SENDER_REPORT, Sender, rtp, wait_until
+from tests.media.capture import SENDER_REPORT, Sender, rtp
+from tests.support.patience import wait_until
+from tests.support.ports import HAS_IPV6
 
 SPEC = StreamSpec(label="1", mline=0, description={"payloads": {"0": {"encoding": "PCMU", "rate": 8000}}})
 LOCAL, REMOTE = ("192.0.2.1", 5060), ("198.51.100.7", 5062)
@@ -144,10 +146,9 @@ def test_a_bound_cuts_datagrams_and_tells_their_length(sender: Sender, tmp_path:
     assert stream.stats().truncated == 1
 
 
+@pytest.mark.skipif(not HAS_IPV6, reason="no IPv6 on this machine")
 @pytest.mark.parametrize("bind", ["::1", "::"])
 def test_ipv6_has_a_true_checksum(bind: str, tmp_path: Path) -> None:
-    if not socket.has_ipv6 or not Path("/proc/net/if_inet6").exists():
-        pytest.skip("no IPv6 on this machine")
     engine = MediaEngine(MediaSettings(bind_address=bind))
     sender = Sender("::1")
     log = engine.open_log(tmp_path / "a.pcapng")
@@ -240,7 +241,12 @@ def test_interfaces_are_numbered_and_named_apart(engine: MediaEngine, tmp_path: 
     assert [interface.name for interface in media] == ["1", "1#2", "mline-7"]
     assert {interface.link_type for interface in media} == {101}
     assert json.loads(media[0].description)["payloads"] == SPEC.description["payloads"]
-    assert json.loads(media[2].description) == {"label": "", "mline": 7, "kind": "video"}
+    assert json.loads(media[2].description) == {
+        "label": "",
+        "mline": 7,
+        "kind": "video",
+        "sources": "judged",
+    }
     assert third.interface == 3
 
 
@@ -291,6 +297,19 @@ def test_a_sip_message_of_ten_megabytes_is_cut_and_tells_its_length(
     tags = found[3] - len(message)
     assert len(found[2]) == 262_000
     assert found[2][tags:] == message[: 262_000 - tags]
+
+
+def test_text_that_is_no_utf8_stands_as_question_marks_in_an_event(
+    engine: MediaEngine, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.pcapng"
+    log = engine.open_log(path)
+    log.append_event(
+        {"event": "recording.started", "from": b"sip:\xff\xfe@a".decode("utf-8", "surrogateescape")}
+    )
+    log.close()
+    (event,) = capture.events(path)
+    assert event["from"] == "sip:??@a"
 
 
 def test_events_are_json_and_get_a_time(engine: MediaEngine, tmp_path: Path) -> None:

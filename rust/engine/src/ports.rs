@@ -3,6 +3,8 @@
 use crate::notice::lock;
 use crate::socket;
 use siprecord_core::ports::PortTable;
+use siprecord_core::source::Trace;
+use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
@@ -18,6 +20,8 @@ pub struct Pair {
     pub rtp_port: u16,
     /// Local address of both.
     pub address: IpAddr,
+    /// Who sent to the stream before that had this port.
+    pub former: Vec<Trace>,
 }
 
 /// Why there is no pair.
@@ -71,6 +75,8 @@ pub struct PortPool {
     first: u16,
     last: u16,
     table: Mutex<PortTable>,
+    /// Who sent to the last stream of each port.
+    former: Mutex<HashMap<u16, Vec<Trace>>>,
 }
 
 impl PortPool {
@@ -88,6 +94,7 @@ impl PortPool {
             first,
             last,
             table: Mutex::new(PortTable::new((first, last), rest)),
+            former: Mutex::default(),
         }
     }
 
@@ -131,6 +138,7 @@ impl PortPool {
             rtcp,
             rtp_port,
             address: rtp_at.ip(),
+            former: Vec::new(),
         })
     }
 
@@ -148,8 +156,11 @@ impl PortPool {
         Ok((socket, address))
     }
 
-    /// Gives a pair back whose sockets are closed; it rests before it is used again.
-    pub fn release(&self, rtp_port: u16) {
+    /// Gives a pair back whose sockets are closed; it rests before it is used again. `former` sent to it.
+    pub fn release(&self, rtp_port: u16, former: Vec<Trace>) {
+        if !former.is_empty() {
+            lock(&self.former).insert(rtp_port, former);
+        }
         lock(&self.table).release(rtp_port, socket::steady_clock());
     }
 
@@ -167,6 +178,7 @@ impl PortPool {
             rtcp,
             rtp_port,
             address: self.address,
+            former: lock(&self.former).remove(&rtp_port).unwrap_or_default(),
         })
     }
 }
@@ -174,28 +186,33 @@ impl PortPool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::{await_datagram, free_ports, own_address};
     use std::os::fd::AsRawFd;
 
-    const LOCAL: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
     const HOUR: Duration = Duration::from_secs(3_600);
 
-    fn pool(range: (u16, u16), quarantine: Duration) -> PortPool {
-        PortPool::new(LOCAL, range, 0, quarantine)
+    /// A pool of some ports of its own, and the first of them.
+    fn pool(count: u16) -> (PortPool, u16) {
+        let address = own_address();
+        let (first, last) = free_ports(address, count);
+        let pool = PortPool::new(address, (first, last), 0, HOUR);
+        (pool, first)
     }
 
     #[test]
     fn both_sockets_are_bound() {
-        let pair = pool((23_110, 23_111), HOUR).open().unwrap();
-        assert_eq!(pair.rtp.local_addr().unwrap().port(), 23_110);
-        assert_eq!(pair.rtcp.local_addr().unwrap().port(), 23_111);
+        let (pool, first) = pool(2);
+        let pair = pool.open().unwrap();
+        assert_eq!(pair.rtp.local_addr().unwrap().port(), first);
+        assert_eq!(pair.rtcp.local_addr().unwrap().port(), first + 1);
     }
 
     #[test]
     fn a_closed_pair_rests_and_the_error_says_so() {
-        let pool = pool((23_112, 23_115), HOUR);
+        let (pool, first) = pool(4);
         let port = pool.open().unwrap().rtp_port;
-        pool.release(port);
-        assert_eq!(pool.open().unwrap().rtp_port, 23_114);
+        pool.release(port, Vec::new());
+        assert_eq!(pool.open().unwrap().rtp_port, first + 2);
         assert!(matches!(
             pool.open(),
             Err(NoPair::Exhausted { resting: 1, .. })
@@ -204,13 +221,13 @@ mod tests {
 
     #[test]
     fn ports_of_other_programs_are_skipped_and_do_not_rest() {
-        let _rtp = UdpSocket::bind((LOCAL, 23_120)).unwrap();
-        let _rtcp = UdpSocket::bind((LOCAL, 23_123)).unwrap();
-        let pool = pool((23_120, 23_125), HOUR);
-        assert_eq!(pool.open().unwrap().rtp_port, 23_124);
+        let (pool, first) = pool(6);
+        let _rtp = UdpSocket::bind((pool.address, first)).unwrap();
+        let rtcp = UdpSocket::bind((pool.address, first + 3)).unwrap();
+        assert_eq!(pool.open().unwrap().rtp_port, first + 4);
         assert!(matches!(pool.open(), Err(NoPair::Exhausted { .. })));
-        drop(_rtcp);
-        assert_eq!(pool.open().unwrap().rtp_port, 23_122);
+        drop(rtcp);
+        assert_eq!(pool.open().unwrap().rtp_port, first + 2);
     }
 
     #[test]
@@ -225,25 +242,27 @@ mod tests {
 
     #[test]
     fn an_adopted_pair_keeps_its_packets_and_its_place() {
-        let pair = pool((23_140, 23_141), HOUR).open().unwrap();
+        let (pool, first) = pool(4);
+        let before = PortPool::new(pool.address, (first, first + 1), 0, HOUR);
+        let pair = before.open().unwrap();
         UdpSocket::bind("127.0.0.1:0")
             .unwrap()
-            .send_to(b"before", (LOCAL, 23_140))
+            .send_to(b"before", (pool.address, first))
             .unwrap();
-        let pool = pool((23_140, 23_143), HOUR);
         let adopted = pool
             .adopt(pair.rtp.as_raw_fd(), pair.rtcp.as_raw_fd())
             .unwrap();
         drop(pair);
-        assert_eq!((adopted.rtp_port, adopted.address), (23_140, LOCAL));
+        assert_eq!((adopted.rtp_port, adopted.address), (first, pool.address));
         let mut buffer = [0; 16];
+        await_datagram(&adopted.rtp);
         assert_eq!(adopted.rtp.recv(&mut buffer).unwrap(), 6);
-        assert_eq!(pool.open().unwrap().rtp_port, 23_142);
+        assert_eq!(pool.open().unwrap().rtp_port, first + 2);
     }
 
     #[test]
     fn what_is_no_pair_of_media_sockets_is_not_adopted() {
-        let pool = pool((23_150, 23_153), HOUR);
+        let (pool, _) = pool(4);
         let pair = pool.open().unwrap();
         let (rtp, rtcp) = (pair.rtp.as_raw_fd(), pair.rtcp.as_raw_fd());
         let stream = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -12,14 +12,15 @@ import logging
 import queue
 import re
 from contextlib import AbstractContextManager
+from datetime import datetime
 from logging.handlers import QueueHandler, QueueListener
 from typing import Any, TextIO
 
-import msgspec
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from siprecord.server.config import LogConfig
+from siprecord.syntax.text import to_json
 
 QUEUE_LINES = 10_000
 CLOSE_SECONDS = 2.0
@@ -161,6 +162,8 @@ def _formatter(settings: LogConfig, stream: TextIO) -> logging.Formatter:
 
 
 def _clean(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
     if isinstance(value, bytes):
         value = value.decode("utf-8", "backslashreplace")
     if isinstance(value, str):
@@ -175,4 +178,4 @@ def _clean(value: Any) -> Any:
 
 
 def _to_json(event: EventDict, **_: Any) -> str:
-    return msgspec.json.encode(event, enc_hook=str).decode()
+    return to_json(event).decode()

@@ -1,6 +1,9 @@
 use std::net::{Ipv4Addr, UdpSocket};
 
+use siprecord_srtp::Suite;
+
 use super::*;
+use crate::testing::PATIENCE;
 
 const FRAME: Duration = Duration::from_millis(2);
 
@@ -12,9 +15,7 @@ struct Peer {
 impl Peer {
     fn new() -> Self {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-        socket
-            .set_read_timeout(Some(Duration::from_secs(5)))
-            .expect("a time-out");
+        socket.set_read_timeout(Some(PATIENCE)).expect("a time-out");
         let address = socket.local_addr().expect("an address");
         Self { socket, address }
     }
@@ -48,6 +49,7 @@ fn spec(socket: usize, peer: &Peer) -> SendSpec {
         start_delay: Duration::ZERO,
         total: Some(5),
         impairments: Impairments::default(),
+        key: None,
     }
 }
 
@@ -70,7 +72,7 @@ fn packets_leave_in_order_and_not_before_their_time() {
     assert!(!sender.wait(Some(Duration::from_millis(1))));
     let before = Instant::now();
     sender.start().expect("a thread");
-    assert!(sender.wait(Some(Duration::from_secs(10))));
+    assert!(sender.wait(Some(PATIENCE)));
     assert!(before.elapsed() >= FRAME * 4);
     assert_eq!(peer.sequence_numbers(5), [100, 101, 102, 103, 104]);
     let done = Progress {
@@ -97,7 +99,7 @@ fn streams_join_while_others_run_and_can_be_stopped() {
         .expect("a good specification");
     assert_eq!(other.sequence_numbers(5), [100, 101, 102, 103, 104]);
     sender.stop_streams(&first);
-    assert!(sender.wait(Some(Duration::from_secs(10))));
+    assert!(sender.wait(Some(PATIENCE)));
     assert!(sender.progress().iter().all(|progress| progress.done));
 }
 
@@ -109,6 +111,7 @@ fn scripted_faults_reach_the_wire() {
         drop: vec![1],
         duplicate: vec![3],
         delay: vec![(2, FRAME * 5)],
+        ..Impairments::default()
     };
     let spec = SendSpec {
         impairments,
@@ -174,4 +177,34 @@ fn senseless_specifications_are_refused() {
         assert!(sender.add(vec![good.clone(), spec]).is_err());
     }
     assert!(sender.progress().is_empty());
+}
+
+#[test]
+fn protected_packets_are_opened_by_who_has_the_key() {
+    let key = MasterKey::new(Suite::AesCm128HmacSha1_80, &[1; 16], &[2; 14]).expect("a key");
+    let (sender, socket) = sender();
+    let peer = Peer::new();
+    let protected = SendSpec {
+        key: Some(key.clone()),
+        ..spec(socket, &peer)
+    };
+    let mut receiver = siprecord_srtp::Receiver::new(vec![key]);
+    sender
+        .add(vec![protected.clone()])
+        .expect("a good specification");
+    sender.start().expect("a thread");
+    assert!(sender.wait(Some(Duration::from_secs(10))));
+    for index in 0..5 {
+        let mut buffer = [0; 2048];
+        let length = peer.socket.recv(&mut buffer).expect("a packet");
+        assert_eq!(length, 12 + 16 + 10);
+        let mut clear = Vec::new();
+        let opened = receiver.open_media(&buffer[..length], 0, &mut clear);
+        assert_eq!(opened, Ok(()));
+        let packets = &protected.packets;
+        assert_eq!(
+            clear,
+            [&packets.header(index)[..], packets.payload(index)].concat()
+        );
+    }
 }
