@@ -67,6 +67,8 @@ def build_document(
         "sides": facts.call.get("sides"),
         "correlation": facts.call.get("correlation") or [],
         "conversation": conversation(facts),
+        "continues": _continues(facts),
+        "dialogs": _dialogs(facts),
         "groups": facts.model.get("groups") or [],
         "sessions": facts.model.get("sessions") or [],
         "participants": facts.model.get("participants") or [],
@@ -114,6 +116,23 @@ def _moment(event: Mapping[str, Any]) -> int:
 
 def _last_moment(facts: LogFacts, renderer: AudioRenderer) -> int:
     return max([facts.last_ns, *(report.last_arrival_ns or 0 for report in renderer.reports)])
+
+
+def _continues(facts: LogFacts) -> dict[str, Any] | None:
+    event = facts.continues
+    if event is None:
+        return None
+    told = {name: event.get(name) for name in ("by", "value", "gap_s")}
+    return {"recording_id": event.get("recording"), **told}
+
+
+def _dialogs(facts: LogFacts) -> list[dict[str, Any]]:
+    """All dialogs of the call, the first one included."""
+    return [
+        {name: event.get(name) for name in ("call_id", "source", "transport")}
+        | {"since": rfc3339(event.get("time_ns"))}
+        for event in (facts.started, *facts.dialogs)
+    ]
 
 
 def _audio(renderer: AudioRenderer, made: AudioFiles | None) -> dict[str, Any] | None:

@@ -68,6 +68,10 @@ class LogFacts:
     digits: dict[str, Any] = field(default_factory=dict)
     """Whether keys that were pressed are in the log, and who said so; empty in logs of older versions."""
     deviations: list[dict[str, Any]] = field(default_factory=list)
+    continues: dict[str, Any] | None = None
+    """Which recording this one continues."""
+    dialogs: list[dict[str, Any]] = field(default_factory=list)
+    """Dialogs that took the call over from the one before."""
     merged: dict[str, Any] | None = None
     """What came from which copy, when the log was merged of two."""
     sip_messages: int = 0
@@ -233,6 +237,14 @@ def _deviation(facts: LogFacts, item: LogEvent) -> None:
     facts.deviations.append(item.event)
 
 
+def _continues(facts: LogFacts, item: LogEvent) -> None:
+    facts.continues = item.event
+
+
+def _replaced(facts: LogFacts, item: LogEvent) -> None:
+    facts.dialogs.append(item.event)
+
+
 def _merged(facts: LogFacts, item: LogEvent) -> None:
     facts.merged = {name: value for name, value in item.event.items() if name != "event"}
 
@@ -240,6 +252,8 @@ def _merged(facts: LogFacts, item: LogEvent) -> None:
 _HANDLERS: dict[str, Callable[[LogFacts, LogEvent], None]] = {
     "recording.started": _started,
     "recording.ended": _ended,
+    "recording.continues": _continues,
+    "dialog.replaced": _replaced,
     "stream.opened": _opened,
     "stream.updated": _updated,
     "stream.paused": _paused,

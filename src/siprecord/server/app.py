@@ -239,6 +239,7 @@ def transport_settings(sip: SipConfig) -> TransportSettings:
         connect_timeout=sip.connect_timeout_s,
         close_timeout=sip.close_timeout_s,
         max_unsent=sip.max_unsent_bytes,
+        max_partial=max(sip.max_partial_bytes, sip.max_message_bytes),
         udp_receive_buffer=sip.udp_receive_buffer,
     )
 

@@ -115,7 +115,7 @@ class Handler:
             version=__version__,
             node=parts.node,
         )
-        supervisor = Supervisor(Registry(parts.calls), control, parts.continuity)
+        supervisor = Supervisor(Registry(parts.calls), control, parts.wall, parts.continuity)
         maker = RunnerMaker(self.config, self._session_settings, services, parts)
         reception = Reception(
             supervisor, maker, control, refusal=self.refusal, publish=self._publisher.publish

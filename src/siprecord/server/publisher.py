@@ -41,6 +41,24 @@ class RecordingResumed(msgspec.Struct, frozen=True, kw_only=True):
     streams: int
 
 
+class RecordingContinues(msgspec.Struct, frozen=True, kw_only=True):
+    """A recording continues another, whose client fell silent `gap_s` ago and called again."""
+
+    recording_id: str
+    call_id: str
+    recording: str
+    by: str
+    gap_s: float
+
+
+class DialogReplaced(msgspec.Struct, frozen=True, kw_only=True):
+    """A recording goes on in another dialog, that of `call_id` (RFC 3891)."""
+
+    recording_id: str
+    call_id: str
+    source: str
+
+
 class StreamOpened(msgspec.Struct, frozen=True, kw_only=True):
     """A stream is captured. `log_interface` is its interface in the capture log."""
 
@@ -131,6 +149,8 @@ class CallRefused(msgspec.Struct, frozen=True, kw_only=True):
 RecordingEvent = (
     RecordingStarted
     | RecordingResumed
+    | RecordingContinues
+    | DialogReplaced
     | StreamOpened
     | StreamPaused
     | StreamResumed
