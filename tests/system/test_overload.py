@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import socket
 import time
 from collections import Counter
@@ -20,7 +21,8 @@ from tests.support.server import RunningServer
 from tests.support.src import Play, src
 from tests.support.voices import Voice
 
-HALF_OPEN = 1_000
+HALF_OPEN = min(1_000, resource.getrlimit(resource.RLIMIT_NOFILE)[1] // 4 * 2 - 100)
+"""A thousand, where we may open as many files."""
 FLOOD, BURST = 1_000, 50
 MAX_CALLS = 50
 GIBIBYTE = 1 << 30
