@@ -57,7 +57,7 @@ def _blank_line(line: re.Match[bytes]) -> bytes:
 
 def _blank_inline(match: re.Match[bytes]) -> bytes:
     """What fills base64 up stays, so that the length of the key can still be judged."""
-    key = match[2].rstrip(b"=")
+    key = match[2].removesuffix(b"=").removesuffix(b"=")
     return match[1] + b"x" * len(key) + match[2][len(key) :]
 
 
