@@ -72,7 +72,10 @@ impl LogReader {
                 Frame::Whole(length) => break length,
                 Frame::NeedMore(length) => {
                     if !self.fill(length)? {
-                        return Ok(None);
+                        if !self.is_overrun() {
+                            return Ok(None);
+                        }
+                        self.lost = true;
                     }
                 }
                 Frame::Damaged => self.lost = true,
@@ -115,7 +118,8 @@ impl LogReader {
             self.end -= self.start;
             self.start = 0;
             if self.buffer.len() < needed {
-                self.buffer.resize(needed.next_multiple_of(CHUNK), 0);
+                // Twice as much, so that bytes are not moved again for each of many small blocks.
+                self.buffer.resize((2 * needed).next_multiple_of(CHUNK), 0);
             }
         }
         while self.end - self.start < needed {
@@ -127,6 +131,24 @@ impl LogReader {
             }
         }
         Ok(true)
+    }
+
+    /// Whether the file ends in a block that will never be whole, as later blocks lie where its rest should be.
+    ///
+    /// A crash on a bad disk leaves that behind, or a length that was damaged. In a growing log the block may be
+    /// in the middle of being written, whatever its content looks like, so there two blocks must follow.
+    fn is_overrun(&self) -> bool {
+        let data = self.buffer.get(self.start + 1..self.end);
+        let data = data.unwrap_or_default();
+        let Resync::Found(found) = self.parser.resync(data, true) else {
+            return false;
+        };
+        match self.parser.frame(&data[found..]) {
+            Frame::Whole(length) if self.ending == Ending::Growing => {
+                matches!(self.parser.frame(&data[found + length..]), Frame::Whole(_))
+            }
+            _ => true,
+        }
     }
 
     /// Moves to the next block that proves itself; false when there is none in what the file holds by now.
@@ -141,6 +163,7 @@ impl LogReader {
                     self.damaged += 1 + offset as u64;
                     self.advance(1 + offset);
                     self.lost = false;
+                    self.parser.resume();
                     return Ok(true);
                 }
                 Resync::KeepFrom(offset) => {
@@ -298,3 +321,6 @@ fn datagram(packet: &Packet<'_>) -> Option<Item> {
         payload: found.payload.to_vec(),
     })
 }
+
+#[cfg(test)]
+mod tests;
