@@ -113,16 +113,9 @@ impl LogReader {
 
     /// Makes `needed` bytes available; false when the file does not have them now.
     fn fill(&mut self, needed: usize) -> io::Result<bool> {
-        if self.start + needed > self.buffer.len() {
-            self.buffer.copy_within(self.start..self.end, 0);
-            self.end -= self.start;
-            self.start = 0;
-            if self.buffer.len() < needed {
-                // Twice as much, so that bytes are not moved again for each of many small blocks.
-                self.buffer.resize((2 * needed).next_multiple_of(CHUNK), 0);
-            }
-        }
-        while self.end - self.start < needed {
+        self.make_room(needed)?;
+        let room = self.buffer.len() - self.start;
+        while self.end - self.start < needed.min(room) {
             match self.file.read(&mut self.buffer[self.end..]) {
                 Ok(0) => return Ok(false),
                 Ok(count) => self.end += count,
@@ -130,7 +123,25 @@ impl LogReader {
                 Err(error) => return Err(error),
             }
         }
-        Ok(true)
+        Ok(needed <= room)
+    }
+
+    /// Makes the buffer large enough, but never much larger than what is left of the file: lengths may be damaged.
+    fn make_room(&mut self, needed: usize) -> io::Result<()> {
+        if self.start + needed <= self.buffer.len() {
+            return Ok(());
+        }
+        self.buffer.copy_within(self.start..self.end, 0);
+        self.end -= self.start;
+        self.start = 0;
+        if self.buffer.len() < needed {
+            let left = self.file.metadata()?.len().saturating_sub(self.position);
+            let useful = needed.min(usize::try_from(left).unwrap_or(needed));
+            // Twice as much, so that bytes are not moved again for each of many small blocks.
+            let size = (2 * useful).next_multiple_of(CHUNK);
+            self.buffer.resize(size.max(self.buffer.len()), 0);
+        }
+        Ok(())
     }
 
     /// Whether the file ends in a block that will never be whole, as later blocks lie where its rest should be.
