@@ -207,7 +207,8 @@ pub struct RtpView<'a> {
 #[derive(Debug)]
 pub enum Media<'a> {
     Rtp(RtpView<'a>),
-    Rtcp,
+    /// A compound packet; see [`rtcp::walk`].
+    Rtcp(&'a [u8]),
     Malformed,
 }
 
@@ -217,7 +218,7 @@ pub fn media<'a>(packet: &Packet<'a>) -> Media<'a> {
         return Media::Malformed;
     };
     if rtcp::looks_like_rtcp(datagram.payload) {
-        return Media::Rtcp;
+        return Media::Rtcp(datagram.payload);
     }
     let Ok(found) = rtp::Packet::parse(datagram.payload) else {
         return Media::Malformed;

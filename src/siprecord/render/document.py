@@ -135,6 +135,8 @@ def _own_deviations(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
                 )
             if not codec["rendered"] and not codec["signal"]:
                 found.append(f"{name}: {what} are in the capture log but not rendered: {codec['reason']}")
+        if row["aligned_reason"] and "contradict" in row["aligned_reason"]:
+            found.append(f"{name}: {row['aligned_reason']}; the channel is aligned by arrival")
         if row["packets_broken"]:
             found.append(f"{name}: {row['packets_broken']} packets do not keep to the format of their codec")
         if row["packets_malformed"]:

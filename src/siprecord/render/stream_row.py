@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from siprecord.media.audio import AudioRenderer, Gap
+from siprecord.media.audio import AudioRenderer, Gap, StreamReport
 from siprecord.render.channels import codec_row
 from siprecord.render.conceal import concealed_spans
 from siprecord.render.digits import digit_rows, read_digits
@@ -12,6 +12,12 @@ from siprecord.render.facts import StreamFacts
 from siprecord.render.moments import rfc3339
 from siprecord.render.options import RenderOptions
 
+_REASONS = {
+    "": "no usable sender reports",
+    "alone": "no other stream has the same clock",
+    "unsteady": "the sender reports scatter by more than 10 ms",
+    "contradicted": "the sender reports contradict the arrival of packets",
+}
 MAX_GAPS = 10_000
 """Gaps of one stream that are listed; the rest is counted."""
 
@@ -47,7 +53,10 @@ def stream_row(
         "ssrc": report.first_ssrc,
         "ssrc_changes": report.ssrc_changes,
         "segments": report.segments,
-        "clock_drift_ppm": report.drift_ppm,
+        "clock_drift_ppm": None if report.drift_ppm is None else round(report.drift_ppm, 1),
+        "clock_inserted_s": report.inserted_ns / 1e9,
+        "clock_dropped_s": report.dropped_ns / 1e9,
+        **_alignment(report),
         "first_packet": rfc3339(report.first_arrival_ns),
         "last_packet": rfc3339(report.last_arrival_ns),
         "audio_s": round(report.audio_samples / rate, 6),
@@ -55,6 +64,16 @@ def stream_row(
         "gaps_omitted": max(0, len(report.gaps) - MAX_GAPS),
         "concealed": _concealed(report.gaps, rate) if options.conceal else [],
         "digits": _digits(stream, renderer, channel, options),
+    }
+
+
+def _alignment(report: StreamReport) -> dict[str, Any]:
+    """What put the stream in its place beside the others; nothing without packets."""
+    by, _, why = report.aligned_by.partition("-")
+    return {
+        "aligned_by": by if report.received else None,
+        "aligned_reason": _REASONS[why] if by == "arrival" and report.received else None,
+        "aligned_offset_s": round(report.aligned_offset_ns / 1e9, 6),
     }
 
 

@@ -1,7 +1,7 @@
 //! What payload types carry, as far as the time line needs to know.
 
 use siprecord_core::g711::Law;
-use siprecord_core::payload::Framing;
+use siprecord_core::payload::{is_faint_g711, Framing};
 use siprecord_core::timeline::Role;
 
 /// The clock of G.711 and of all that says no other.
@@ -56,6 +56,15 @@ impl Codec {
             Codec::G711(_) => payload.len() as u16,
             Codec::Coded(format) => format.framing.ticks(payload).unwrap_or(0),
             _ => 0,
+        }
+    }
+
+    /// Whether hardly anything is heard in a payload.
+    pub(super) fn is_quiet(self, payload: &[u8]) -> bool {
+        match self {
+            Codec::G711(law) => is_faint_g711(payload, law),
+            Codec::Coded(format) => format.framing.is_quiet(payload),
+            _ => false,
         }
     }
 

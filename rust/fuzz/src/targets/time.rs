@@ -22,7 +22,7 @@ fn packets(input: &[u8]) -> Vec<PacketRecord> {
             length: u16::from_le_bytes([row[12], row[13]]),
             ticks: u16::from_le_bytes([row[12], row[13]]),
             payload_type: row[14] & 0x7f,
-            marker: row[15] & 1 == 1,
+            quiet: row[15] & 1 == 1,
         }
     })
     .collect()
@@ -59,6 +59,7 @@ impl Target for Finished {
         let plan = StreamPlan {
             roles,
             rate: 8_000,
+            step: 1,
             silences: vec![(START_NS, START_NS + 500_000_000)],
         };
         let count = packets.len() as u64;

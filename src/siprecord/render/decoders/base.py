@@ -21,6 +21,7 @@ class Piece:
     start: int
     skip: int
     samples: int
+    fill: int
     pcm: Samples
     """All of the packet, at the decoder's rate."""
 
@@ -35,7 +36,7 @@ class Decoder(Protocol):
 
 def piece(packet: PlacedPacket, pcm: Samples) -> Piece:
     """The piece of a packet."""
-    return Piece(packet.start, packet.skip, packet.samples, pcm)
+    return Piece(packet.start, packet.skip, packet.samples, packet.fill, pcm)
 
 
 def samples_of(pcm: bytes) -> Samples:

@@ -18,36 +18,36 @@ from siprecord.media.codecs import opus_ticks
 from siprecord.render.decoders.base import Piece, Samples
 from siprecord.render.ogg import OpusFile
 
-_FIELDS = 4
+_FIELDS = 5
 _MEMORY = 4 << 20
 _BATCH = 500
 _MAX_FILLED = 48_000 // 10
 
 
 class Plan:
-    """What to read back, four numbers an entry: start, skip, samples heard, samples decoded."""
+    """What to read back, five numbers an entry: start, skip, ticks heard and filled, samples decoded."""
 
     def __init__(self) -> None:
         self._rows = array("q")
 
     def add(self, packet: PlacedPacket, decoded: int) -> None:
         """The next `decoded` samples are this packet's."""
-        self._rows.extend((packet.start, packet.skip, packet.samples, decoded))
+        self._rows.extend((packet.start, packet.skip, packet.samples, packet.fill, decoded))
 
     def hide(self, decoded: int) -> None:
         """The next `decoded` samples are nobody's."""
-        self._rows.extend((0, 0, 0, decoded))
+        self._rows.extend((0, 0, 0, 0, decoded))
 
     def read(self, file: soundfile.SoundFile) -> Iterator[Piece]:
         """The pieces, read in batches."""
         rows = np.frombuffer(self._rows, np.int64).reshape(-1, _FIELDS)
         for at in range(0, len(rows), _BATCH):
             batch = rows[at : at + _BATCH]
-            pcm = _read(file, int(batch[:, 3].sum()))
-            ends = np.cumsum(batch[:, 3])
-            for (start, skip, heard, decoded), end in zip(batch.tolist(), ends.tolist(), strict=True):
+            pcm = _read(file, int(batch[:, 4].sum()))
+            ends = np.cumsum(batch[:, 4])
+            for (start, skip, heard, fill, decoded), end in zip(batch.tolist(), ends.tolist(), strict=True):
                 if heard:
-                    yield Piece(start, skip, heard, pcm[end - decoded : end])
+                    yield Piece(start, skip, heard, fill, pcm[end - decoded : end])
 
 
 def _read(file: soundfile.SoundFile, count: int) -> Samples:
