@@ -124,7 +124,7 @@ def intelligibility(sent: Samples, heard: Samples, late: int, rate: int) -> floa
 
 
 def amr_wb_frames(samples: Samples, *, mode: int = 2) -> list[bytes]:
-    """Speech at 16 kHz as storage frames of AMR-WB, by the library of its reference encoder (mode 2: 12.65 kbit/s)."""
+    """Speech at 16 kHz as storage frames of AMR-WB, by VisualOn's encoder (mode 2: 12.65 kbit/s)."""
     library = ctypes.CDLL("libvo-amrwbenc.so.0")
     library.E_IF_init.restype = ctypes.c_void_p
     state = ctypes.c_void_p(library.E_IF_init())
