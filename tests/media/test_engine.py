@@ -240,7 +240,12 @@ def test_interfaces_are_numbered_and_named_apart(engine: MediaEngine, tmp_path: 
     assert [interface.name for interface in media] == ["1", "1#2", "mline-7"]
     assert {interface.link_type for interface in media} == {101}
     assert json.loads(media[0].description)["payloads"] == SPEC.description["payloads"]
-    assert json.loads(media[2].description) == {"label": "", "mline": 7, "kind": "video"}
+    assert json.loads(media[2].description) == {
+        "label": "",
+        "mline": 7,
+        "kind": "video",
+        "sources": "judged",
+    }
     assert third.interface == 3
 
 

@@ -18,7 +18,7 @@ mod claim;
 mod event;
 mod ruling;
 
-pub use ruling::{Decision, Ruling, Selection};
+pub use ruling::{Decision, Ruling, Selection, JUDGED};
 
 use claim::{Claim, State};
 use std::net::SocketAddr;
@@ -38,7 +38,7 @@ pub(crate) const EARNEST: u32 = 25;
 /// For so long after a change late packets of the one before are still taken for its own.
 pub const GRACE_NS: u64 = 2_000_000_000;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Source {
     pub address: SocketAddr,
     pub ssrc: u32,
@@ -130,6 +130,25 @@ impl Sources {
 
     pub fn policy(&self) -> Policy {
         self.policy
+    }
+
+    /// Goes on with the source that an earlier process followed, as if it was heard just now.
+    pub fn resume(&mut self, source: Source, time_ns: u64) {
+        let sequence = 0;
+        let heard = Heard {
+            source,
+            sequence,
+            time_ns,
+        };
+        let mut claim = self.begin(&heard);
+        claim.state = State::Followed;
+        self.claims = vec![claim];
+        (self.current, self.pending) = (0, 0);
+        self.holder = Some(Holder {
+            address: source.address,
+            since_ns: time_ns,
+            last_ns: time_ns,
+        });
     }
 
     /// The source that is followed and was heard last.

@@ -16,7 +16,6 @@ from typing import cast
 
 from siprecord.errors import MediaError
 from siprecord.media import _core
-from siprecord.media.srtp import SrtpKeys
 from siprecord.media.types import (
     EngineTotals,
     LogStatus,
@@ -26,7 +25,10 @@ from siprecord.media.types import (
     StreamSpec,
     StreamStats,
 )
+from siprecord.syntax.sdp import SrtpKeys
 
+_JUDGED = {"sources": "judged"}
+"""In an interface's description: the log tells whom the stream follows, and all others are strangers."""
 _SECTION_KEYS = ("hardware", "os", "application", "comment")
 SocketAddress = tuple[str, int]
 
@@ -107,7 +109,8 @@ class CaptureLog:
 
     def open_stream(self, spec: StreamSpec) -> MediaStream:
         """Bind a pair of ports and capture what comes. Raises MediaError when there is no free pair."""
-        description = {"label": spec.label, "mline": spec.mline, "kind": spec.kind, **spec.description}
+        told = {"label": spec.label, "mline": spec.mline, "kind": spec.kind, **_JUDGED}
+        description = {**told, **spec.description}
         name = self._unique(spec.label or f"mline-{spec.mline}")
         stream = self._core.open_stream(name, _json(description), _Details.of(spec))
         self._names.add(name)
@@ -118,8 +121,10 @@ class CaptureLog:
     ) -> MediaStream:
         """Take a stream of a resumed log up again with the sockets it had; `interface` is its old number.
 
-        What waits in the sockets is stored, or dropped if `paused`. Both descriptors are duplicated: close
-        yours afterwards. Statistics begin anew. Raises MediaError for what is no pair of media sockets.
+        What waits in the sockets is stored, or dropped if `paused`. The log tells whom the stream followed
+        and how far the rollover counters of SRTP have come; `srtp_indices` count where they are higher. Both
+        descriptors are duplicated: close yours afterwards. Statistics begin anew. Raises MediaError for what
+        is no pair of media sockets.
         """
         details = _Details.of(spec)
         return MediaStream(
@@ -216,7 +221,7 @@ class MediaStream:
 
         Where one of them stays, the rollover counters go on; else they begin anew, and the old keys are valid
         for ten more seconds (RFC 4568 section 7.1.4). `own` replaces our own key. A stream in the clear
-        becomes a protected one.
+        becomes a protected one, and without keys the other way round.
         """
         self._core.set_keys(keys, own)
 
@@ -253,7 +258,7 @@ class _Details:
             clock_rates=_clock_rates(spec.description),
             expected_source=spec.expected_source,
             announced=spec.announced,
-            srtp=(spec.srtp,) if spec.srtp else (),
+            srtp=spec.srtp,
             srtp_own=spec.srtp_own,
             srtp_indices=dict(spec.srtp_indices),
         )

@@ -21,8 +21,8 @@ from siprecord.syntax.sdp import (
     SessionDescription,
 )
 
-RECORDABLE_PROFILES = frozenset({"RTP/AVP", "RTP/AVPF"})
-"""Profiles without encryption. RTP/SAVP and its kin are refused rather than recorded as noise."""
+RECORDABLE_PROFILES = frozenset({"RTP/AVP", "RTP/AVPF", "RTP/SAVP", "RTP/SAVPF"})
+"""Profiles that we can read, those with SRTP if its keys are in the SDP. Keys by DTLS are not supported."""
 
 UNRECORDABLE_ENCODINGS = frozenset({"RED", "ULPFEC", "PARITYFEC", "FLEXFEC-03", "RTX", "RTPLOOPBACK"})
 """Wrappers and repair streams: they hold no media of their own that a reader of the log could use."""

@@ -157,6 +157,20 @@ def refused_line(mline: int, why: str) -> Deviation:
     return Deviation(f"m-line {mline + 1} was refused: {why}.", "RFC 3264 section 6")
 
 
+def not_protected(mline: int, why: str) -> Deviation:
+    """SRTP was offered as an option and could not be taken."""
+    return Deviation(f"m-line {mline + 1} offers SRTP beside plain RTP, but {why}.", "RFC 8643 section 3.1")
+
+
+def keys_in_the_open(transport: str) -> Deviation:
+    """SRTP keys came over signalling that anybody on the way can read."""
+    return Deviation(
+        f"SRTP keys came over {transport.upper()} without TLS: "
+        "whoever can read the signalling can hear the call.",
+        "RFC 4568 section 8.3",
+    )
+
+
 def zero_address_hold(mline: int) -> Deviation:
     """The old way to hold."""
     return Deviation(

@@ -191,5 +191,10 @@ def _media_answer(plan: StreamPlan | None, ports: Mapping[int, Ports]) -> MediaA
     if plan is None:
         return MediaAnswer()
     own = ports[plan.mline]
-    rtcp = None if own.rtcp == own.rtp + 1 else own.rtcp
-    return MediaAnswer(port=own.rtp, formats=plan.formats, rtcp_port=rtcp)
+    return MediaAnswer(
+        port=own.rtp,
+        formats=plan.formats,
+        rtcp_port=None if own.rtcp == own.rtp + 1 else own.rtcp,
+        rtcp_mux=plan.mux,
+        attributes=() if plan.security is None else (plan.security.attribute(),),
+    )

@@ -7,27 +7,45 @@ can't or won't record is refused line by line with port 0, never the whole call.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TypedDict
 
 from siprecord.protocol.negotiation import RECORDABLE_PROFILES, accepted_formats
 from siprecord.recording import deviations
-from siprecord.recording.addresses import is_multicast
+from siprecord.recording.addresses import is_multicast, literal
 from siprecord.recording.deviations import Deviation
 from siprecord.recording.metadata_state import Labels
+from siprecord.recording.security import (
+    Security,
+    SrtpPolicy,
+    Unacceptable,
+    Unprotected,
+    keep_own_key,
+    protection,
+)
 from siprecord.syntax.sdp import Direction, MediaDescription, SessionDescription
 
 RESERVED_NAME = "sip"
 """The interface of SIP messages in a capture log."""
 
 
+def _no_random(count: int) -> bytes:
+    raise AssertionError("SRTP keys need a source of randomness")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanSettings:
-    """Which streams may be recorded. `profiles` are the RTP profiles whose packets we can read."""
+    """Which streams may be recorded. `profiles` are the RTP profiles whose packets we can read.
+
+    `random` makes our own SRTP keys: so many bytes that nobody can guess.
+    """
 
     max_streams: int = 64
     kinds: tuple[str, ...] = ("audio", "video")
     profiles: frozenset[str] = RECORDABLE_PROFILES
+    srtp: SrtpPolicy = SrtpPolicy.PREFER
+    random: Callable[[int], bytes] = _no_random
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +55,8 @@ class StreamPlan:
 
     `formats` are those accepted, in the offer's order. `payloads` maps payload type numbers, as text, to
     encoding, rate, channels and, where given, fmtp. `held` says that nothing may be stored for now.
+    `source` is from where its packets should come, `reports` where ours are to go; `mux` says that both share
+    a port. `security` holds its SRTP keys; none is a stream in the clear.
     """
 
     mline: int
@@ -48,6 +68,10 @@ class StreamPlan:
     payloads: Mapping[str, Mapping[str, object]]
     held: bool = False
     content: str | None = None
+    source: tuple[str, int] | None = None
+    reports: tuple[str, int] | None = None
+    mux: bool = False
+    security: Security | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +136,12 @@ def labels_of(offer: SessionDescription) -> Labels:
     return Labels(by_label=by_label, content=content, unlabelled=tuple(unlabelled))
 
 
+class _Ways(TypedDict):
+    source: tuple[str, int] | None
+    reports: tuple[str, int] | None
+    mux: bool
+
+
 class _Planner:
     def __init__(self, offer: SessionDescription, slots: Slots, settings: PlanSettings) -> None:
         self._offer = offer
@@ -125,6 +155,7 @@ class _Planner:
         self._deviations: list[Deviation] = []
         self._labels: set[str] = set()
         self._accepted: dict[int, tuple[str, ...]] = {}
+        self._protection: dict[int, Security | Unprotected | Unacceptable] = {}
 
     def take(self, mline: int, media: MediaDescription) -> None:
         current = self._slots.open.get(mline)
@@ -171,7 +202,8 @@ class _Planner:
         connection = self._offer.connection_of(media)
         if connection is not None and is_multicast(connection.host):
             return RefusedLine(mline, "multicast is not supported", 330)
-        return None
+        found = self._protection[mline] = protection(media, self._settings.srtp)
+        return RefusedLine(mline, found.why, found.code) if isinstance(found, Unacceptable) else None
 
     def _formats(self, media: MediaDescription) -> tuple[str, ...]:
         """Asked twice of each line, and costly."""
@@ -194,6 +226,28 @@ class _Planner:
             payloads=_payloads(media, formats),
             held=self._is_held(mline, media),
             content=media.content,
+            **self._ways(media),
+            security=self._secure(mline, media),
+        )
+
+    def _ways(self, media: MediaDescription) -> _Ways:
+        """From where packets should come and where ours go. Names are not looked up."""
+        connection, mux = self._offer.connection_of(media), media.rtcp_mux
+        known = connection is not None and not connection.unspecified
+        source = (connection.host, media.port) if connection is not None and known else None
+        reports = self._offer.rtcp_destination(media, mux=mux)
+        return _Ways(source=literal(source), reports=literal(reports), mux=mux)
+
+    def _secure(self, mline: int, media: MediaDescription) -> Security | None:
+        found = self._protection[mline]
+        if not isinstance(found, Security):
+            if isinstance(found, Unprotected) and found.note:
+                self._deviations.append(deviations.not_protected(mline, found.note))
+            return None
+        current = self._slots.open.get(mline)
+        offered = {key.key for key in found.theirs}
+        return keep_own_key(
+            found, current.security if current is not None else None, offered, self._settings.random
         )
 
     def _is_held(self, mline: int, media: MediaDescription) -> bool:

@@ -34,6 +34,8 @@ class StreamState(msgspec.Struct, frozen=True):
     mline: int
     interface: int
     paused: bool
+    srtp_indices: dict[int, int] = {}
+    """The highest SRTP packet index by SSRC. The log tells it too, but not what came during a pause."""
 
 
 class CallState(msgspec.Struct, frozen=True, kw_only=True):

@@ -404,3 +404,22 @@ fn any_order_of_packets_and_times_is_survived() {
         assert!(play.sources.former.len() <= MAX_FORMER);
     }
 }
+
+#[test]
+fn after_a_restart_the_one_before_goes_on_and_a_stray_that_is_heard_first_does_not_take_over() {
+    let mut sources = Sources::new(Policy::default());
+    sources.resume(source('a'), START);
+    let heard = |who: char, sequence: u16| Heard {
+        source: source(who),
+        sequence,
+        time_ns: START + u64::from(sequence) * 20 * MS,
+    };
+    for sequence in 1..10 {
+        assert_eq!(
+            sources.take(&heard('x', sequence)).verdict,
+            Verdict::Pending
+        );
+    }
+    assert_eq!(sources.take(&heard('a', 10)).verdict, Verdict::Followed);
+    assert_eq!(sources.current(), Some(source('a')));
+}

@@ -1,5 +1,6 @@
 """Session descriptions (RFC 8866): read with tolerance, written strictly."""
 
+from siprecord.syntax.sdp.crypto import SUITES, CryptoLine, SrtpKeys
 from siprecord.syntax.sdp.keys import blank_keys
 from siprecord.syntax.sdp.model import (
     Attribute,
@@ -14,13 +15,16 @@ from siprecord.syntax.sdp.read import parse_sdp
 
 __all__ = [
     "STATIC_PAYLOADS",
+    "SUITES",
     "Attribute",
     "Connection",
+    "CryptoLine",
     "Direction",
     "MediaDescription",
     "Origin",
     "RtpMap",
     "SessionDescription",
+    "SrtpKeys",
     "blank_keys",
     "parse_sdp",
 ]
