@@ -16,7 +16,7 @@ use siprecord_engine::render::{
 use crate::reader::detached;
 
 /// (payload type, kind, RTP clock, sample rate, two numbers that mean what the kind says)
-type CodecTuple = (u8, String, u32, u32, u16, u16);
+pub type CodecTuple = (u8, String, u32, u32, u16, u16);
 /// (interface, codecs, [(from_ns, to_ns, "hold" | "pause")])
 type PlanTuple = (u32, Vec<CodecTuple>, Vec<(i64, i64, String)>);
 /// (start, skip, samples, fill, payload type, segment, payload)
@@ -141,8 +141,8 @@ fn event_tuple<'py>(py: Python<'py>, found: &EventPacket) -> EventTuple<'py> {
     )
 }
 
-fn planned(named: &[CodecTuple]) -> PyResult<[Codec; 128]> {
-    let mut all = codecs(&[])?;
+pub fn planned(named: &[CodecTuple]) -> PyResult<[Codec; 128]> {
+    let mut all = std::array::from_fn(|number| Codec::by_default(number as u8));
     for codec in named {
         all[usize::from(codec.0 & 0x7f)] = coded(codec)?;
     }
@@ -185,15 +185,6 @@ fn coded((_, kind, clock, rate, first, second): &CodecTuple) -> PyResult<Codec> 
         clock: *clock,
         rate: *rate,
     }))
-}
-
-/// The default meaning of each payload type, overlaid with what the session description said.
-pub fn codecs(named: &[(u8, String)]) -> PyResult<[Codec; 128]> {
-    let mut all = std::array::from_fn(|number| Codec::by_default(number as u8));
-    for (number, name) in named {
-        all[usize::from(number & 0x7f)] = codec_of(name)?;
-    }
-    Ok(all)
 }
 
 fn codec_of(name: &str) -> PyResult<Codec> {

@@ -181,7 +181,7 @@ class AudioRenderer:
 
     def __init__(self, path: str | Path, plans: Sequence[StreamPlan]) -> None:
         self._path = path
-        raw = [(plan.interface, _codecs(plan), list(plan.silences)) for plan in plans]
+        raw = [(plan.interface, codec_rows(plan.codecs), list(plan.silences)) for plan in plans]
         try:
             self._core = _core.AudioRenderer(path, raw)
         except OSError as error:
@@ -228,9 +228,10 @@ class AudioRenderer:
             yield block
 
 
-def _codecs(plan: StreamPlan) -> list[tuple[int, str, int, int, int, int]]:
+def codec_rows(codecs: Mapping[int, Codec | Coded]) -> list[tuple[int, str, int, int, int, int]]:
+    """What payload types are, as the compiled core takes it."""
     rows = []
-    for number, codec in plan.codecs.items():
+    for number, codec in codecs.items():
         found = codec if isinstance(codec, Coded) else None
         if found is None:
             rows.append((number, str(codec), 0, 0, 0, 0))

@@ -1,6 +1,7 @@
 //! Logs that end or break anywhere: nothing may panic, and what is whole must be found.
 
 use super::*;
+use crate::follow::Progress;
 use crate::render::{Codec, Renderer, StreamSpec, RATE};
 use siprecord_core::ip::Datagram;
 use siprecord_core::pcapng::write;
@@ -114,7 +115,7 @@ fn read_in_every_way(path: &Path) {
     let mut items = ItemReader::open(path, true).unwrap();
     while !items.batch(3, 1_000).unwrap().is_empty() {}
     let mut follower = crate::follow::Follower::open(path).unwrap();
-    while follower.read(1_000, &mut Vec::new()).unwrap() {}
+    while follower.read(1_000, &mut Vec::new()).unwrap() != Progress::End {}
     follower.audio(true);
     let mut renderer = Renderer::open(path, &[spec(1), spec(2)]).unwrap();
     assert!(renderer.frames() <= u64::from(RATE) * 8 * 24 * 3_600);

@@ -51,7 +51,7 @@ impl Codec {
     }
 
     /// Ticks of audio in a payload; 0 for one that breaks its format.
-    pub(super) fn ticks(self, payload: &[u8]) -> u16 {
+    pub(crate) fn ticks(self, payload: &[u8]) -> u16 {
         match self {
             Codec::G711(_) => payload.len() as u16,
             Codec::Coded(format) => format.framing.ticks(payload).unwrap_or(0),
@@ -69,7 +69,7 @@ impl Codec {
     }
 
     /// RTP clock and sample rate of what is audio.
-    pub(super) fn rates(self) -> Option<(u32, u32)> {
+    pub(crate) fn rates(self) -> Option<(u32, u32)> {
         match self {
             Codec::G711(_) => Some((RATE, RATE)),
             Codec::Coded(format) => Some((format.clock, format.rate)),

@@ -27,7 +27,10 @@ class Piece:
 
 
 class Decoder(Protocol):
-    """Decodes one stretch: packets of one payload type and one SSRC, in order. Made anew for each stretch."""
+    """Decodes one stretch: packets of one payload type and one SSRC, in order. Made anew for each stretch.
+
+    `run` may be called again with what follows, while a call goes on: the decoder's state goes on too.
+    """
 
     def run(self, packets: Iterable[PlacedPacket]) -> Iterator[Piece]:
         """One piece for each packet that can be decoded, in the same order."""
