@@ -127,7 +127,7 @@ def _live(piece: _core._LivePiece) -> LiveAudio | LivePacket:
     return LivePacket(interface, unit, packet)
 
 
-def audio_at(interface: int, start: int, unit: int, rate: int, pcm: bytes) -> LiveAudio:  # noqa: PLR0913, PLR0917
+def audio_at(interface: int, start: int, unit: int, rate: int, pcm: bytes) -> LiveAudio:
     """Audio whose first sample is at a tick of `unit` a second, counted from 1970."""
     seconds, rest = divmod(start, unit)
     return LiveAudio(

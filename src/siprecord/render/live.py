@@ -26,10 +26,10 @@ class DecodedBatch:
 
 
 class LiveTail:
-    """Follows one growing log and decodes it. As many as are wanted may follow one log, each from its own moment.
+    """Follows one growing log and decodes it. Any number may follow one log, each from its own moment.
 
-    `since_ns`: what was said before is not handed out. Raises MediaError when the log can't be read. Blocking, and
-    decoding costs time: call `poll` on a thread, one call at a time.
+    `since_ns`: what was said before is not handed out. Raises MediaError when the log can't be read.
+    Blocking, and decoding costs time: call `poll` on a thread, one call at a time.
     """
 
     def __init__(self, path: str | Path, since_ns: int = 0) -> None:

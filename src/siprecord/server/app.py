@@ -72,6 +72,8 @@ class Application:
             keeper=keeping.sockets if keeping else None,
         )
         self.reports = Reports(config, self.handler, self.server, self._engine, self._finisher)
+        if self._assembly.live is not None:
+            self.reports.live_delays = self._assembly.live.delays
         self.http = HttpServer(self._sources(), config.http.host, config.http.port)
 
     async def run(self) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from siprecord.server.publisher import (
@@ -21,6 +21,7 @@ from siprecord.server.publisher import (
     StreamOpened,
     TroubleNoted,
 )
+from siprecord.transcribe import Delays
 from siprecord.transport import TransportCounters
 
 
@@ -92,6 +93,7 @@ class Snapshot:
     """By transport and state."""
     render_queue: int = 0
     render_failed: int = 0
+    live_delays: Delays | None = None
     disk_free: int | None = None
     log_lines_dropped: int = 0
     ready: bool = True
@@ -170,6 +172,10 @@ def _signalling(now: Snapshot) -> Iterator[Metric]:
 def _process(now: Snapshot) -> Iterator[Metric]:
     yield _gauge("render_queue", "Recordings waiting for their audio file.", now.render_queue)
     yield _counter("render_failed", "Recordings whose audio file could not be made.", now.render_failed)
+    if now.live_delays is not None:
+        text = "From the arrival of live audio to its callback."
+        buckets, total = now.live_delays.buckets(), now.live_delays.total
+        yield HistogramMetricFamily("siprecord_live_audio_delay_seconds", text, buckets, total)
     if now.disk_free is not None:
         yield _gauge("disk_free_bytes", "Free space where recordings are kept.", now.disk_free)
     yield _counter("log_lines_dropped", "Log lines nobody took in time.", now.log_lines_dropped)

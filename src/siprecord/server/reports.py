@@ -27,6 +27,7 @@ from siprecord.server.health import (
     stalled,
 )
 from siprecord.server.metrics import MediaFigures, Snapshot, Statistics
+from siprecord.transcribe import Delays
 from siprecord.transport import ConnectionInfo, CustomSIPServer
 
 ENGINE_PATIENCE = 10.0
@@ -66,6 +67,8 @@ class Reports:
         self._finishing = finishing
         self._started = time.monotonic()
         self._dropped = 0
+        self.live_delays: Delays | None = None
+        """How late live audio is, where there is any."""
         self.listening = False
         self.statistics = Statistics()
         self.health = Health(live=self._live_checks(), ready=self._ready_checks(), clock=time.monotonic)
@@ -142,6 +145,7 @@ class Reports:
             connections=Counter((info.transport, info.state) for info in self._server.connections),
             render_queue=self._finishing.queued,
             render_failed=self._finishing.failed,
+            live_delays=self.live_delays,
             disk_free=disk_free(self._config.data_dir),
             ready=not self.health.ready(),
             uptime=time.monotonic() - self._started,
