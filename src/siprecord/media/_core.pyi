@@ -54,6 +54,11 @@ class _Stats(TypedDict):
     ssrc: int | None
     expected: int
     received: int
+    reordered: int
+    level_dbov: float | None
+    last_sound_ns: int
+    payload_type: int | None
+    clock_rate: int | None
     jitter: int
     sources: int
     other_packets: int

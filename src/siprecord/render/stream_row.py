@@ -20,6 +20,7 @@ _REASONS = {
     "unsteady": "the sender reports scatter by more than 10 ms",
     "contradicted": "the sender reports contradict the arrival of packets",
 }
+_QUALITY = ("codec", "loss_percent", "jitter_ms", "reordered", "mos", "level_dbov")
 MAX_GAPS = 10_000
 """Gaps of one stream that are listed; the rest is counted."""
 
@@ -58,6 +59,8 @@ def stream_row(
         "rtcp_packets": report.rtcp_packets,
         "packets_stray": report.strays,
         "srtp": _srtp(stream, ended),
+        "quality": _quality(ended),
+        "alarms": [_alarm_row(event) for event in stream.alarms],
         "source_expected": stream.expected,
         "sources": [_source_row(source) for source in report.sources],
         "source_changes": [_change_row(event) for event in stream.followed[1:]],
@@ -94,6 +97,21 @@ def _srtp(stream: StreamFacts, ended: Mapping[str, Any]) -> dict[str, Any] | Non
         return None
     failed, replayed = (ended.get(name, 0) for name in ("srtp_failed", "srtp_replayed"))
     return {"suite": stream.srtp, "packets_failed": failed, "packets_replayed": replayed}
+
+
+def _quality(ended: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What the recorder measured while the stream ran; None when its log does not say."""
+    told = ended.get("quality")
+    return {name: told.get(name) for name in _QUALITY} if isinstance(told, dict) else None
+
+
+def _alarm_row(event: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "time": rfc3339(event.get("time_ns")),
+        "kind": event.get("kind"),
+        "text": event.get("text"),
+        "over": event.get("event") == "stream.alarm_over",
+    }
 
 
 def _source_row(source: SourceReport) -> dict[str, Any]:

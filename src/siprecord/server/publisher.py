@@ -85,6 +85,18 @@ class StreamClosed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StreamAlarm:
+    """A stream brings nothing (`one_way`) or nothing audible (`silent`), or, when `over`, does so again."""
+
+    recording_id: str
+    call_id: str
+    name: str
+    kind: str
+    text: str
+    over: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MetadataReceived:
     """A metadata document came; `number` counts them from 1."""
 
@@ -144,6 +156,7 @@ RecordingEvent = (
     | StreamOpened
     | StreamPaused
     | StreamResumed
+    | StreamAlarm
     | StreamClosed
     | MetadataReceived
     | DeviationNoted

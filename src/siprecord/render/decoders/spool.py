@@ -1,7 +1,7 @@
 """Codecs that libsndfile decodes.
 
 A stretch goes through a temporary file, so the decoder's state runs on and memory stays flat. What comes in
-several calls, as live audio does, is preceded by the last packets of the call before: that brings the state back.
+several calls, as live audio does, is preceded by the last packets of the call before: they bring it back.
 """
 
 from __future__ import annotations
