@@ -13,7 +13,8 @@ use siprecord_engine::render::{
     Codec, EventPacket, Format, Located, Renderer, SourceReport, StreamReport, StreamSpec,
 };
 
-use crate::reader::detached;
+use crate::codecs::codec_of;
+use crate::error::detached_io as detached;
 
 /// (payload type, kind, RTP clock, sample rate, two numbers that mean what the kind says)
 pub type CodecTuple = (u8, String, u32, u32, u16, u16);
@@ -185,16 +186,6 @@ fn coded((_, kind, clock, rate, first, second): &CodecTuple) -> PyResult<Codec> 
         clock: *clock,
         rate: *rate,
     }))
-}
-
-fn codec_of(name: &str) -> PyResult<Codec> {
-    match name {
-        "pcmu" => Ok(Codec::G711(Law::Mu)),
-        "pcma" => Ok(Codec::G711(Law::A)),
-        "signal" => Ok(Codec::Signal),
-        "foreign" => Ok(Codec::Foreign),
-        _ => Err(PyValueError::new_err(format!("no such codec: {name}"))),
-    }
 }
 
 fn cause_of(name: &str) -> PyResult<Cause> {
