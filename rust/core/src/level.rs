@@ -1,18 +1,18 @@
 //! How loud a stream is while it comes: now and then a packet of G.711 is looked into.
 //!
-//! Only the static payload types 0 and 8 (RFC 3551 section 6) are understood, and one packet in 100 ms is enough, so
-//! it costs next to nothing. Levels are in dBov (RFC 6465): 0 is the loudest that can be, -127 is digital silence.
+//! Only the static payload types 0 and 8 (RFC 3551 section 6) are understood, and two packets a second are enough,
+//! so it costs next to nothing. Levels are in dBov (RFC 6465): 0 is the loudest that can be, -127 is digital silence.
 
 use crate::g711::Law;
 use crate::rtp::Packet;
 
 /// Nanoseconds between two looks.
-const EVERY_NS: u64 = 100_000_000;
+const EVERY_NS: u64 = 500_000_000;
 /// Louder than this is sound; what is below is nobody speaking.
 pub const SOUND_DBOV: f64 = -55.0;
 const LEAST_DBOV: f64 = -127.0;
 /// How much of the level before stays at each look: the level is that of the last second or so.
-const MEMORY: f64 = 0.8;
+const MEMORY: f64 = 0.5;
 
 /// What is known of a stream's loudness.
 #[derive(Clone, Copy, Debug, Default)]
@@ -115,7 +115,7 @@ mod tests {
             let mut level = Level::default();
             second(&mut level, SECOND, payload_type, &[law.encode(32_767); 160]);
             assert!(level.dbov().unwrap() > -0.5, "{level:?}");
-            assert!(level.last_sound_ns() >= SECOND + SECOND * 9 / 10);
+            assert!(level.last_sound_ns() >= SECOND + SECOND / 2);
         }
     }
 
