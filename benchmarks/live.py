@@ -1,4 +1,4 @@
-"""How late live audio is: from a packet's arrival to the callback, through engine, log, decoder and threads."""
+"""How late live audio is: from arrival to the callback, through engine, log, decoder and threads."""
 
 from __future__ import annotations
 
