@@ -299,6 +299,19 @@ def test_a_sip_message_of_ten_megabytes_is_cut_and_tells_its_length(
     assert found[2][tags:] == message[: 262_000 - tags]
 
 
+def test_text_that_is_no_utf8_stands_as_question_marks_in_an_event(
+    engine: MediaEngine, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.pcapng"
+    log = engine.open_log(path)
+    log.append_event(
+        {"event": "recording.started", "from": b"sip:\xff\xfe@a".decode("utf-8", "surrogateescape")}
+    )
+    log.close()
+    (event,) = capture.events(path)
+    assert event["from"] == "sip:??@a"
+
+
 def test_events_are_json_and_get_a_time(engine: MediaEngine, tmp_path: Path) -> None:
     log = engine.open_log(tmp_path / "a.pcapng")
     log.append_event({"event": "deviation", "text": "Zoë ✓", "time_ns": 5})

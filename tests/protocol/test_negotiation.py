@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from siprecord.protocol.negotiation import (
     AnswerPlan,
@@ -332,3 +331,21 @@ def test_OA_01_every_answer_fits_its_offer(media: list[str], ready: bool) -> Non
         assert ours.port == 0 or theirs.port != 0
         assert ours.port == 0 or ours.direction in {Direction.RECVONLY, Direction.INACTIVE}
     assert answer_offer(offered, plan(offered, ready=ready, previous=answer)) is answer
+
+
+def test_RTCP_11_no_feedback_is_promised() -> None:
+    """An answer without a=rtcp-fb promises none of what was offered (RFC 4585 section 4.2)."""
+    answer = answered(offer("m=audio 4000 RTP/AVPF 0\na=rtcp-fb:* nack\na=rtcp-fb:0 trr-int 100\n"))
+    assert answer.media[0].protocol == "RTP/AVPF"
+    assert answer.media[0].values("rtcp-fb") == ()
+
+
+def test_PAY_23_wrappers_and_repair_streams_are_left_out() -> None:
+    offered = offer("m=audio 4000 RTP/AVP 98 0 99\na=rtpmap:98 red/8000\na=rtpmap:99 ulpfec/8000\n")
+    assert accepted_formats(offered.media[0]) == ("0",)
+
+
+def test_PAY_19_parameters_of_amr_go_back_as_they_came() -> None:
+    text = "octet-align=1; crc=0; mode-set=0,2,4,7; robust-sorting=0"
+    answer = answered(offer(f"m=audio 4000 RTP/AVP 96\na=rtpmap:96 AMR/8000\na=fmtp:96 {text}\n"))
+    assert answer.media[0].fmtp == {96: text}

@@ -228,9 +228,9 @@ impl Recording {
     fn end_stream(&self, inner: &mut Inner, index: usize) {
         let stream = inner.streams.swap_remove(index);
         inner.ended.push((stream.interface, report(&stream)));
-        let port = stream.pair.rtp_port;
+        let (port, traces) = (stream.pair.rtp_port, stream.sources.traces());
         drop(stream);
-        self.resources.ports.release(port);
+        self.resources.ports.release(port, traces);
     }
 
     /// Counters of a stream, open or closed.

@@ -6,7 +6,6 @@ millisecond; but `CaptureLog.close` waits for the disk when it syncs, so call it
 
 from __future__ import annotations
 
-import json
 import platform
 import time
 from collections.abc import Iterable, Mapping
@@ -26,6 +25,7 @@ from siprecord.media.types import (
     StreamStats,
 )
 from siprecord.syntax.sdp import SrtpKeys
+from siprecord.syntax.text import to_json
 
 _JUDGED = {"sources": "judged"}
 """In an interface's description: the log tells whom the stream follows, and all others are strangers."""
@@ -105,7 +105,7 @@ class CaptureLog:
     def append_event(self, event: Mapping[str, object]) -> None:
         """Append one of our own events as a JSON object; `time_ns` is added when it is absent."""
         stamped = event if "time_ns" in event else {**event, "time_ns": time.time_ns()}
-        self._core.append_event(_json(stamped).encode())
+        self._core.append_event(to_json(stamped))
 
     def open_stream(self, spec: StreamSpec) -> MediaStream:
         """Bind a pair of ports and capture what comes. Raises MediaError when there is no free pair."""
@@ -277,7 +277,7 @@ def _section(header: Mapping[str, object]) -> tuple[str, str, str, str]:
 
 
 def _json(value: Mapping[str, object]) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    return to_json(value).decode()
 
 
 def _clock_rates(description: Mapping[str, object]) -> list[tuple[int, int]]:

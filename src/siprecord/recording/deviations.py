@@ -5,11 +5,10 @@ A deviation is noted on the recording and never costs it. `reference` names the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Deviation:
+class Deviation(msgspec.Struct, frozen=True, gc=False):
     """One sentence for people, and the section of an RFC it rests on."""
 
     text: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from siprecord.recording import deviations
 from siprecord.recording.commands import Answer, Command, RequestSnapshot

@@ -8,8 +8,11 @@ can't or won't record is refused line by line with port 0, never the whole call.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypedDict
+
+import msgspec
 
 from siprecord.protocol.negotiation import RECORDABLE_PROFILES, accepted_formats
 from siprecord.recording import deviations
@@ -24,7 +27,13 @@ from siprecord.recording.security import (
     keep_own_key,
     protection,
 )
-from siprecord.syntax.sdp import Direction, MediaDescription, SessionDescription
+from siprecord.syntax.sdp import (
+    KINDS_REMEMBERED,
+    Coding,
+    Direction,
+    MediaDescription,
+    SessionDescription,
+)
 
 RESERVED_NAME = "sip"
 """The interface of SIP messages in a capture log."""
@@ -48,8 +57,7 @@ class PlanSettings:
     random: Callable[[int], bytes] = _no_random
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StreamPlan:
+class StreamPlan(msgspec.Struct, frozen=True, kw_only=True):
     """One stream to record. `name` is unique within the recording; `label` is what the SRC wrote, if
     anything.
 
@@ -74,8 +82,7 @@ class StreamPlan:
     security: Security | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RefusedLine:
+class RefusedLine(msgspec.Struct, frozen=True):
     """An m-line that gets port 0. `code` is the Warning that says why (RFC 3261 section 20.43)."""
 
     mline: int
@@ -83,8 +90,7 @@ class RefusedLine:
     code: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OfferPlan:
+class OfferPlan(msgspec.Struct, frozen=True, kw_only=True):
     """What to do with an offer. `empty` says that the SRC itself offers no stream, which is not an error."""
 
     open: tuple[StreamPlan, ...] = ()
@@ -92,7 +98,7 @@ class OfferPlan:
     close: tuple[int, ...] = ()
     refused: tuple[RefusedLine, ...] = ()
     deviations: tuple[Deviation, ...] = ()
-    labels: Labels = field(default_factory=Labels)
+    labels: Labels = msgspec.field(default_factory=Labels)
     empty: bool = False
 
     @property
@@ -101,11 +107,10 @@ class OfferPlan:
         return self.empty or bool(self.open or self.go_on)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Slots:
+class Slots(msgspec.Struct, frozen=True, kw_only=True):
     """The streams open before the offer, by m-line, and all names that were ever given in this recording."""
 
-    open: Mapping[int, StreamPlan] = field(default_factory=dict)
+    open: Mapping[int, StreamPlan] = msgspec.field(default_factory=dict)
     names: frozenset[str] = frozenset()
 
     @property
@@ -223,7 +228,7 @@ class _Planner:
             kind=media.kind,
             direction=media.direction.value,
             formats=formats,
-            payloads=_payloads(media, formats),
+            payloads=_payloads(formats, media.coding),
             held=self._is_held(mline, media),
             content=media.content,
             **self._ways(media),
@@ -280,11 +285,15 @@ class _Planner:
         return name
 
 
-def _payloads(media: MediaDescription, formats: Iterable[str]) -> dict[str, Mapping[str, object]]:
-    maps, parameters = media.rtpmap, media.fmtp
+def _payloads(formats: tuple[str, ...], coding: Coding) -> Mapping[str, Mapping[str, object]]:
+    return _known_payloads(formats, coding) if coding.short else _describe(formats, coding)
+
+
+def _describe(formats: tuple[str, ...], coding: Coding) -> Mapping[str, Mapping[str, object]]:
+    codecs, parameters = coding.codecs(), coding.parameters()
     described: dict[str, Mapping[str, object]] = {}
     for name in formats:
-        codec = maps[int(name)]
+        codec = codecs[name]
         payload: dict[str, object] = {
             "encoding": codec.encoding,
             "rate": codec.clock_rate,
@@ -294,6 +303,9 @@ def _payloads(media: MediaDescription, formats: Iterable[str]) -> dict[str, Mapp
             payload["fmtp"] = parameters[int(name)]
         described[name] = payload
     return described
+
+
+_known_payloads = lru_cache(maxsize=KINDS_REMEMBERED)(_describe)
 
 
 def names_of(plans: Iterable[StreamPlan]) -> frozenset[str]:

@@ -164,8 +164,8 @@ def _sender_deviations(name: str, row: Mapping[str, Any]) -> list[str]:
     protection = row["srtp"] or {}
     if protection.get("packets_failed"):
         found.append(
-            f"{name}: {protection['packets_failed']} packets were not stored, since the key of the SDP does not "
-            "fit them or they were changed on the way"
+            f"{name}: {protection['packets_failed']} packets were not stored, since the key of the SDP does "
+            "not fit them or they were changed on the way"
         )
     if protection.get("packets_replayed"):
         found.append(

@@ -36,6 +36,20 @@ class MediaConfig(Section):
         description="What one recording may hold in memory while the disk refuses writes.",
     )
 
+    quarantine_s: float = Field(
+        default=30,
+        ge=0,
+        le=3600,
+        allow_inf_nan=False,
+        description="How long ports rest after use, so that late packets of a call never meet the next one.",
+    )
+    rtcp_interval_s: float = Field(
+        default=5,
+        ge=0,
+        le=3600,
+        allow_inf_nan=False,
+        description="Mean time between two RTCP reports of ours for each stream; 0 sends none.",
+    )
     srtp: Literal["require", "prefer", "refuse"] = Field(
         default="prefer",
         description="SRTP with keys in the SDP: prefer takes it wherever it is offered and records all else "

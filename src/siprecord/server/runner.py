@@ -191,7 +191,7 @@ class CallRunner:
             )
 
     def _append_event(self, command: do.AppendEvent) -> None:
-        self._journal.append(command.name, **command.fields)
+        self._journal.record(command.name, command.fields)
         if command.name == "deviation":
             self.deviations += 1
             fields = command.fields

@@ -10,13 +10,15 @@ from siprecord.syntax.sdp.model import (
     Origin,
     SessionDescription,
 )
-from siprecord.syntax.sdp.payload import STATIC_PAYLOADS, RtpMap
+from siprecord.syntax.sdp.payload import KINDS_REMEMBERED, STATIC_PAYLOADS, Coding, RtpMap
 from siprecord.syntax.sdp.read import parse_sdp
 
 __all__ = [
+    "KINDS_REMEMBERED",
     "STATIC_PAYLOADS",
     "SUITES",
     "Attribute",
+    "Coding",
     "Connection",
     "CryptoLine",
     "Direction",
