@@ -67,6 +67,10 @@ class LogFacts:
     model: dict[str, Any] = field(default_factory=dict)
     call: dict[str, Any] = field(default_factory=dict)
     """Vendor, ids, direction and sides, as the last `call.identity` event told them."""
+    rules: list[dict[str, Any]] = field(default_factory=list)
+    """The operator's rules that were applied, in order."""
+    digits: dict[str, Any] = field(default_factory=dict)
+    """Whether keys that were pressed are in the log, and who said so; empty in logs of older versions."""
     deviations: list[dict[str, Any]] = field(default_factory=list)
     merged: dict[str, Any] | None = None
     """What came from which copy, when the log was merged of two."""
@@ -226,6 +230,14 @@ def _call(facts: LogFacts, item: LogEvent) -> None:
     facts.call = item.event
 
 
+def _rule(facts: LogFacts, item: LogEvent) -> None:
+    facts.rules.append(item.event)
+
+
+def _digits(facts: LogFacts, item: LogEvent) -> None:
+    facts.digits = item.event
+
+
 def _deviation(facts: LogFacts, item: LogEvent) -> None:
     facts.deviations.append(item.event)
 
@@ -248,6 +260,8 @@ _HANDLERS: dict[str, Callable[[LogFacts, LogEvent], None]] = {
     "metadata.received": _metadata,
     "session.model": _model,
     "call.identity": _call,
+    "rule.applied": _rule,
+    "digits.policy": _digits,
     "deviation": _deviation,
     "recording.merged": _merged,
 }
