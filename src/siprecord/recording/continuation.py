@@ -56,8 +56,8 @@ class Marks:
     """We want to hang up, as soon as the ACK allows it."""
     snapshot_asked: bool = False
     told_silent: bool = False
-    rule: str | None = None
-    """The rule that was applied last."""
+    rules: tuple[str, ...] = ()
+    """The rules that have acted: each does so once, whatever becomes of the call afterwards."""
 
 
 class SessionSnapshot(msgspec.Struct, frozen=True, kw_only=True):
