@@ -84,7 +84,7 @@ async def state_cost() -> tuple[int, float]:
     """Bytes of the state of a usual call, and microseconds of CPU that keeping it once costs."""
     server = await VirtualServer().start()
     server.receive(messages.request("INVITE", "c1", body=messages.multipart(messages.sdp())))
-    (runner,) = server.handler._calls.all()
+    (runner,) = server.handler._running.calls.all()
     cell = StateCell()
     start = time.process_time()
     for number in range(ROUNDS):

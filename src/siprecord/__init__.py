@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from siprecord.media import ShardedMap
-    from siprecord.server.config import Config, MediaConfig
+    from siprecord.server.config import Config
     from siprecord.server.handler import Handler
+    from siprecord.server.media_config import MediaConfig
     from siprecord.transcribe import LiveAudio
     from siprecord.transport import CustomSIPServer
 
@@ -24,7 +25,7 @@ _HOMES = {
     "CustomSIPServer": "siprecord.transport",
     "Handler": "siprecord.server.handler",
     "LiveAudio": "siprecord.transcribe",
-    "MediaConfig": "siprecord.server.config",
+    "MediaConfig": "siprecord.server.media_config",
     "ShardedMap": "siprecord.media",
 }
 

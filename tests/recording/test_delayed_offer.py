@@ -9,7 +9,7 @@ import pytest
 from siprecord.recording import commands as do
 from siprecord.recording.addresses import address_key
 from siprecord.recording.policy import PolicySettings
-from siprecord.recording.session import SessionSettings, State
+from siprecord.recording.session_parts import SessionSettings, State
 from siprecord.recording.story import Chapter, stitch
 from tests.support.recorder import Line, Playbook, every, only, request, sdp
 from tests.support.vendor_messages import FAR, NEAR

@@ -12,7 +12,7 @@ from siprecord.recording.contents import read_contents
 from siprecord.recording.identity import identify
 from siprecord.recording.policy import read_signs
 from siprecord.recording.rules import Aspects, Rule, Verdict, aspects_of, fits, judge, participant_pattern
-from siprecord.recording.session import SessionSettings, State
+from siprecord.recording.session_parts import SessionSettings, State
 from tests.support.recorder import FLOW, TWO, Playbook, every, kinds, only, sdp
 from tests.support.vendor_messages import FREESWITCH, ORACLE
 

@@ -6,7 +6,7 @@ import pytest
 
 from siprecord.recording import commands as do
 from siprecord.recording.plan import PlanSettings
-from siprecord.recording.session import SessionSettings
+from siprecord.recording.session_parts import SessionSettings
 from tests.support.recorder import TWO, Line, Playbook, every, kinds, only, sdp, uid, xml
 
 S1, S2, A, B, X1, X2, G1, G2 = (uid(number) for number in range(1, 9))

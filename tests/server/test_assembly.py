@@ -11,8 +11,10 @@ import pytest
 from siprecord.aio.tasks import finish, spawn
 from siprecord.errors import MediaError
 from siprecord.server.assembly import make_engine, make_parts
-from siprecord.server.config import Config, MediaConfig, RecordingConfig
+from siprecord.server.config import Config
 from siprecord.server.handler import Handler
+from siprecord.server.media_config import MediaConfig
+from siprecord.server.recording_config import RecordingConfig
 from siprecord.syntax.sdp import parse_sdp
 from siprecord.syntax.sip import Response, parse_message
 from siprecord.transport import CustomSIPServer

@@ -27,7 +27,7 @@ def cell() -> Iterator[StateCell]:
 async def running_call() -> tuple[VirtualServer, CallState]:
     server = await VirtualServer().start()
     server.receive(request("INVITE", "c1", body=multipart(sdp(), METADATA)))
-    (runner,) = server.handler._calls.all()
+    (runner,) = server.handler._running.calls.all()
     state = call_state(runner, server)
     assert state is not None
     return server, state

@@ -6,8 +6,11 @@ import pytest
 
 from siprecord.protocol import Flow
 from siprecord.recording.access import Outcome
-from siprecord.server.config import Config, RecordingConfig, SipConfig, TlsConfig
+from siprecord.server.config import Config
 from siprecord.server.publisher import CallRefused, RecordingStarted
+from siprecord.server.recording_config import RecordingConfig
+from siprecord.server.sip_config import SipConfig
+from siprecord.server.tls_config import TlsConfig
 from siprecord.server.trunk_config import TrunkConfig
 from siprecord.syntax.sip import Response
 from tests.support.digest import authorization

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from siprecord.protocol import Flow, SessionExpired
-from siprecord.server.config import Config, RecordingConfig
+from siprecord.server.config import Config
 from siprecord.server.publisher import CallRefused, RecordingEvent, RecordingFinished
+from siprecord.server.recording_config import RecordingConfig
 from siprecord.server.trunk_config import TrunkConfig
 from siprecord.syntax.sip import Response
 from tests.support.fakes import LOCAL, Client, VirtualServer, requests_in, sdp_in
@@ -416,4 +417,4 @@ async def test_idle_calls_leave_no_timer_behind() -> None:
     client.request("BYE")
     server.wait(60)
     assert server.deadlines == []
-    assert server.handler._timers == {}
+    assert server.handler._running.supervisor.timers == {}

@@ -8,8 +8,8 @@ import pytest
 from pydantic import SecretStr
 
 from siprecord.errors import ConfigError
-from siprecord.server.config import TlsConfig
 from siprecord.server.tls import client_context, server_context
+from siprecord.server.tls_config import TlsConfig
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,9 @@ from siprecord.recording.exchange import LocalMedia
 from siprecord.recording.identity import identify
 from siprecord.recording.model import Moment
 from siprecord.recording.policy import read_signs
-from siprecord.recording.session import RecordingSession, SessionSettings
+from siprecord.recording.session import RecordingSession
+from siprecord.recording.session_parts import SessionSettings
+from siprecord.syntax.sdp import SessionDescription
 from siprecord.syntax.sip import Headers, Request
 
 FLOW = Flow("udp", ("192.0.2.1", 5060), ("198.51.100.7", 5070))
@@ -228,3 +230,24 @@ def kinds(commands: Iterable[do.Command]) -> list[str]:
         command.name if isinstance(command, do.AppendEvent) else type(command).__name__
         for command in commands
     ]
+
+
+def answer_of(commands: list[do.Command]) -> SessionDescription:
+    """The SDP of the answer among them."""
+    answer = only(commands, do.Answer).sdp
+    assert answer is not None
+    return answer
+
+
+def directions(commands: list[do.Command]) -> list[str]:
+    """What the answer among them says of each m-line."""
+    return [media.direction.value if media.port else "port 0" for media in answer_of(commands).media]
+
+
+S1, S2, A, X1 = uid(1), uid(2), uid(3), uid(4)
+SESSION = f'<session session_id="{S1}"/>'
+ALICE = f'<participant participant_id="{A}"><nameID aor="sip:alice@example.com"/></participant>'
+STREAM = f'<stream stream_id="{X1}" session_id="{S1}"><label>1</label></stream>'
+SENDS = f'<participantstreamassoc participant_id="{A}"><send>{X1}</send></participantstreamassoc>'
+SNAPSHOT = xml(SESSION, ALICE, STREAM, SENDS)
+"""Alice sends what is labelled 1."""

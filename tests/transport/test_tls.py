@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from siprecord.protocol import RequestReceived
-from siprecord.server.config import TlsConfig
 from siprecord.server.tls import server_context
+from siprecord.server.tls_config import TlsConfig
 from tests.support.certificates import Authority
 from tests.transport.conftest import Serve
 from tests.transport.fakes import options

@@ -17,13 +17,14 @@ from siprecord.errors import ConfigError
 from siprecord.holder.process import HANDED_OVER
 from siprecord.server import translation
 from siprecord.server.assembly import Assembly
-from siprecord.server.config import Config, ListenerConfig, SipConfig
+from siprecord.server.config import Config
 from siprecord.server.eventlog import log_event, log_notice
 from siprecord.server.handler import Handler
 from siprecord.server.keeping import Keeping
 from siprecord.server.lifecycle import DataDirLock, StopRequests, handing_over, raise_file_limit, reloading
 from siprecord.server.metrics import metrics_page
 from siprecord.server.reports import Reports
+from siprecord.server.sip_config import ListenerConfig, SipConfig
 from siprecord.server.tls import client_context, server_context
 from siprecord.transcribe import AudioCallback
 from siprecord.transport import CustomSIPServer, ListenerInfo, TransportSettings

@@ -19,10 +19,11 @@ from siprecord.media.follower import LogFollower
 from siprecord.render.options import RenderOptions
 from siprecord.render.pool import RenderPool, RenderPoolSettings
 from siprecord.server.archive import SpoolArchive, log_path
-from siprecord.server.config import Config, MediaConfig, RenderConfig
+from siprecord.server.config import Config, RenderConfig
 from siprecord.server.continuity import Continuity
 from siprecord.server.finishing import Finisher
 from siprecord.server.health import Health, disk_low, not_writable
+from siprecord.server.media_config import MediaConfig
 from siprecord.server.parts import Parts, recording_token, wall_clock
 from siprecord.server.publisher import RecordingEvent, RecordingResumed, RecordingStarted, Subscriber
 from siprecord.server.runner import CallRunner

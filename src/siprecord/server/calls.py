@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from siprecord.recording.model import RecordingModel
-from siprecord.server.runner import CallRunner, OpenStream
+from siprecord.server.runner import CallRunner
+from siprecord.server.streams import OpenStream
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

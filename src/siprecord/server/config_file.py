@@ -19,7 +19,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from siprecord.errors import ConfigError
-from siprecord.server.config import Config, Section
+from siprecord.server.config import Config
+from siprecord.server.section import Section
 
 ENV_PREFIX = "SIPRECORD_"
 RESERVED_ENV = frozenset({"SIPRECORD_CONFIG"})

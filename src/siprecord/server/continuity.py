@@ -24,7 +24,8 @@ from siprecord.recording import ports
 from siprecord.recording.plan import StreamPlan
 from siprecord.server.archive import log_path
 from siprecord.server.callstate import CallState, StateCell, StateError, StreamState, decode, encode
-from siprecord.server.runner import CallRunner, OpenStream
+from siprecord.server.runner import CallRunner
+from siprecord.server.streams import OpenStream
 from siprecord.transport import EndpointControl
 
 STATE, MEDIA = "state", "media"

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
 from siprecord import protocol
 from siprecord.errors import MediaError
@@ -18,51 +16,19 @@ from siprecord.recording import commands as do
 from siprecord.recording import events
 from siprecord.recording.model import Moment
 from siprecord.recording.outcome import Ending
-from siprecord.recording.plan import StreamPlan
-from siprecord.recording.ports import Archive, CaptureLog, MediaStream, StreamStats
-from siprecord.recording.refusal import ACCEPT, Refusal
-from siprecord.recording.session import RecordingSession, State
+from siprecord.recording.ports import CaptureLog, StreamStats
+from siprecord.recording.refusal import ACCEPT
+from siprecord.recording.session import RecordingSession
+from siprecord.recording.session_parts import State
 from siprecord.server import publisher as news
+from siprecord.server.journal import Journal
+from siprecord.server.refusing import explain, refusing
+from siprecord.server.services import Services
+from siprecord.server.streams import OpenStream, Streams
 from siprecord.syntax.metadata import write_snapshot_request
-from siprecord.syntax.sdp import blank_keys
-from siprecord.syntax.sip import blank_credentials
 
 SDP_TYPE = "application/sdp"
 CONFIRMATION = (("Require", "siprec"),)
-
-
-class Signalling(Protocol):
-    """What a runner needs of the endpoint."""
-
-    def respond(self, transaction: str, answer: protocol.Answer, now: float) -> None:
-        """Answer a request."""
-
-    def dialog_of(self, transaction: str) -> str | None:
-        """The dialog an answer created."""
-
-    def request(self, dialog: str, outgoing: OutgoingRequest, now: float) -> str:
-        """Send a request within a dialog."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Services:
-    """What all runners share. `wall` gives the wall clock; `header` goes into the first block of each log."""
-
-    signalling: Signalling
-    archive: Archive
-    publish: Callable[[news.RecordingEvent], None]
-    wall: Callable[[], datetime]
-    version: str = ""
-    node: str = ""
-
-
-@dataclass(slots=True)
-class OpenStream:
-    """A stream that is captured, and what it is."""
-
-    plan: StreamPlan
-    media: MediaStream
-    paused: bool = False
 
 
 class CallRunner:
@@ -75,31 +41,34 @@ class CallRunner:
         self.session = session
         self.flow = flow
         self.dialog: str | None = None
-        self.streams: dict[int, OpenStream] = {}
         self.started = services.wall()
         self.deviations = 0
         self.last_request = ""
         """The transaction of the last request that was answered."""
         self._services = services
         self._raw = raw
-        self._log: CaptureLog | None = None
-        self._closed: list[OpenStream] = []
+        self._journal = Journal(recording_id, session, services)
+        self._media = Streams(self._journal, services.archive)
         self._now = 0.0
 
     def take_over(self, log: CaptureLog, streams: dict[int, OpenStream], *, dialog: str) -> None:
         """Go on with what an earlier life had open."""
-        self._log, self.streams, self.dialog = log, streams, dialog
+        self._journal.log, self._media.open, self.dialog = log, streams, dialog
 
     @property
     def log(self) -> CaptureLog | None:
         """The capture log, while it is open."""
-        return self._log
+        return self._journal.log
 
     @property
     def call_id(self) -> str:
         """Call-ID of its dialog."""
-        identity = self.session.identity
-        return identity.call_id if identity is not None else ""
+        return self._journal.call_id
+
+    @property
+    def streams(self) -> dict[int, OpenStream]:
+        """The open streams by m-line."""
+        return self._media.open
 
     @property
     def over(self) -> bool:
@@ -122,18 +91,14 @@ class CallRunner:
 
     def log_message(self, data: bytes, flow: Flow, *, inbound: bool) -> None:
         """Append a SIP message of this call, its secrets blanked. Before the log is open nothing is kept."""
-        log = self._log
-        if log is None or not data:
-            return
-        told = blank_credentials(blank_keys(data))
-        self._try(lambda: log.append_sip(told, flow.local, flow.remote, flow.transport, inbound))
+        self._journal.append_message(data, flow, inbound=inbound)
 
     def abandon(self, ending: Ending, now: float) -> None:
         """A fault of ours: close the log with what there is and hang up, without asking the session."""
         self._now = now
         self.session.state = State.ENDED
         try:
-            if self._log is not None:
+            if self._journal.log is not None:
                 self._finish(do.FinishRecording(ending))
         finally:
             self._bye(do.SendBye(ending.reason))
@@ -159,12 +124,12 @@ class CallRunner:
         identity = command.identity
         header = {"recording_id": self.recording_id, "node": self._services.node}
         try:
-            self._log = self._services.archive.create(self.recording_id, header)
+            self._journal.log = self._services.archive.create(self.recording_id, header)
         except MediaError as error:
             return events.RecordingUnavailable(str(error))
         self.log_message(self._raw, self.flow, inbound=True)
         self._raw = b""
-        self._append(
+        self._journal.append(
             "recording.started",
             recording_id=self.recording_id,
             call_id=identity.call_id,
@@ -177,7 +142,7 @@ class CallRunner:
             version=self._services.version,
             node=self._services.node,
         )
-        self._publish(
+        self._journal.publish(
             news.RecordingStarted(
                 recording_id=self.recording_id,
                 call_id=identity.call_id,
@@ -190,73 +155,6 @@ class CallRunner:
             )
         )
         return None
-
-    def _open(self, command: do.OpenStreams) -> events.StreamsOpened:
-        ports: dict[int, events.Ports] = {}
-        failed: dict[int, str] = {}
-        for plan in command.plans:
-            try:
-                stream = self._open_one(plan)
-            except MediaError as error:
-                failed[plan.mline] = str(error)
-                continue
-            ports[plan.mline] = events.Ports(rtp=stream.rtp_port, rtcp=stream.rtcp_port)
-        return events.StreamsOpened(ports, failed)
-
-    def _open_one(self, plan: StreamPlan) -> MediaStream:
-        assert self._log is not None, "streams need a log"
-        media = self._services.archive.open_stream(self._log, plan)
-        self.streams[plan.mline] = OpenStream(plan, media)
-        self._append(
-            "stream.opened",
-            interface=media.interface,
-            kind=plan.kind,
-            rtp_port=media.rtp_port,
-            rtcp_port=media.rtcp_port,
-            content=plan.content,
-            **_description(plan),
-        )
-        self._publish(
-            news.StreamOpened(
-                recording_id=self.recording_id,
-                call_id=self.call_id,
-                name=plan.name,
-                label=plan.label,
-                mline=plan.mline,
-                kind=plan.kind,
-                rtp_port=media.rtp_port,
-                log_interface=media.interface,
-            )
-        )
-        return media
-
-    def _update(self, command: do.UpdateStream) -> None:
-        stream = self.streams[command.plan.mline]
-        stream.plan = command.plan
-        self._append("stream.updated", interface=stream.media.interface, **_description(command.plan))
-
-    def _pause(self, command: do.PauseStream) -> None:
-        stream = self.streams[command.mline]
-        self._try(stream.media.pause)
-        stream.paused = True
-        self._append("stream.paused", interface=stream.media.interface, cause=command.cause)
-        self._publish(
-            news.StreamPaused(**self._about(), name=stream.plan.name, cause=command.cause),
-        )
-
-    def _resume(self, command: do.ResumeStream) -> None:
-        stream = self.streams[command.mline]
-        self._append("stream.resumed", interface=stream.media.interface)
-        self._try(stream.media.resume)
-        stream.paused = False
-        self._publish(news.StreamResumed(**self._about(), name=stream.plan.name))
-
-    def _close(self, command: do.CloseStream) -> None:
-        stream = self.streams.pop(command.mline)
-        self._try(stream.media.close)
-        self._closed.append(stream)
-        self._append("stream.closed", interface=stream.media.interface)
-        self._publish(news.StreamClosed(**self._about(), name=stream.plan.name))
 
     def _answer(self, command: do.Answer) -> None:
         body = command.sdp.to_bytes() if command.sdp is not None else b""
@@ -275,7 +173,7 @@ class CallRunner:
         refusal = command.refusal
         self._services.signalling.respond(command.transaction, refusing(refusal), self._now)
         if self.session.state is State.ENDED:
-            self._publish(
+            self._journal.publish(
                 news.CallRefused(
                     call_id=self.call_id,
                     source=f"{self.flow.remote[0]}:{self.flow.remote[1]}",
@@ -285,17 +183,19 @@ class CallRunner:
             )
 
     def _append_event(self, command: do.AppendEvent) -> None:
-        self._append(command.name, **command.fields)
+        self._journal.append(command.name, **command.fields)
         if command.name == "deviation":
             self.deviations += 1
             fields = command.fields
-            self._publish(
+            self._journal.publish(
                 news.DeviationNoted(
-                    **self._about(), text=str(fields["text"]), reference=str(fields["reference"])
+                    **self._journal.about(), text=str(fields["text"]), reference=str(fields["reference"])
                 )
             )
         elif command.name == "metadata.received":
-            self._publish(news.MetadataReceived(**self._about(), number=self.session.knowledge.documents))
+            self._journal.publish(
+                news.MetadataReceived(**self._journal.about(), number=self.session.knowledge.documents)
+            )
 
     def hang_up_again(self, now: float) -> None:
         """The BYE of an earlier life may never have arrived."""
@@ -323,23 +223,22 @@ class CallRunner:
             self._services.signalling.request(self.dialog, outgoing, self._now)
 
     def _check(self, command: do.CheckMedia) -> events.MediaChecked:
-        if self.session.state is State.ENDING and self._log is not None:
-            self._try(self._log.flush)
-        counts = {mline: _count(stream.media) for mline, stream in self.streams.items()}
-        return events.MediaChecked(counts)
+        if self.session.state is State.ENDING and self._journal.log is not None:
+            self._journal.attempt(self._journal.log.flush)
+        return events.MediaChecked(self._media.counts())
 
     def _finish(self, command: do.FinishRecording) -> None:
-        log = self._log
+        log = self._journal.log
         if log is None:
             return
         try:
             stats = self._write_end(command.ending)
         finally:
-            self._log = None
+            self._journal.log = None
             self._services.archive.finish(self.recording_id, log)
-        self._publish(
+        self._journal.publish(
             news.RecordingFinished(
-                **self._about(),
+                **self._journal.about(),
                 outcome=command.ending.outcome.value,
                 reason=command.ending.reason,
                 started=self.started,
@@ -350,9 +249,8 @@ class CallRunner:
         )
 
     def _write_end(self, ending: Ending) -> list[tuple[OpenStream, StreamStats]]:
-        every = [*self._closed, *self.streams.values()]
-        stats = [(stream, stream.media.stats()) for stream in every]
-        self._append(
+        stats = self._media.stats()
+        self._journal.append(
             "recording.ended",
             outcome=ending.outcome.value,
             reason=ending.reason,
@@ -364,31 +262,9 @@ class CallRunner:
         return stats
 
     def _discard(self, command: do.DiscardRecording) -> None:
-        log, self._log = self._log, None
+        log, self._journal.log = self._journal.log, None
         if log is not None:
             self._services.archive.discard(self.recording_id, log)
-
-    # ---- small tools -----------------------------------------------------------------------------
-
-    def _append(self, event: str, /, **fields: object) -> None:
-        log = self._log
-        if log is not None:
-            told = {key: value for key, value in fields.items() if value is not None}
-            time_ns = _nanoseconds(self._services.wall())
-            self._try(lambda: log.append_event({"event": event, "time_ns": time_ns, **told}))
-
-    def _try(self, work: Callable[[], object]) -> None:
-        """Do what may fail without costing the call: a full disk, a port that is gone."""
-        try:
-            work()
-        except MediaError as error:
-            self._publish(news.TroubleNoted(**self._about(), text=str(error)))
-
-    def _about(self) -> dict[str, str]:
-        return {"recording_id": self.recording_id, "call_id": self.call_id}
-
-    def _publish(self, event: news.RecordingEvent) -> None:
-        self._services.publish(event)
 
 
 def resumption(runner: CallRunner) -> news.RecordingResumed:
@@ -407,48 +283,15 @@ def resumption(runner: CallRunner) -> news.RecordingResumed:
     )
 
 
-def refusing(refusal: Refusal) -> protocol.Answer:
-    """The answer that says no."""
-    return protocol.Answer(refusal.status, refusal.reason, refusal.headers)
-
-
-def explain(refusal: Refusal) -> str:
-    """Why, in the words of the refusal itself: its reason phrase, or the text of its Warning."""
-    warning = dict(refusal.headers).get("Warning", "")
-    return refusal.reason or warning.partition('"')[2].rstrip('"')
-
-
-def _description(plan: StreamPlan) -> dict[str, object]:
-    return {
-        "mline": plan.mline,
-        "label": plan.label,
-        "name": plan.name,
-        "direction": plan.direction,
-        "payloads": plan.payloads,
-    }
-
-
-def _count(media: MediaStream) -> events.StreamCount:
-    stats = media.stats()
-    heard = stats.packets + stats.rtcp_packets + stats.dropped_paused
-    return events.StreamCount(packets=stats.packets, heard=heard)
-
-
-def _nanoseconds(time: datetime) -> int:
-    """Exact, unlike a float of seconds."""
-    since = time - datetime(1970, 1, 1, tzinfo=UTC)
-    return ((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds) * 1_000
-
-
 Executor = Callable[[CallRunner, Any], "events.Event | None"]
 EXECUTORS: dict[type[do.Command], Executor] = {
     do.StartRecording: CallRunner._start,
     do.DiscardRecording: CallRunner._discard,
-    do.OpenStreams: CallRunner._open,
-    do.UpdateStream: CallRunner._update,
-    do.PauseStream: CallRunner._pause,
-    do.ResumeStream: CallRunner._resume,
-    do.CloseStream: CallRunner._close,
+    do.OpenStreams: lambda runner, command: runner._media.open_all(command),
+    do.UpdateStream: lambda runner, command: runner._media.update(command),
+    do.PauseStream: lambda runner, command: runner._media.pause(command),
+    do.ResumeStream: lambda runner, command: runner._media.resume(command),
+    do.CloseStream: lambda runner, command: runner._media.close(command),
     do.Answer: CallRunner._answer,
     do.Refuse: CallRunner._refuse,
     do.AppendEvent: CallRunner._append_event,

@@ -1,11 +1,30 @@
-"""What all sections of the configuration are."""
+"""What all sections of the configuration are, and the kinds of value they share."""
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from ipaddress import IPv4Address, IPv6Address
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+"""0 lets the system choose; what it chose is shown when the server listens."""
+Positive = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Host = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[^\s]+$")]
 
 
 class Section(BaseModel):
     """Base of all sections: frozen, and an unknown key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+
+def ip_address(value: str | None) -> str | None:
+    """An address as it is; raises ValueError for anything else, such as a name."""
+    if value is not None:
+        try:
+            IPv6Address(value) if ":" in value else IPv4Address(value)
+        except ValueError:
+            raise ValueError(f"{value!r} is not an IPv4 or IPv6 address") from None
+    return value

@@ -6,7 +6,7 @@ import ssl
 from pathlib import Path
 
 from siprecord.errors import ConfigError
-from siprecord.server.config import TlsConfig
+from siprecord.server.tls_config import TlsConfig
 
 VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 

@@ -19,10 +19,11 @@ from siprecord.recording.identity import identify
 from siprecord.recording.plan import PlanSettings
 from siprecord.recording.policy import PolicySettings, read_signs
 from siprecord.recording.rules import Verdict, aspects_of, judge
-from siprecord.recording.session import SessionSettings
+from siprecord.recording.session_parts import SessionSettings
 from siprecord.recording.trunks import Trunk
-from siprecord.server.config import Config, ListenerConfig, SipConfig
+from siprecord.server.config import Config
 from siprecord.server.rule_config import make_rule
+from siprecord.server.sip_config import ListenerConfig, SipConfig
 from siprecord.syntax.limits import DEFAULT_LIMITS
 from siprecord.syntax.sip import Request
 from siprecord.transport import Advertised

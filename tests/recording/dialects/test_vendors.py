@@ -7,7 +7,7 @@ import pytest
 from siprecord.recording import commands as do
 from siprecord.recording.call_facts import call_fields
 from siprecord.recording.dialects import DIALECTS
-from siprecord.recording.session import State
+from siprecord.recording.session_parts import State
 from siprecord.syntax.multipart import body_parts
 from tests.support.recorder import TWO, Playbook, every, only, request, sdp
 from tests.support.vendor_messages import VENDORS

@@ -1,0 +1,68 @@
+"""What a recording tells: to its capture log, while that is open, and to whoever listens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from siprecord.errors import MediaError
+from siprecord.protocol import Flow
+from siprecord.recording.ports import CaptureLog
+from siprecord.recording.session import RecordingSession
+from siprecord.server import publisher as news
+from siprecord.server.services import Services
+from siprecord.syntax.sdp import blank_keys
+from siprecord.syntax.sip import blank_credentials
+
+
+class Journal:
+    """The capture log of a recording and its news. Nothing here fails: what the log refuses becomes news."""
+
+    def __init__(self, recording_id: str, session: RecordingSession, services: Services) -> None:
+        self.log: CaptureLog | None = None
+        self._recording_id = recording_id
+        self._session = session
+        self._services = services
+
+    @property
+    def call_id(self) -> str:
+        """Call-ID of the dialog."""
+        identity = self._session.identity
+        return identity.call_id if identity is not None else ""
+
+    def about(self) -> dict[str, str]:
+        """What each piece of news begins with."""
+        return {"recording_id": self._recording_id, "call_id": self.call_id}
+
+    def publish(self, event: news.RecordingEvent) -> None:
+        """Tell whoever listens."""
+        self._services.publish(event)
+
+    def append(self, event: str, /, **fields: object) -> None:
+        """Append an event, without the fields that are None. Before the log is open nothing is kept."""
+        log = self.log
+        if log is not None:
+            told = {key: value for key, value in fields.items() if value is not None}
+            time_ns = _nanoseconds(self._services.wall())
+            self.attempt(lambda: log.append_event({"event": event, "time_ns": time_ns, **told}))
+
+    def append_message(self, data: bytes, flow: Flow, *, inbound: bool) -> None:
+        """Append a SIP message of this call, its secrets blanked. Before the log is open nothing is kept."""
+        log = self.log
+        if log is None or not data:
+            return
+        told = blank_credentials(blank_keys(data))
+        self.attempt(lambda: log.append_sip(told, flow.local, flow.remote, flow.transport, inbound))
+
+    def attempt(self, work: Callable[[], object]) -> None:
+        """Do what may fail without costing the call: a full disk, a port that is gone."""
+        try:
+            work()
+        except MediaError as error:
+            self.publish(news.TroubleNoted(**self.about(), text=str(error)))
+
+
+def _nanoseconds(time: datetime) -> int:
+    """Exact, unlike a float of seconds."""
+    since = time - datetime(1970, 1, 1, tzinfo=UTC)
+    return ((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds) * 1_000

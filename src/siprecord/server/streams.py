@@ -1,0 +1,128 @@
+"""The captured streams of one recording: opens, changes, pauses and closes them, and tells of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from siprecord.errors import MediaError
+from siprecord.recording import commands as do
+from siprecord.recording import events
+from siprecord.recording.plan import StreamPlan
+from siprecord.recording.ports import Archive, MediaStream, StreamStats
+from siprecord.server import publisher as news
+from siprecord.server.journal import Journal
+
+
+@dataclass(slots=True)
+class OpenStream:
+    """A stream that is captured, and what it is."""
+
+    plan: StreamPlan
+    media: MediaStream
+    paused: bool = False
+
+
+class Streams:
+    """The streams of a recording, by m-line while they are open."""
+
+    def __init__(self, journal: Journal, archive: Archive) -> None:
+        self.open: dict[int, OpenStream] = {}
+        self.closed: list[OpenStream] = []
+        self._journal = journal
+        self._archive = archive
+
+    def open_all(self, command: do.OpenStreams) -> events.StreamsOpened:
+        """Open what can be opened; the result says what could not."""
+        ports: dict[int, events.Ports] = {}
+        failed: dict[int, str] = {}
+        for plan in command.plans:
+            try:
+                stream = self._open_one(plan)
+            except MediaError as error:
+                failed[plan.mline] = str(error)
+                continue
+            ports[plan.mline] = events.Ports(rtp=stream.rtp_port, rtcp=stream.rtcp_port)
+        return events.StreamsOpened(ports, failed)
+
+    def update(self, command: do.UpdateStream) -> None:
+        """A later offer changed it."""
+        stream = self.open[command.plan.mline]
+        stream.plan = command.plan
+        self._journal.append("stream.updated", interface=stream.media.interface, **_description(command.plan))
+
+    def pause(self, command: do.PauseStream) -> None:
+        """Store nothing of it until it is resumed."""
+        stream = self.open[command.mline]
+        self._journal.attempt(stream.media.pause)
+        stream.paused = True
+        self._journal.append("stream.paused", interface=stream.media.interface, cause=command.cause)
+        self._journal.publish(
+            news.StreamPaused(**self._journal.about(), name=stream.plan.name, cause=command.cause),
+        )
+
+    def resume(self, command: do.ResumeStream) -> None:
+        """Store it again."""
+        stream = self.open[command.mline]
+        self._journal.append("stream.resumed", interface=stream.media.interface)
+        self._journal.attempt(stream.media.resume)
+        stream.paused = False
+        self._journal.publish(news.StreamResumed(**self._journal.about(), name=stream.plan.name))
+
+    def close(self, command: do.CloseStream) -> None:
+        """Give its ports back."""
+        stream = self.open.pop(command.mline)
+        self._journal.attempt(stream.media.close)
+        self.closed.append(stream)
+        self._journal.append("stream.closed", interface=stream.media.interface)
+        self._journal.publish(news.StreamClosed(**self._journal.about(), name=stream.plan.name))
+
+    def counts(self) -> dict[int, events.StreamCount]:
+        """What has come so far on those that are open."""
+        return {mline: _count(stream.media) for mline, stream in self.open.items()}
+
+    def stats(self) -> list[tuple[OpenStream, StreamStats]]:
+        """What came on each stream that ever was."""
+        return [(stream, stream.media.stats()) for stream in (*self.closed, *self.open.values())]
+
+    def _open_one(self, plan: StreamPlan) -> MediaStream:
+        log = self._journal.log
+        assert log is not None, "streams need a log"
+        media = self._archive.open_stream(log, plan)
+        self.open[plan.mline] = OpenStream(plan, media)
+        self._journal.append(
+            "stream.opened",
+            interface=media.interface,
+            kind=plan.kind,
+            rtp_port=media.rtp_port,
+            rtcp_port=media.rtcp_port,
+            content=plan.content,
+            **_description(plan),
+        )
+        self._journal.publish(
+            news.StreamOpened(
+                **self._journal.about(),
+                name=plan.name,
+                label=plan.label,
+                mline=plan.mline,
+                kind=plan.kind,
+                rtp_port=media.rtp_port,
+                log_interface=media.interface,
+            )
+        )
+        return media
+
+
+def _description(plan: StreamPlan) -> dict[str, object]:
+    return {
+        "mline": plan.mline,
+        "label": plan.label,
+        "name": plan.name,
+        "direction": plan.direction,
+        "payloads": plan.payloads,
+    }
+
+
+def _count(media: MediaStream) -> events.StreamCount:
+    stats = media.stats()
+    heard = stats.packets + stats.rtcp_packets + stats.dropped_paused
+    return events.StreamCount(packets=stats.packets, heard=heard)

@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from siprecord.server.media_config import MediaConfig
+
+
+def test_ports_must_leave_room() -> None:
+    with pytest.raises(ValidationError, match="must be above port_min"):
+        MediaConfig(port_min=3000, port_max=3000)
+    with pytest.raises(
+        ValidationError, match=r"no stream fits between port_min \(3001\) and port_max \(3002\)"
+    ):
+        MediaConfig(port_min=3001, port_max=3002)
+    assert MediaConfig(port_min=3001, port_max=3003).port_max == 3003
+
+
+@pytest.mark.parametrize("address", ["::", "10.0.0.1"])
+def test_media_addresses_are_numeric(address: str) -> None:
+    assert MediaConfig(bind_address=address, advertised_address=address).bind_address == address
+    with pytest.raises(ValidationError, match="is not an IPv4 or IPv6 address"):
+        MediaConfig(bind_address="recorder.example")
