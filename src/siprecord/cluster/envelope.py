@@ -1,6 +1,6 @@
 """The state of one call as it lies in Redis: a head with version and checksum, and the document, compressed.
 
-    magic (4) | version (1) | flags (1) | CRC-32 of the rest (4) | wall and monotonic clock (8 each) | document
+    magic (4) | version (1) | flags (1) | CRC-32 of the rest (4) | wall, monotonic clock (8 each) | document
 
 Both clocks are those of the writer when it wrote, in seconds: with them a reader on another machine can tell
 when something of the document is due.

@@ -220,11 +220,11 @@ class RedisStore:
             text = script.text.strip()
             if script.frees and await self._knows_flags():
                 text = scripts.FREES + text
-            return await self._redis.eval(text, len(keys), *keys, *args)  # type: ignore[no-untyped-call]
+            return await self._redis.eval(text, len(keys), *keys, *args)
 
     async def _do(self, *command: str | bytes | int) -> Any:
         async with self._asking():
-            return await self._redis.execute_command(*command)
+            return await self._redis.execute_command(*command)  # type: ignore[no-untyped-call]
 
     async def _knows_flags(self) -> bool:
         if self._flags is None:

@@ -20,6 +20,8 @@ class DialogEnd(StrEnum):
     """The peer answered 481 or 408 to a request of ours, or not at all."""
     EXPIRED = "expired"
     """The session timer ran out; a BYE has been sent."""
+    LEFT = "left"
+    """It goes on elsewhere; nothing was sent."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,8 +118,13 @@ class Archive(Protocol):
     def create(self, recording_id: str, header: Mapping[str, object]) -> CaptureLog:
         """Make the capture log of a new recording. Raises MediaError when it can't be made."""
 
-    def open_stream(self, log: CaptureLog, plan: StreamPlan) -> MediaStream:
-        """Open a media stream into `log`. Raises MediaError when there is no free port."""
+    def open_stream(
+        self, log: CaptureLog, plan: StreamPlan, sockets: tuple[int, int] | None = None
+    ) -> MediaStream:
+        """Open a media stream into `log`. Raises MediaError when there is no free port.
+
+        `sockets` are descriptors of a bound pair, RTP and RTCP, that is to be used.
+        """
 
     def finish(self, recording_id: str, log: CaptureLog) -> None:
         """The call is over: close the log and hand it on. Returns at once; slow work is done elsewhere."""

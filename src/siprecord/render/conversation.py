@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
 from typing import Any
 
-from siprecord.recording.addresses import address_key
-from siprecord.recording.story import LINKING, strongest
+from siprecord.recording.joining import keys_of, parties_of
+from siprecord.recording.story import strongest
 from siprecord.render.facts import LogFacts
-
-SHORTEST = 8
-"""Characters of an id that may join recordings; ours. A client that counts its groups from 1 begins anew."""
-_UUID = re.compile(r"[A-Za-z0-9+/]{22}==")
 
 
 def conversation(facts: LogFacts) -> dict[str, Any]:
@@ -20,38 +14,12 @@ def conversation(facts: LogFacts) -> dict[str, Any]:
 
     Recordings with one id in common are one conversation; `siprecord recordings show` finds the others.
     """
-    keys = list(dict.fromkeys(_keys(facts)))
+    client = str(facts.started.get("source") or "").rpartition(":")[0]
+    keys = keys_of(facts.model, facts.call, client)
     best = strongest(keys)
     return {
         "id": f"{best[0]}:{best[1]}" if best else None,
         "decided_from": best[0] if best else None,
         "keys": [{"kind": kind, "value": value} for kind, value in keys],
-        "parties": sorted(_parties(facts)),
+        "parties": sorted(parties_of(facts.model)),
     }
-
-
-def _keys(facts: LogFacts) -> Iterable[tuple[str, str]]:
-    for kind, name in (("group", "groups"), ("session", "sessions")):
-        for row in facts.model.get(name) or ():
-            key = str(row.get("id") or "") if isinstance(row, dict) else ""
-            if len(key) >= SHORTEST:
-                yield kind, key if _UUID.fullmatch(key) else f"{_client(facts)}/{key}"
-    for row in facts.call.get("correlation") or ():
-        if isinstance(row, dict) and row.get("kind") in LINKING and row.get("value"):
-            yield str(row["kind"]), str(row["value"])
-
-
-def _client(facts: LogFacts) -> str:
-    """The host of the recording client: an id that is no UUID means something to that client only."""
-    return str(facts.started.get("source") or "").rpartition(":")[0]
-
-
-def _parties(facts: LogFacts) -> set[str]:
-    found = {
-        address_key(str(name.get("aor") or ""))
-        for row in facts.model.get("participants") or ()
-        if isinstance(row, dict)
-        for name in row.get("names") or ()
-        if isinstance(name, dict)
-    }
-    return found - {""}

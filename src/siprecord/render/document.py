@@ -11,6 +11,7 @@ from typing import Any
 
 from siprecord.media.audio import AudioRenderer
 from siprecord.render.audio_files import AudioFiles
+from siprecord.render.continuing import continued_rows, continues_row
 from siprecord.render.conversation import conversation
 from siprecord.render.facts import LogFacts, StreamFacts
 from siprecord.render.moments import rfc3339
@@ -62,6 +63,8 @@ def build_document(
         "sides": facts.call.get("sides"),
         "correlation": facts.call.get("correlation") or [],
         "conversation": conversation(facts),
+        "continues": continues_row(facts, renderer),
+        "continued_by": continued_rows(facts),
         "groups": facts.model.get("groups") or [],
         "sessions": facts.model.get("sessions") or [],
         "participants": facts.model.get("participants") or [],

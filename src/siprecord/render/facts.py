@@ -55,6 +55,10 @@ class LogFacts:
     model: dict[str, Any] = field(default_factory=dict)
     call: dict[str, Any] = field(default_factory=dict)
     """Vendor, ids, direction and sides, as the last `call.identity` event told them."""
+    continues: dict[str, Any] | None = None
+    """The recording of a node that died, with which this one goes on."""
+    continued: list[dict[str, Any]] = field(default_factory=list)
+    """Recordings of other nodes that went on with this one."""
     deviations: list[dict[str, Any]] = field(default_factory=list)
     merged: dict[str, Any] | None = None
     """What came from which copy, when the log was merged of two."""
@@ -194,6 +198,14 @@ def _call(facts: LogFacts, item: LogEvent) -> None:
     facts.call = item.event
 
 
+def _continues(facts: LogFacts, item: LogEvent) -> None:
+    facts.continues = item.event
+
+
+def _continued(facts: LogFacts, item: LogEvent) -> None:
+    facts.continued.append(item.event)
+
+
 def _deviation(facts: LogFacts, item: LogEvent) -> None:
     facts.deviations.append(item.event)
 
@@ -213,6 +225,8 @@ _HANDLERS: dict[str, Callable[[LogFacts, LogEvent], None]] = {
     "metadata.received": _metadata,
     "session.model": _model,
     "call.identity": _call,
+    "recording.continues": _continues,
+    "recording.continued": _continued,
     "deviation": _deviation,
     "recording.merged": _merged,
 }

@@ -43,13 +43,14 @@ class SpoolArchive:
         """Make the capture log of a new recording. Raises MediaError when it can't be made."""
         return self.engine.open_log(self._path(recording_id), header)
 
-    def open_stream(self, log: ports.CaptureLog, plan: StreamPlan) -> ports.MediaStream:
+    def open_stream(
+        self, log: ports.CaptureLog, plan: StreamPlan, sockets: tuple[int, int] | None = None
+    ) -> ports.MediaStream:
         """Open a media stream into `log`. Raises MediaError when there is no free port."""
         assert isinstance(log, CaptureLog), "a log of another archive"
         description = {"direction": plan.direction, "payloads": plan.payloads, "content": plan.content}
-        return log.open_stream(
-            StreamSpec(label=plan.label or "", mline=plan.mline, kind=plan.kind, description=description)
-        )
+        spec = StreamSpec(label=plan.label or "", mline=plan.mline, kind=plan.kind, description=description)
+        return log.open_stream(spec, sockets)
 
     def finish(self, recording_id: str, log: ports.CaptureLog) -> None:
         """Close the log on a thread, since the disk may be slow, then hand it on."""

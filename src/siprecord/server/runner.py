@@ -6,7 +6,7 @@ No decision is taken here. The runner knows how to do things, the session knows 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from siprecord import protocol
@@ -45,6 +45,8 @@ class CallRunner:
         self.deviations = 0
         self.last_request = ""
         """The transaction of the last request that was answered."""
+        self.heard = False
+        """Whether the SRC has sent a message since this recording began."""
         self._services = services
         self._raw = raw
         self._journal = Journal(recording_id, session, services)
@@ -54,6 +56,40 @@ class CallRunner:
     def take_over(self, log: CaptureLog, streams: dict[int, OpenStream], *, dialog: str) -> None:
         """Go on with what an earlier life had open."""
         self._journal.log, self._media.open, self.dialog = log, streams, dialog
+
+    def begin_elsewhere(self, sockets: Mapping[int, tuple[int, int]]) -> None:
+        """Go on with a call that another node had, in a log of our own; `sockets` are its streams by m-line.
+
+        Raises MediaError when there can be no log, or a stream can't be captured.
+        """
+        identity = self.session.identity
+        assert identity is not None, "a call that was answered has an identity"
+        failed = self._start(do.StartRecording(identity))
+        if failed is not None:
+            raise MediaError(failed.reason)
+        for event in self.session.knowledge.retell():
+            self._append_event(event)
+        self._media.open_again(self.session.streams.values(), sockets)
+
+    def note(self, event: str, **fields: object) -> None:
+        """Append an event to the log; one without a value is left out."""
+        self._journal.append(event, **fields)
+
+    def silence(self, mline: int, cause: str) -> None:
+        """Go on with a stream as it was: paused."""
+        self._media.pause(do.PauseStream(mline, cause))
+
+    def withdraw(self) -> None:
+        """Somebody else goes on with this call, and there is nothing in this recording: forget it."""
+        self.session.state = State.ENDED
+        for mline in tuple(self.streams):
+            self._media.close(do.CloseStream(mline))
+        self._discard(do.DiscardRecording())
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing has come in it: no message, no packet."""
+        return not self.heard and not any(count.heard for count in self._media.counts().values())
 
     @property
     def log(self) -> CaptureLog | None:
@@ -91,6 +127,7 @@ class CallRunner:
 
     def log_message(self, data: bytes, flow: Flow, *, inbound: bool) -> None:
         """Append a SIP message of this call, its secrets blanked. Before the log is open nothing is kept."""
+        self.heard = self.heard or inbound
         self._journal.append_message(data, flow, inbound=inbound)
 
     def abandon(self, ending: Ending, now: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from siprecord.errors import MediaError
@@ -84,10 +85,15 @@ class Streams:
         """What came on each stream that ever was."""
         return [(stream, stream.media.stats()) for stream in (*self.closed, *self.open.values())]
 
-    def _open_one(self, plan: StreamPlan) -> MediaStream:
+    def open_again(self, plans: Iterable[StreamPlan], sockets: Mapping[int, tuple[int, int]]) -> None:
+        """Open streams that another node had, on sockets by m-line. Raises MediaError."""
+        for plan in plans:
+            self._open_one(plan, sockets[plan.mline])
+
+    def _open_one(self, plan: StreamPlan, sockets: tuple[int, int] | None = None) -> MediaStream:
         log = self._journal.log
         assert log is not None, "streams need a log"
-        media = self._archive.open_stream(log, plan)
+        media = self._archive.open_stream(log, plan, sockets)
         self.open[plan.mline] = OpenStream(plan, media)
         self._journal.append(
             "stream.opened",

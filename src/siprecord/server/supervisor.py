@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from siprecord.recording import events
 from siprecord.recording.outcome import Ending, Outcome
@@ -21,6 +22,8 @@ class Supervisor:
         self.calls = calls
         self.timers: dict[str, tuple[float, Deadline]] = {}
         """When each call is to be woken, by recording id."""
+        self.began: Callable[[CallRunner], object] = lambda runner: None
+        """Told of each new call that was accepted."""
         self._control = control
         self._continuity = continuity
         self._idle = asyncio.Event()
@@ -32,6 +35,8 @@ class Supervisor:
         self._idle.clear()
         runner.receive(first, now)
         self.calls.answered(runner)
+        if not runner.over:
+            self.began(runner)
         self.settle(runner)
 
     def go_on(self, runner: CallRunner) -> None:

@@ -37,6 +37,8 @@ class TransportSettings:
     max_unsent: int = 1024 * 1024
     """Bytes a peer that does not read may make us hold; then it is cut off."""
     udp_receive_buffer: int = UDP_RECEIVE_BUFFER
+    floating: frozenset[str] = frozenset()
+    """Addresses to listen on that this machine may get later."""
 
 
 @dataclass(slots=True)
