@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -77,8 +78,8 @@ def until(fact: Callable[[], object], what: str, seconds: float = 30) -> None:
         time.sleep(0.02)
 
 
-def document(recording: Path) -> dict[str, object]:
-    loaded: dict[str, object] = json.loads((recording / "metadata.json").read_text())
+def document(recording: Path) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads((recording / "metadata.json").read_text())
     return loaded
 
 

@@ -39,6 +39,7 @@ class ClientTransaction:
         "cancelled",
         "data",
         "dialog",
+        "early",
         "flow",
         "gap",
         "id",
@@ -59,6 +60,8 @@ class ClientTransaction:
         self.method = request.method
         self.request = request
         self.dialog = dialog
+        self.early: tuple[str, ...] = ()
+        """Early dialogs that reliable provisional responses have made."""
         invite = request.method == "INVITE"
         self.state = ClientState.CALLING if invite else ClientState.TRYING
         self.key = ""

@@ -18,6 +18,8 @@ class DialogEnd(StrEnum):
     """The ACK of our 2xx never came; a BYE has been sent."""
     GONE = "gone"
     """The peer answered 481 or 408 to a request of ours, or not at all."""
+    REFUSED = "refused"
+    """The INVITE that had made it by a provisional response was refused, or answered elsewhere."""
     EXPIRED = "expired"
     """The session timer ran out; a BYE has been sent."""
     LEFT = "left"
@@ -29,7 +31,8 @@ class RequestReceived:
     """A request that waits for `Endpoint.respond(transaction, ...)`.
 
     `dialog` is None outside a dialog: for an INVITE that means a new call, for an OPTIONS a ping. Then
-    `principal` is whose request the gate took it for.
+    `principal` is whose request the gate took it for, and `replaces` the dialog that a new call is to take
+    over (RFC 3891): whoever accepts it hangs that one up.
     """
 
     transaction: str
@@ -37,6 +40,7 @@ class RequestReceived:
     flow: Flow
     dialog: str | None
     principal: str = ""
+    replaces: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,8 @@ class CancelReceived:
 class AnswerTimedOut:
     """The request was not answered in time. An INVITE has been answered with `status`; others with nothing.
 
-    487: the caller's own limit (Expires) passed. 500: ours did.
+    487: the caller's own limit (Expires) passed. 500: ours did. 504: nobody acknowledged a reliable
+    provisional response.
     """
 
     transaction: str

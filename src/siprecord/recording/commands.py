@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from siprecord.protocol import Flow
 from siprecord.recording.identity import CallIdentity
 from siprecord.recording.outcome import Ending
 from siprecord.recording.plan import StreamPlan
@@ -73,6 +74,14 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangeDialog:
+    """The dialog that answering `transaction` created is that of the session now; hang up the one before."""
+
+    transaction: str
+    flow: Flow
+
+
+@dataclass(frozen=True, slots=True)
 class Refuse:
     """Refuse the request."""
 
@@ -123,6 +132,7 @@ Command = (
     | ResumeStream
     | CloseStream
     | Answer
+    | ChangeDialog
     | Refuse
     | AppendEvent
     | SendBye

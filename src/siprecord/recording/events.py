@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from siprecord.protocol import Flow
 from siprecord.recording.contents import Contents
 from siprecord.recording.identity import CallIdentity
 from siprecord.recording.outcome import Ending
@@ -31,6 +32,17 @@ class ReinviteReceived:
     """An INVITE within the session: an offer, metadata, both or neither. `confirmed`: it bears the marks."""
 
     transaction: str
+    contents: Contents
+    confirmed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class TakeoverReceived:
+    """An INVITE outside the dialog that takes the session over (RFC 3891)."""
+
+    transaction: str
+    identity: CallIdentity
+    flow: Flow
     contents: Contents
     confirmed: bool = True
 
@@ -150,6 +162,7 @@ class StopRequested:
 Event = (
     InviteReceived
     | ReinviteReceived
+    | TakeoverReceived
     | UpdateReceived
     | InfoReceived
     | ByeReceived

@@ -83,6 +83,8 @@ class Slots:
 
     open: Mapping[int, StreamPlan] = field(default_factory=dict)
     names: frozenset[str] = frozenset()
+    anew: bool = False
+    """The offer is the first one of another dialog: its m-lines may stand in another order."""
 
     @property
     def first(self) -> bool:
@@ -129,7 +131,7 @@ class _Planner:
     def take(self, mline: int, media: MediaDescription) -> None:
         current = self._slots.open.get(mline)
         refused = self._refuse(mline, media) if media.port else None
-        goes_on = media.port and not refused and current is not None and current.kind == media.kind
+        goes_on = media.port and not refused and current is not None and self._is_same(current, media)
         if current is not None and not goes_on:
             self._close.append(mline)
         if not media.port:
@@ -147,16 +149,23 @@ class _Planner:
         else:
             self._open.append(self._stream(mline, media, self._name(mline, label)))
 
+    def _is_same(self, current: StreamPlan, media: MediaDescription) -> bool:
+        return current.kind == media.kind and (not self._slots.anew or current.label == media.label)
+
     def plan(self) -> OfferPlan:
         return OfferPlan(
             open=tuple(self._open),
             go_on=tuple(self._go_on),
-            close=tuple(self._close),
+            close=(*self._close, *self._left_out()),
             refused=tuple(self._refused),
             deviations=tuple(self._deviations),
             labels=labels_of(self._offer),
             empty=all(media.port == 0 for media in self._offer.media),
         )
+
+    def _left_out(self) -> list[int]:
+        """The m-lines that another dialog does not have; within one they can't become fewer."""
+        return [mline for mline in self._slots.open if self._slots.anew and mline >= len(self._offer.media)]
 
     def _full(self) -> bool:
         return len(self._open) + len(self._go_on) >= self._settings.max_streams

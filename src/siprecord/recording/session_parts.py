@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from siprecord.recording.events import TakeoverReceived
 from siprecord.recording.knowledge import Lesson
 from siprecord.recording.plan import OfferPlan, PlanSettings
 from siprecord.recording.policy import PolicySettings
@@ -45,3 +46,5 @@ class Pending:
     offer: SessionDescription
     plan: OfferPlan
     lesson: Lesson
+    takeover: TakeoverReceived | None = None
+    """Set when the request takes the session over."""

@@ -1,73 +1,137 @@
-"""Ties a new recording session to one whose recorder died: the client has come back for its conversation.
+"""Ties a new INVITE to a recording that is there already: it takes that one over, or it continues it.
 
-RFC 7866 has no word for it, so what joins them are the ids and the people that join recordings anyway, and
-the Call-ID of the recording session itself: a proxy may have sent the same INVITE on to us.
+An INVITE with Replaces (RFC 3891) names the dialog it takes over, and the recording goes on. One without is a
+recording of its own; where the same client recorded the same session before and went silent, as one does
+that crashed and calls again, the new recording says which one it continues.
+
+Candidates may be of this node or of another. Nothing here asks who they are kept by.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from siprecord.recording.call_facts import call_fields
-from siprecord.recording.joining import keys_of, parties_of
-from siprecord.recording.session_data import SessionData
-from siprecord.recording.snapshot import model_fields
+from siprecord.recording import refusal
+from siprecord.recording.addresses import address_key
+from siprecord.recording.dialects import Findings
+from siprecord.recording.model import RecordingModel
+from siprecord.recording.refusal import Refusal
 from siprecord.recording.story import LINKING, NEARBY, WEAK_PARTIES, Key
 
-SAME_CALL = "rs-call-id"
-"""The kind of a Call-ID of the recording session. It joins before anything else."""
-_ORDER = (SAME_CALL, *LINKING)
+SHORTEST = 8
+"""Characters of an id that may join recordings; ours. A client that counts its groups from 1 begins anew."""
+SILENT_S = 2.0
+"""Ours: a client that still sends is recorded twice on purpose, and nothing is continued."""
+_UUID = re.compile(r"[A-Za-z0-9+/]{22}==")
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
-    """What is known of a recording session when it is looked for. `at`: seconds since 1970.
-
-    Of one whose recorder died `at` is the last sign of life, of a new one its beginning.
-    """
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A recording that is there. `client` is the host it is sent from, `dialog` the id of its dialog."""
 
     recording_id: str
-    at: float
-    keys: tuple[Key, ...]
-    parties: frozenset[str]
+    trunk: str
+    client: str
+    dialog: str = ""
+    keys: frozenset[Key] = frozenset()
+    parties: frozenset[str] = frozenset()
+    """The people, as address keys; only asked where no id joins."""
+    silent_s: float = 0.0
+    """Seconds since anything came from its client; since its start, when nothing ever has."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Newcomer:
+    """A new INVITE. `replaces` is the id of the dialog that it wants to take over."""
+
+    trunk: str
+    client: str
+    replaces: str | None = None
+    keys: frozenset[Key] = frozenset()
+    parties: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
-class Succession:
-    """Which recording goes on, and what says so: the kind of an id and the id, or "parties and time"."""
+class Takeover:
+    """The recording goes on in the new dialog."""
+
+    recording_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Continuation:
+    """The new recording continues another; `gap_s` is how long nothing was heard of it."""
 
     recording_id: str
     by: str
     value: str
+    gap_s: float
 
 
-def trace_of(recording_id: str, at: float, session: SessionData) -> Trace:
-    """What joins this session to others."""
-    identity, knowledge = session.identity, session.knowledge
-    client = identity.source.rpartition(":")[0] if identity is not None else ""
-    model = model_fields(knowledge.model)
-    call = call_fields(knowledge.model, knowledge.findings, swap=knowledge.swap_sides)
-    keys = keys_of(model, call, client)
-    if identity is not None and identity.call_id:
-        keys.insert(0, (SAME_CALL, identity.call_id))
-    return Trace(recording_id, at, tuple(keys), parties_of(model))
+def find_predecessor(
+    newcomer: Newcomer, candidates: Iterable[Candidate]
+) -> Takeover | Continuation | Refusal | None:
+    """What a new INVITE has to do with the recordings there are; None: nothing. A Refusal turns it away."""
+    if newcomer.replaces is not None:
+        return _take_over(newcomer, candidates)
+    silent = [
+        each
+        for each in candidates
+        if (each.trunk, each.client) == (newcomer.trunk, newcomer.client) and each.silent_s >= SILENT_S
+    ]
+    found = [
+        (LINKING.index(key[0]), each.silent_s, each.recording_id, key)
+        for each in silent
+        for key in each.keys & newcomer.keys
+    ]
+    if not found:
+        return _same_people(newcomer, silent)
+    _, silent_s, recording_id, (kind, value) = min(found)
+    return Continuation(recording_id, kind, value, silent_s)
 
 
-def predecessor(new: Trace, lost: Iterable[Trace]) -> Succession | None:
-    """The lost session that `new` goes on with; None when it is none of them.
+def _same_people(newcomer: Newcomer, silent: Iterable[Candidate]) -> Continuation | None:
+    """As in `story`: the same people, at least two, who were heard of just before."""
+    if len(newcomer.parties) < WEAK_PARTIES:
+        return None
+    near = [
+        (each.silent_s, each.recording_id)
+        for each in silent
+        if each.parties == newcomer.parties and each.silent_s <= NEARBY.total_seconds()
+    ]
+    if not near:
+        return None
+    silent_s, recording_id = min(near)
+    return Continuation(recording_id, "parties and time", ", ".join(sorted(newcomer.parties)), silent_s)
 
-    An id that both have decides, the strongest first; else the same people, if they are at least two and were
-    heard of just before. Of several the one that was heard of last.
+
+def _take_over(newcomer: Newcomer, candidates: Iterable[Candidate]) -> Takeover | Refusal:
+    for each in candidates:
+        if each.dialog == newcomer.replaces:
+            return Takeover(each.recording_id) if each.trunk == newcomer.trunk else refusal.not_yours()
+    return Refusal(481)
+
+
+def linking_keys(model: RecordingModel, findings: Findings, client: str) -> frozenset[Key]:
+    """The ids of a recording that join it to others."""
+    told = [("group", id) for id in model.groups] + [("session", id) for id in model.sessions]
+    keys = {(kind, scoped) for kind, id in told if (scoped := scoped_id(id, client))}
+    return frozenset(keys | {(fact.kind, fact.value) for fact in findings.ids if fact.kind in LINKING})
+
+
+def parties_of(model: RecordingModel) -> frozenset[str]:
+    """The people of a recording, as address keys."""
+    names = (name for participant in model.participants.values() for name in participant.names)
+    return frozenset(address_key(name.aor or "") for name in names) - {""}
+
+
+def scoped_id(id: str, client: str) -> str:
+    """An id of the metadata as it is known everywhere; empty when it is too short to mean anything.
+
+    One that is no UUID means something to its client only.
     """
-    known = sorted(lost, key=lambda each: -each.at)
-    for kind in _ORDER:
-        own = {value for of, value in new.keys if of == kind}
-        for one in known:
-            if shared := sorted(own & {value for of, value in one.keys if of == kind}):
-                return Succession(one.recording_id, kind, shared[0])
-    for one in known:
-        near = -NEARBY.total_seconds() <= new.at - one.at <= NEARBY.total_seconds()
-        if near and len(new.parties) >= WEAK_PARTIES and new.parties == one.parties:
-            return Succession(one.recording_id, "parties and time", ", ".join(sorted(new.parties)))
-    return None
+    if len(id) < SHORTEST:
+        return ""
+    return id if _UUID.fullmatch(id) else f"{client}/{id}"

@@ -65,6 +65,7 @@ def build_document(
         "conversation": conversation(facts),
         "continues": continues_row(facts, renderer),
         "continued_by": continued_rows(facts),
+        "dialogs": _dialogs(facts),
         "groups": facts.model.get("groups") or [],
         "sessions": facts.model.get("sessions") or [],
         "participants": facts.model.get("participants") or [],
@@ -90,6 +91,15 @@ def _moment(event: Mapping[str, Any]) -> int:
 
 def _last_moment(facts: LogFacts, renderer: AudioRenderer) -> int:
     return max([facts.last_ns, *(report.last_arrival_ns or 0 for report in renderer.reports)])
+
+
+def _dialogs(facts: LogFacts) -> list[dict[str, Any]]:
+    """All dialogs of the call, the first one included."""
+    return [
+        {name: event.get(name) for name in ("call_id", "source", "transport")}
+        | {"since": rfc3339(event.get("time_ns"))}
+        for event in (facts.started, *facts.dialogs)
+    ]
 
 
 def _audio(renderer: AudioRenderer, made: AudioFiles | None) -> dict[str, Any] | None:

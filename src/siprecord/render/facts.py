@@ -55,11 +55,13 @@ class LogFacts:
     model: dict[str, Any] = field(default_factory=dict)
     call: dict[str, Any] = field(default_factory=dict)
     """Vendor, ids, direction and sides, as the last `call.identity` event told them."""
-    continues: dict[str, Any] | None = None
-    """The recording of a node that died, with which this one goes on."""
     continued: list[dict[str, Any]] = field(default_factory=list)
     """Recordings of other nodes that went on with this one."""
     deviations: list[dict[str, Any]] = field(default_factory=list)
+    continues: dict[str, Any] | None = None
+    """Which recording this one continues."""
+    dialogs: list[dict[str, Any]] = field(default_factory=list)
+    """Dialogs that took the call over from the one before."""
     merged: dict[str, Any] | None = None
     """What came from which copy, when the log was merged of two."""
     sip_messages: int = 0
@@ -198,16 +200,20 @@ def _call(facts: LogFacts, item: LogEvent) -> None:
     facts.call = item.event
 
 
-def _continues(facts: LogFacts, item: LogEvent) -> None:
-    facts.continues = item.event
-
-
 def _continued(facts: LogFacts, item: LogEvent) -> None:
     facts.continued.append(item.event)
 
 
 def _deviation(facts: LogFacts, item: LogEvent) -> None:
     facts.deviations.append(item.event)
+
+
+def _continues(facts: LogFacts, item: LogEvent) -> None:
+    facts.continues = item.event
+
+
+def _replaced(facts: LogFacts, item: LogEvent) -> None:
+    facts.dialogs.append(item.event)
 
 
 def _merged(facts: LogFacts, item: LogEvent) -> None:
@@ -217,6 +223,8 @@ def _merged(facts: LogFacts, item: LogEvent) -> None:
 _HANDLERS: dict[str, Callable[[LogFacts, LogEvent], None]] = {
     "recording.started": _started,
     "recording.ended": _ended,
+    "recording.continues": _continues,
+    "dialog.replaced": _replaced,
     "stream.opened": _opened,
     "stream.updated": _updated,
     "stream.paused": _paused,
@@ -225,7 +233,6 @@ _HANDLERS: dict[str, Callable[[LogFacts, LogEvent], None]] = {
     "metadata.received": _metadata,
     "session.model": _model,
     "call.identity": _call,
-    "recording.continues": _continues,
     "recording.continued": _continued,
     "deviation": _deviation,
     "recording.merged": _merged,

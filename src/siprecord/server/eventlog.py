@@ -11,7 +11,9 @@ from siprecord.media import Notice
 from siprecord.server.publisher import (
     CallRefused,
     DeviationNoted,
+    DialogReplaced,
     MetadataReceived,
+    RecordingContinues,
     RecordingEvent,
     RecordingFinished,
     RecordingResumed,
@@ -26,6 +28,8 @@ from siprecord.server.publisher import (
 LEVELS: dict[type[RecordingEvent], tuple[int, str]] = {
     RecordingStarted: (logging.INFO, "recording started"),
     RecordingResumed: (logging.DEBUG, "recording goes on"),
+    RecordingContinues: (logging.INFO, "recording continues another"),
+    DialogReplaced: (logging.INFO, "dialog replaced"),
     StreamOpened: (logging.DEBUG, "stream opened"),
     StreamPaused: (logging.INFO, "stream paused"),
     StreamResumed: (logging.INFO, "stream resumed"),

@@ -117,7 +117,7 @@ class Handler:
             version=__version__,
             node=parts.node,
         )
-        supervisor = Supervisor(Registry(parts.calls), control, parts.continuity)
+        supervisor = Supervisor(Registry(parts.calls), control, parts.wall, parts.continuity)
         maker = RunnerMaker(self.config, self._session_settings, services, parts)
         takeover = Takeover(self.config, maker, supervisor, control)
         reception = Reception(

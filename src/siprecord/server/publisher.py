@@ -43,6 +43,26 @@ class RecordingResumed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingContinues:
+    """A recording continues another, whose client fell silent `gap_s` ago and called again."""
+
+    recording_id: str
+    call_id: str
+    recording: str
+    by: str
+    gap_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DialogReplaced:
+    """A recording goes on in another dialog, that of `call_id` (RFC 3891)."""
+
+    recording_id: str
+    call_id: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StreamOpened:
     """A stream is captured. `log_interface` is its interface in the capture log."""
 
@@ -141,6 +161,8 @@ class CallRefused:
 RecordingEvent = (
     RecordingStarted
     | RecordingResumed
+    | RecordingContinues
+    | DialogReplaced
     | StreamOpened
     | StreamPaused
     | StreamResumed

@@ -20,6 +20,7 @@ from siprecord.recording.ports import CaptureLog, StreamStats
 from siprecord.recording.refusal import ACCEPT
 from siprecord.recording.session import RecordingSession
 from siprecord.recording.session_parts import State
+from siprecord.recording.succession import Continuation
 from siprecord.server import publisher as news
 from siprecord.server.journal import Journal
 from siprecord.server.refusing import explain, refusing
@@ -28,6 +29,7 @@ from siprecord.server.streams import OpenStream, Streams
 from siprecord.syntax.metadata import write_snapshot_request
 
 SDP_TYPE = "application/sdp"
+REPLACED = 'SIP;cause=200;text="Another dialog has replaced this one"'
 CONFIRMATION = (("Require", "siprec"),)
 
 
@@ -70,10 +72,6 @@ class CallRunner:
         for event in self.session.knowledge.retell():
             self._append_event(event)
         self._media.open_again(self.session.streams.values(), sockets)
-
-    def note(self, event: str, **fields: object) -> None:
-        """Append an event to the log; one without a value is left out."""
-        self._journal.append(event, **fields)
 
     def silence(self, mline: int, cause: str) -> None:
         """Go on with a stream as it was: paused."""
@@ -206,6 +204,12 @@ class CallRunner:
         if self.dialog is None:
             self.dialog = self._services.signalling.dialog_of(command.transaction)
 
+    def _change_dialog(self, command: do.ChangeDialog) -> None:
+        self._request(OutgoingRequest("BYE", headers=(("Reason", REPLACED),)))
+        self.dialog, self.flow = self._services.signalling.dialog_of(command.transaction), command.flow
+        host, port = command.flow.remote
+        self._journal.publish(news.DialogReplaced(**self._journal.about(), source=f"{host}:{port}"))
+
     def _refuse(self, command: do.Refuse) -> None:
         refusal = command.refusal
         self._services.signalling.respond(command.transaction, refusing(refusal), self._now)
@@ -233,6 +237,22 @@ class CallRunner:
             self._journal.publish(
                 news.MetadataReceived(**self._journal.about(), number=self.session.knowledge.documents)
             )
+
+    def note_continuation(self, found: Continuation, **more: object) -> None:
+        """This recording continues one that fell silent, or whose node has died: `more` tells of that."""
+        self._journal.append(
+            "recording.continues",
+            recording=found.recording_id,
+            by=found.by,
+            value=found.value,
+            gap_s=round(found.gap_s, 3),
+            **more,
+        )
+        self._journal.publish(
+            news.RecordingContinues(
+                **self._journal.about(), recording=found.recording_id, by=found.by, gap_s=found.gap_s
+            )
+        )
 
     def hang_up_again(self, now: float) -> None:
         """The BYE of an earlier life may never have arrived."""
@@ -330,6 +350,7 @@ EXECUTORS: dict[type[do.Command], Executor] = {
     do.ResumeStream: lambda runner, command: runner._media.resume(command),
     do.CloseStream: lambda runner, command: runner._media.close(command),
     do.Answer: CallRunner._answer,
+    do.ChangeDialog: CallRunner._change_dialog,
     do.Refuse: CallRunner._refuse,
     do.AppendEvent: CallRunner._append_event,
     do.SendBye: CallRunner._bye,

@@ -29,6 +29,8 @@ class Streams:
     def __init__(self, journal: Journal, archive: Archive) -> None:
         self.open: dict[int, OpenStream] = {}
         self.closed: list[OpenStream] = []
+        self._superseded: dict[int, OpenStream] = {}
+        """Streams whose m-line another one has taken already; they are closed next."""
         self._journal = journal
         self._archive = archive
 
@@ -71,7 +73,7 @@ class Streams:
 
     def close(self, command: do.CloseStream) -> None:
         """Give its ports back."""
-        stream = self.open.pop(command.mline)
+        stream = self._superseded.pop(command.mline, None) or self.open.pop(command.mline)
         self._journal.attempt(stream.media.close)
         self.closed.append(stream)
         self._journal.append("stream.closed", interface=stream.media.interface)
@@ -94,6 +96,8 @@ class Streams:
         log = self._journal.log
         assert log is not None, "streams need a log"
         media = self._archive.open_stream(log, plan, sockets)
+        if plan.mline in self.open:
+            self._superseded[plan.mline] = self.open[plan.mline]
         self.open[plan.mline] = OpenStream(plan, media)
         self._journal.append(
             "stream.opened",

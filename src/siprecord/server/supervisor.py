@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import datetime
 
+from siprecord.protocol import RequestReceived
 from siprecord.recording import events
 from siprecord.recording.outcome import Ending, Outcome
+from siprecord.recording.refusal import Refusal
 from siprecord.server.continuity import Continuity
 from siprecord.server.registry import Registry
+from siprecord.server.relations import Relations
 from siprecord.server.runner import CallRunner
+from siprecord.server.translation import takeover_event
 from siprecord.transport import Deadline, EndpointControl
 
 
@@ -17,13 +22,19 @@ class Supervisor:
     """All calls that run. A fault of ours ends the call it happened in, and no other."""
 
     def __init__(
-        self, calls: Registry, control: EndpointControl, continuity: Continuity | None = None
+        self,
+        calls: Registry,
+        control: EndpointControl,
+        wall: Callable[[], datetime],
+        continuity: Continuity | None = None,
     ) -> None:
         self.calls = calls
+        self._relations = Relations(calls)
+        self._wall = wall
         self.timers: dict[str, tuple[float, Deadline]] = {}
         """When each call is to be woken, by recording id."""
-        self.began: Callable[[CallRunner], object] = lambda runner: None
-        """Told of each new call that was accepted."""
+        self.goes_on_with_lost: Callable[[CallRunner], object] = lambda runner: None
+        """Asked of each new call: whether it goes on with one of a node that has died."""
         self._control = control
         self._continuity = continuity
         self._idle = asyncio.Event()
@@ -36,12 +47,32 @@ class Supervisor:
         runner.receive(first, now)
         self.calls.answered(runner)
         if not runner.over:
-            self.began(runner)
+            self._look_for_predecessor(runner)
         self.settle(runner)
+
+    def _look_for_predecessor(self, runner: CallRunner) -> None:
+        lost = self.goes_on_with_lost(runner)
+        found = self._relations.relate(runner, self._wall())
+        if found is not None and lost is None:
+            runner.note_continuation(found)
+
+    def take_over(self, event: RequestReceived, now: float) -> Refusal | None:
+        """An INVITE that replaces the dialog of a call (RFC 3891). It needs no room: that call has it."""
+        runner = self._relations.replaced(event, self._wall())
+        if isinstance(runner, Refusal):
+            return runner
+        before = runner.dialog or ""
+        runner.log_message(event.request.raw, event.flow, inbound=True)
+        runner.receive(takeover_event(event), now)
+        if runner.dialog != before:
+            self.calls.moved(runner, before)
+        self.settle(runner)
+        return None
 
     def go_on(self, runner: CallRunner) -> None:
         """A call of an earlier life. It is to be settled when all is said about it."""
         self.calls.restore(runner)
+        self._relations.relate(runner, self._wall())
         self._idle.clear()
 
     def tell(self, runner: CallRunner | None, event: events.Event, now: float) -> bool:

@@ -20,12 +20,12 @@ import structlog
 from siprecord.errors import MediaError, SiprecordError
 from siprecord.recording import events
 from siprecord.recording.outcome import Ending, Outcome
-from siprecord.recording.succession import trace_of
+from siprecord.recording.succession import Continuation
 from siprecord.server import translation
 from siprecord.server.callstate import CallState, decode
 from siprecord.server.config import Config
 from siprecord.server.floating import bind_pair
-from siprecord.server.lost import LostCall, LostCalls
+from siprecord.server.lost import LostCall, LostCalls, candidate_of
 from siprecord.server.making import RunnerMaker
 from siprecord.server.moving import Clocks, Home, moved, readdressed
 from siprecord.server.runner import CallRunner
@@ -67,7 +67,7 @@ class Takeover:
         self._supervisor = supervisor
         self._control = control
         self._lost = LostCalls()
-        supervisor.began = self.consider
+        supervisor.goes_on_with_lost = self.consider
 
     async def take(self, claim: Claim) -> Mapping[str, str]:
         """Go on with all calls of a claim, one after the other; answers recordings, theirs to ours."""
@@ -97,11 +97,11 @@ class Takeover:
         """
         if not self._lost:
             return None
-        found = self._lost.find(trace_of(runner.recording_id, runner.started.timestamp(), runner.session))
+        found = self._lost.find(runner)
         if found is None:
             return None
         lost, link = found
-        _tell(runner, lost, by=link.by, value=link.value)
+        _tell(runner, lost, link)
         self._drop(lost)
         self.linked(lost.node, lost.recording_id, runner.recording_id)
         return lost.recording_id
@@ -129,10 +129,11 @@ class Takeover:
             state = self._moved(moving, sockets)
             runner = self._maker.moved(state, self._control, now)
             self._begin(runner, state, sockets)
-        trace = trace_of(recording_id, moving.seen, runner.session)
-        lost = LostCall(trace, moving.node, moving.cause, runner.recording_id)
+        candidate = candidate_of(recording_id, runner)
+        lost = LostCall(candidate, moving.node, moving.seen, moving.cause, runner.recording_id)
         self._lost.add(lost, time.time())
-        _tell(runner, lost)
+        dialog = Continuation(recording_id, "dialog", runner.call_id, max(0.0, time.time() - moving.seen))
+        _tell(runner, lost, dialog)
         if state.dialog is not None and runner.session.ending is not None:
             runner.hang_up_again(now)
         self._supervisor.settle(runner)
@@ -184,14 +185,6 @@ class Takeover:
         return found
 
 
-def _tell(runner: CallRunner, lost: LostCall, *, by: str = "dialog", value: str | None = None) -> None:
+def _tell(runner: CallRunner, lost: LostCall, link: Continuation) -> None:
     """The recording goes on with another one: that belongs into its log."""
-    runner.note(
-        "recording.continues",
-        recording_id=lost.recording_id,
-        node=lost.node,
-        cause=lost.cause,
-        by=by,
-        value=value,
-        last_seen_ns=int(lost.trace.at * 1e9),
-    )
+    runner.note_continuation(link, node=lost.node, cause=lost.cause, last_seen_ns=int(lost.seen * 1e9))

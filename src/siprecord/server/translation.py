@@ -44,6 +44,7 @@ def endpoint_settings(config: Config, version: str, gate: Gate) -> EndpointSetti
             max_head=sip.max_head_bytes,
             max_headers=sip.max_headers,
         ),
+        supported=("siprec", "timer", "100rel", "replaces"),
         product=sip.user_agent or f"siprecord/{version}",
         advertised_host=sip.advertised_host or "",
         max_transactions=sip.max_transactions,
@@ -135,13 +136,21 @@ def ruling(request: Request, contents: Contents, policy: PolicySettings, *, trun
     return judge(policy.rules, aspects_of(request, contents, trunk, names))
 
 
+def takeover_event(event: RequestReceived) -> events.TakeoverReceived:
+    """A new INVITE as the session sees it that it takes over."""
+    request = event.request
+    identity = identify(request, event.flow, event.principal)
+    contents = read_contents(request)
+    return events.TakeoverReceived(event.transaction, identity, event.flow, contents, _confirmed(request))
+
+
 def later_event(transaction: str, request: Request) -> events.Event | None:
     """A request within a session as the session sees it; None for one that has no effect on it."""
     contents = read_contents(request)
     match request.method:
         case "INVITE":
             return events.ReinviteReceived(transaction, contents, _confirmed(request))
-        case "UPDATE":
+        case "UPDATE" | "PRACK":
             return events.UpdateReceived(transaction, contents, _confirmed(request))
         case "INFO":
             return events.InfoReceived(transaction, contents)
