@@ -24,6 +24,9 @@ class FakeHealth:
     def ready_reasons(self) -> Sequence[Row]:
         return self.ready
 
+    def warnings(self) -> Sequence[Row]:
+        return []
+
 
 class FakeRecordings:
     def list(self, limit: int) -> Sequence[Row]:
@@ -41,6 +44,7 @@ def sources(health: FakeHealth | None = None) -> Sources:
         status=lambda: {"calls": 2},
         calls=lambda: [{"call_id": "c1"}],
         connections=lambda: [{"number": 7, "transport": "tls"}],
+        cluster=lambda: None,
         metrics=lambda: b"siprecord_calls 2\n",
     )
 

@@ -81,6 +81,8 @@ class Application:
             keeper=keeping.sockets if keeping else None,
         )
         self.reports = Reports(config, self.handler, self.server, self._engine, self._finisher)
+        if self.membership is not None:
+            self.reports.cluster = self.membership.row
         self.http = HttpServer(self._sources(), config.http.host, config.http.port)
 
     async def run(self) -> None:
@@ -213,6 +215,7 @@ class Application:
             status=self.reports.status,
             calls=self.reports.calls,
             connections=self.reports.connections,
+            cluster=self.reports.cluster,
             metrics=metrics_page(self.reports.snapshot),
             steering=self.handler,
         )

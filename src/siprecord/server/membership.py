@@ -8,6 +8,8 @@ import platform
 import secrets
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +90,24 @@ class Membership:
         """End; when no call runs any more, for good."""
         await self.member.leave(for_good=not self._continuity.running)
 
+    def row(self) -> Mapping[str, Any]:
+        """How things stand, for people and programs."""
+        member, replica = self.member, self.member.replica
+        return {
+            "name": self._config.cluster.name,
+            "node": member.name,
+            "connected": member.connected,
+            "trouble": member.trouble.text or None,
+            "duplicate_name": member.trouble.duplicate,
+            "calls": replica.calls,
+            "pending": replica.pending,
+            "lag_s": round(replica.lag_s, 3),
+            **asdict(replica.figures),
+            "taken_over": member.taken_over,
+            "takeovers_failed": member.failed_takeovers,
+            "nodes": [_shown(name, row) for name, row in sorted(member.nodes.items())],
+        }
+
     def _hooks(self) -> Hooks:
         return Hooks(
             take_over=self._take_over,
@@ -122,6 +142,23 @@ class Membership:
             except MediaError as error:
                 ids = {"recording_id": recording_id}
                 _log.warning("a log could not be told who went on", **ids, reason=str(error))
+
+
+def _shown(name: str, row: NodeRow) -> dict[str, object]:
+    """A node as `siprecord cluster` shows it."""
+    return {
+        "name": name,
+        "state": "dead" if row.state == "up" and not row.lease_ms else row.state,
+        "taken_by": row.by or None,
+        "lease_s": round(row.lease_ms / 1000, 1),
+        "calls": row.calls,
+        "lag_s": row.lag_s,
+        "host": row.host,
+        "pid": row.pid,
+        "version": row.version,
+        "addresses": row.addresses.split(),
+        "seen": datetime.fromtimestamp(row.seen, UTC).isoformat(timespec="milliseconds"),
+    }
 
 
 def redis_settings(cluster: ClusterConfig) -> RedisSettings:

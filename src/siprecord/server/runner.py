@@ -125,7 +125,7 @@ class CallRunner:
 
     def log_message(self, data: bytes, flow: Flow, *, inbound: bool) -> None:
         """Append a SIP message of this call, its secrets blanked. Before the log is open nothing is kept."""
-        self.heard = self.heard or inbound
+        self.heard = self.heard or (inbound and bool(data))
         self._journal.append_message(data, flow, inbound=inbound)
 
     def abandon(self, ending: Ending, now: float) -> None:
