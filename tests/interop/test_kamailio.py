@@ -117,7 +117,7 @@ def test_calls_are_spread_over_both_nodes(proxy: Proxy, phone: Phone, tmp_path: 
 def test_a_dead_node_costs_no_call_and_a_draining_one_gets_none(proxy: Proxy, phone: Phone) -> None:
     a, b = proxy.nodes
     before = len(b.recordings())
-    load = bench(proxy, 6, 6.0)
+    load = bench(proxy, 6, 4.5)
     until(lambda: len(running(a)) + len(running(b)) == 6, "all calls run")
     here = len(running(a))
     assert 0 < here < 6

@@ -8,7 +8,7 @@ from siprecord.cluster.connect import RedisSettings
 from siprecord.cluster.envelope import DamagedSnapshot, Snapshot
 from siprecord.cluster.member import Claim, Hooks, Member, MemberSettings
 from siprecord.cluster.replica import Replica
-from siprecord.cluster.store import ClusterError, Fenced, NameTaken, NodeRow, RedisStore
+from siprecord.cluster.store import ClusterError, Fenced, NameTaken, NodeRow, RedisStore, TakenRow
 from siprecord.cluster.trouble import Trouble
 
 __all__ = [
@@ -25,5 +25,6 @@ __all__ = [
     "RedisStore",
     "Replica",
     "Snapshot",
+    "TakenRow",
     "Trouble",
 ]

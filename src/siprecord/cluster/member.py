@@ -18,7 +18,7 @@ import structlog
 from siprecord.aio import finish, spawn
 from siprecord.cluster.envelope import DamagedSnapshot, Snapshot, unseal
 from siprecord.cluster.replica import Replica
-from siprecord.cluster.store import ClusterError, Fenced, NameTaken, NodeRow, RedisStore
+from siprecord.cluster.store import ClusterError, Fenced, NameTaken, NodeRow, RedisStore, TakenRow
 from siprecord.cluster.trouble import Trouble
 
 BEATS = 3
@@ -62,6 +62,8 @@ class Hooks:
     """Recordings that run here."""
     release: Callable[[str], bool]
     """A call that we took over runs on where it was: end ours if it has nothing. Answers whether it did."""
+    shared: Callable[[str, TakenRow], object]
+    """A call that runs here was taken over by another node, which has a recording of it too."""
     serves: Callable[[str], bool]
     """Whether this machine has one of these floating addresses, with blanks between them."""
 
@@ -91,6 +93,9 @@ class Member:
         self._before: NodeRow | None = None
         """What was known of our name when we came."""
         self._new = True
+        self._contested: set[str] = set()
+        """Calls that run here and that another node took over; it was asked to leave them to us."""
+        self._contested_since = 0.0
 
     @property
     def name(self) -> str:
@@ -154,9 +159,11 @@ class Member:
         self.replica.enabled = True
         self._since = self._since or time.monotonic()
         self.nodes = await self._store.nodes()
-        for recording_id in await self._store.wanted():
+        for recording_id, node in (await self._store.wanted()).items():
             if self._hooks.release(recording_id):
-                _log.info("a call is left to the node that it runs on", recording_id=recording_id)
+                await self._store.give_back(node, recording_id)
+                _log.info("a call is left to the node that it runs on", recording_id=recording_id, node=node)
+        await self._learn_of_contested()
         await self._claim_from_the_dead()
 
     async def _acquire(self) -> None:
@@ -172,7 +179,18 @@ class Member:
             if recording_id in running:
                 wanted.setdefault(taken.by, []).append(recording_id)
         await self._store.want(wanted)
+        self._contested = {each for of in wanted.values() for each in of}
+        self._contested_since = time.monotonic()
         self.replica.again()
+
+    async def _learn_of_contested(self) -> None:
+        """Those that nobody has given back within a lease are recorded there too: each log is told."""
+        if not self._contested or time.monotonic() - self._contested_since < self._settings.lease_s:
+            return
+        taken = await self._store.taken()
+        for recording_id in self._contested & taken.keys():
+            self._hooks.shared(recording_id, taken[recording_id])
+        self._contested.clear()
 
     async def _go_on_with_own(self) -> None:
         """After a start: take up calls of our own earlier life that nobody else has."""

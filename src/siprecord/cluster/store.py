@@ -190,15 +190,18 @@ class RedisStore:
         for holder, recordings in by_holder.items():
             fields = [part for one in recordings for part in (one, self.node)]
             await self._do("HSET", self._key("wanted", holder), *fields)
-            await self._do("HDEL", self._key("taken", self.node), *recordings)
 
-    async def wanted(self) -> list[str]:
-        """Calls that we took over and that still run where they were; once."""
+    async def wanted(self) -> dict[str, str]:
+        """Calls that we took over and that still run where they were, with the name of that node; once."""
         key = self._key("wanted", self.node)
-        names = [name for name, _ in _pairs(await self._do("HGETALL", key))]
-        if names:
-            await self._do("HDEL", key, *names)
-        return names
+        found = {name: node.decode() for name, node in _pairs(await self._do("HGETALL", key))}
+        if found:
+            await self._do("HDEL", key, *found)
+        return found
+
+    async def give_back(self, node: str, recording_id: str) -> None:
+        """A call of this node is not taken over any more."""
+        await self._do("HDEL", self._key("taken", node), recording_id)
 
     async def leave(self, row: NodeRow) -> None:
         """We end on purpose: there is nothing to take over."""

@@ -26,6 +26,7 @@ from siprecord.cluster import (
     NodeRow,
     RedisSettings,
     RedisStore,
+    TakenRow,
 )
 from siprecord.errors import ConfigError, MediaError
 from siprecord.media import MediaEngine
@@ -113,8 +114,13 @@ class Membership:
             take_over=self._take_over,
             running=lambda: self._continuity.running,
             release=lambda recording_id: self._takeover is not None and self._takeover.release(recording_id),
+            shared=self._shared,
             serves=lambda addresses: any(is_here(one) for one in addresses.split()),
         )
+
+    def _shared(self, recording_id: str, row: TakenRow) -> None:
+        if self._takeover is not None and row.recording_id:
+            self._takeover.share(recording_id, row.recording_id, row.by)
 
     async def _take_over(self, claim: Claim) -> Mapping[str, str]:
         return {} if self._takeover is None else await self._takeover.take(claim)

@@ -254,6 +254,10 @@ class CallRunner:
             )
         )
 
+    def note_continued(self, other: str, *, node: str, cause: str) -> None:
+        """Another node took this call over and has a recording of it too."""
+        self._journal.append("recording.continued", recording_id=other, node=node, cause=cause)
+
     def hang_up_again(self, now: float) -> None:
         """The BYE of an earlier life may never have arrived."""
         self._now = now

@@ -111,6 +111,12 @@ class Takeover:
         lost = self._lost.pop(recording_id)
         return lost is not None and self._drop(lost)
 
+    def share(self, recording_id: str, other: str, node: str) -> None:
+        """A call that runs here is recorded by another node too, which took us for dead."""
+        runner = self._supervisor.calls.get(recording_id)
+        if runner is not None:
+            runner.note_continued(other, node=node, cause=FAILOVER)
+
     def _drop(self, lost: LostCall) -> bool:
         runner = self._supervisor.calls.get(lost.here)
         if runner is None or not runner.empty:
