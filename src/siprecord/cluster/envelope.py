@@ -1,9 +1,9 @@
 """The state of one call as it lies in Redis: a head with version and checksum, and the document, compressed.
 
-    magic (4) | version (1) | flags (1) | CRC-32 of the rest (4) | wall, monotonic clock (8 each) | document
+    magic (4) | version (1) | flags (1) | CRC-32 of flags and rest (4) | clocks (2 x 8) | document
 
-Both clocks are those of the writer when it wrote, in seconds: with them a reader on another machine can tell
-when something of the document is due.
+The clocks are wall and monotonic clock of the writer when it wrote, in seconds: with them a reader on
+another machine can tell when something of the document is due.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def seal(snapshot: Snapshot) -> bytes | None:
     if len(document) > SMALL:
         flags, document = _DEFLATED, compress(document, 1)
     rest = _CLOCKS.pack(snapshot.wall, snapshot.monotonic) + document
-    sealed = _HEAD.pack(_MAGIC, VERSION, flags, crc32(rest)) + rest
+    sealed = _HEAD.pack(_MAGIC, VERSION, flags, _checksum(flags, rest)) + rest
     return sealed if len(sealed) <= MAX_BYTES else None
 
 
@@ -61,11 +61,15 @@ def unseal(data: bytes) -> Snapshot:
     if version != VERSION:
         raise DamagedSnapshot(f"the snapshot has version {version}; this siprecord knows version {VERSION}")
     rest = data[_HEAD.size :]
-    if crc32(rest) != checksum:
+    if _checksum(flags, rest) != checksum:
         raise DamagedSnapshot("the snapshot is damaged: its checksum is wrong")
     wall, monotonic = _CLOCKS.unpack_from(rest)
     document = rest[_CLOCKS.size :]
     return Snapshot(_inflated(document) if flags & _DEFLATED else document, wall, monotonic)
+
+
+def _checksum(flags: int, rest: bytes) -> int:
+    return crc32(rest, crc32(bytes((flags,))))
 
 
 def _inflated(data: bytes) -> bytes:
