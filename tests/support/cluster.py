@@ -10,8 +10,8 @@ import socket
 import struct
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 from siprecord.syntax.sdp import parse_sdp
@@ -33,11 +33,8 @@ def node(directory: Path, name: str, settings: Mapping[str, str]) -> RunningServ
 
 def start_all(*nodes: RunningServer) -> None:
     """Start them at the same time."""
-    threads = [Thread(target=each.start) for each in nodes]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(len(nodes)) as pool:
+        list(pool.map(lambda each: each.start(), nodes))
 
 
 def end(*nodes: RunningServer) -> None:

@@ -74,7 +74,7 @@ class RunningServer:
             assert self.process.poll() is None, f"the server ended at start:\n{self.log.read_text()}"
             try:
                 self.get("/health/ready")
-            except (urllib.error.URLError, ConnectionError):
+            except OSError:
                 time.sleep(0.05)
             else:
                 return
