@@ -28,9 +28,7 @@ def floating_address(directory: Path, calls: int) -> str:
 def linked_continuation(directory: Path) -> str:
     """R6: a node is killed, its client calls the other one."""
     _play(directory, played.test_R6_a_new_call_of_the_same_session_is_the_continuation)
-    return (
-        "kill -9 of a node; a new INVITE of the session at the other: linked, gap with its cause shown"
-    )
+    return "kill -9 of a node; a new INVITE of the session at the other: linked, gap with its cause shown"
 
 
 def redis_down(directory: Path) -> str:

@@ -23,6 +23,8 @@ GATHER_S = 0.05
 MAX_ENDED = 20_000
 """Ended calls whose deletion waits; above that all is compared with what Redis has."""
 RETRY_S = 1.0
+KEY = b"a=crypto:"
+"""In the state of a call whose media is protected: it holds the keys."""
 
 
 @dataclass(slots=True)
@@ -34,12 +36,15 @@ class ReplicaFigures:
     deleted: int = 0
     failures: int = 0
     too_large: int = 0
+    withheld: int = 0
+    """States with keys that must not go over the network in the clear."""
     largest: int = 0
 
 
 class Replica:
     """`put` and `drop` never block and never fail. `run` does the work until it is cancelled.
 
+    States that hold keys of SRTP are written only if `secrets`: if the way to Redis is encrypted.
     `on_failure` and `on_success` are told of each attempt, on the loop.
     """
 
@@ -47,6 +52,7 @@ class Replica:
         self,
         store: RedisStore,
         *,
+        secrets: bool = False,
         on_failure: Callable[[ClusterError], object] = lambda error: None,
         on_success: Callable[[], object] = lambda: None,
     ) -> None:
@@ -54,6 +60,7 @@ class Replica:
         self.enabled = False
         """Set while we hold a lease: without one nothing would be taken."""
         self._store = store
+        self._secrets = secrets
         self._on_failure, self._on_success = on_failure, on_success
         self._current: dict[str, Snapshot] = {}
         self._dirty: dict[str, float] = {}
@@ -63,6 +70,10 @@ class Replica:
 
     def put(self, recording_id: str, document: bytes) -> None:
         """This is the state of a call from now on."""
+        if KEY in document and not self._secrets:
+            self.figures.withheld += 1
+            self.drop(recording_id)
+            return
         self._current[recording_id] = Snapshot(document, time.time(), time.monotonic())
         self._mark(recording_id)
 
