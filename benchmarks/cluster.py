@@ -17,7 +17,7 @@ from tests.support.server import RunningServer
 
 CALLS, RATE, SECONDS = 100, 25.0, 12.0
 ROUNDS = 3
-TAKEN = 200
+TAKEN = 100
 LEASE = {"SIPRECORD_CLUSTER__LEASE_S": "6", "SIPRECORD_CLUSTER__TIMEOUT_S": "2"}
 ALONE = {"SIPRECORD_CLUSTER__SERVERS": "[]"}
 

@@ -120,6 +120,21 @@ async def test_a_call_with_too_much_to_tell_is_left_out_and_counted() -> None:
     assert replica.figures.too_large == 1
 
 
+async def test_keys_go_over_an_encrypted_way_only() -> None:
+    secret = b"v=0 a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:c2VjcmV0"
+    store = FakeStore()
+    replica = make(store)
+    replica.put("r1", b"before the keys")
+    replica.put("r1", secret)
+    await replica.flush()
+    assert store.calls == {}
+    assert replica.figures.withheld == 1
+    protected = Replica(cast(RedisStore, store), secrets=True)
+    protected.put("r1", secret)
+    await protected.flush()
+    assert store.documents() == {"r1": secret}
+
+
 async def test_what_waits_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_ENDED", 10)
     store = FakeStore()

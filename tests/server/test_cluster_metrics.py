@@ -6,7 +6,8 @@ from siprecord.server.cluster_metrics import cluster_metrics
 
 ROW = {
     "connected": True, "calls": 12, "pending": 2, "lag_s": 0.25, "largest": 2100, "written": 40,
-    "bytes": 80000, "deleted": 28, "failures": 1, "too_large": 0, "taken_over": 3, "takeovers_failed": 1,
+    "bytes": 80000, "deleted": 28, "failures": 1, "too_large": 0,
+    "withheld": 0, "taken_over": 3, "takeovers_failed": 1,
     "nodes": [{"state": "up"}, {"state": "up"}, {"state": "taken"}],
 }  # fmt: skip
 

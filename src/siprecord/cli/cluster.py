@@ -46,6 +46,7 @@ def _show(answer: dict[str, Any]) -> None:
             ("calls taken over", answer.get("taken_over")),
             ("not taken over", answer.get("takeovers_failed") or None),
             ("too large", answer.get("too_large") or None),
+            ("withheld for want of TLS", answer.get("withheld") or None),
         )
     )
     print_table(COLUMNS, [_row(node) for node in answer.get("nodes") or []])

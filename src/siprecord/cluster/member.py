@@ -38,6 +38,8 @@ class MemberSettings:
     process: str
     lease_s: float
     row: NodeRow
+    encrypted: bool = False
+    """Whether what goes to Redis is encrypted on its way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,10 @@ class Member:
     def __init__(self, store: RedisStore, settings: MemberSettings, hooks: Hooks) -> None:
         self.trouble = Trouble()
         self.replica = Replica(
-            store, on_failure=self._not_written, on_success=lambda: self._well("snapshots")
+            store,
+            secrets=settings.encrypted,
+            on_failure=self._not_written,
+            on_success=lambda: self._well("snapshots"),
         )
         self.nodes: Mapping[str, NodeRow] = {}
         """As of the last look."""

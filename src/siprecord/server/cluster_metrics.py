@@ -21,6 +21,7 @@ _COUNTERS = {
     "deleted": ("snapshots_deleted", "Snapshots deleted at the end of calls."),
     "failures": ("failures", "Attempts to write that failed."),
     "too_large": ("snapshots_too_large", "Snapshots that were too large to be written."),
+    "withheld": ("snapshots_withheld", "States with SRTP keys that were not written for want of TLS."),
     "taken_over": ("calls_taken_over", "Calls of dead nodes that went on here."),
     "takeovers_failed": ("takeovers_failed", "Calls of dead nodes that could not go on here."),
 }

@@ -59,6 +59,7 @@ class Membership:
             process=secrets.token_hex(4),
             lease_s=config.cluster.lease_s,
             row=_row(config, instance),
+            encrypted=config.cluster.tls,
         )
         self.member = Member(self._store, settings, self._hooks())
         continuity.replica = self.member.replica
