@@ -68,6 +68,49 @@ mod tests {
     }
 
     #[test]
+    fn a_log_that_was_deleted_is_restored_while_it_is_written_and_told_once() {
+        let (mut log, directory, notices) = log("watched");
+        let path = directory.join("log");
+        log.append(&event(8), Keep::IfRoom);
+        log.watch();
+        std::fs::remove_file(&path).unwrap();
+        log.watch();
+        assert_eq!(std::fs::read(&path).unwrap(), event(8));
+        log.append(&event(12), Keep::IfRoom);
+        log.watch();
+        assert_eq!(
+            std::fs::read(&path).unwrap(),
+            [event(8), event(12)].concat()
+        );
+        assert!(
+            Log::resume(&path, notices.clone(), 0).is_err(),
+            "it is locked"
+        );
+        let told: Vec<_> = notices.drain().into_iter().map(|told| told.text).collect();
+        assert_eq!(told.len(), 1);
+        assert!(told[0].ends_with("it is restored"));
+        log.finish(false).unwrap();
+        std::fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn a_log_that_cannot_be_restored_is_told_once_and_tried_again() {
+        let (mut log, directory, notices) = log("obstructed");
+        let path = directory.join("log");
+        log.append(&event(8), Keep::IfRoom);
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, b"another").unwrap();
+        log.watch();
+        log.watch();
+        assert_eq!(notices.drain().len(), 1);
+        std::fs::remove_file(&path).unwrap();
+        log.watch();
+        assert_eq!(std::fs::read(&path).unwrap(), event(8));
+        log.finish(false).unwrap();
+        std::fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
     fn another_log_under_the_name_of_a_deleted_one_is_not_touched() {
         let (mut log, directory, _) = log("replaced");
         let path = directory.join("log");

@@ -83,12 +83,13 @@ fn set(socket: &UdpSocket, level: i32, name: i32, value: libc::c_int) -> io::Res
 /// Opens a socket that makes the kernel stamp every packet on arrival for as long as it stays open.
 ///
 /// The kernel begins to stamp some time after the first socket asks for it, and a packet that came before is
-/// stamped when it is read. A pause must know what came before it, so this waits until stamping has begun.
+/// stamped when it is read. A pause must know what came before it, so this waits until stamping has begun,
+/// for a second at most.
 pub fn keep_stamping() -> io::Result<UdpSocket> {
     let socket = bind(IpAddr::V4(Ipv4Addr::LOCALHOST), 0, 0)?;
     let address = socket.local_addr()?;
     let mut receiver = Receiver::new(64);
-    for _ in 0..100 {
+    for _ in 0..1_000 {
         if socket.send_to(b"", address).is_err() {
             break; // no loopback interface, so nothing to learn
         }
@@ -337,13 +338,10 @@ fn address(storage: &libc::sockaddr_storage) -> SocketAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::await_datagram;
 
     fn receive_one(receiver: &mut Receiver, socket: &UdpSocket) -> usize {
-        socket
-            .set_read_timeout(Some(Duration::from_secs(5)))
-            .unwrap();
-        socket.set_nonblocking(false).unwrap();
-        socket.peek_from(&mut [0; 16]).unwrap();
+        await_datagram(socket);
         receiver.receive(socket.as_raw_fd()).unwrap()
     }
 
@@ -375,10 +373,11 @@ mod tests {
             .unwrap()
             .send_to(b"x", socket.local_addr().unwrap())
             .unwrap();
-        let sent = wall_clock();
+        await_datagram(&socket);
+        let arrived = wall_clock();
         let mut receiver = Receiver::new(2_048);
         assert_eq!(receiver.receive(socket.as_raw_fd()).unwrap(), 1);
-        assert!(receiver.datagram(0).control.time_ns.unwrap() <= sent);
+        assert!(receiver.datagram(0).control.time_ns.unwrap() <= arrived);
     }
 
     #[test]
