@@ -13,8 +13,8 @@ import pytest
 
 from siprecord.cluster import ClusterError, Fenced, NameTaken, NodeRow, RedisSettings, RedisStore
 from tests.support.certificates import Authority
+from tests.support.ports import free_port
 from tests.support.redis_server import PROGRAM, RedisServer, SlowWire
-from tests.support.server import free_port
 
 pytestmark = pytest.mark.skipif(
     PROGRAM is None, reason="redis-server is not installed; run scripts/packages.sh"

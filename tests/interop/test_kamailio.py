@@ -17,8 +17,9 @@ import pytest
 from tests.interop.test_sipp_calls import Caller
 from tests.support import sipp
 from tests.support.cluster import Phone, cluster, end, node, running, start_all, until
+from tests.support.ports import free_port
 from tests.support.redis_server import RedisServer
-from tests.support.server import RunningServer, free_port
+from tests.support.server import RunningServer
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "kamailio"
 KAMAILIO = shutil.which("kamailio", path="/usr/sbin:/usr/local/sbin:/usr/bin")

@@ -17,6 +17,7 @@ from typing import Any
 from siprecord.syntax.sdp import parse_sdp
 from siprecord.syntax.sip import Response, parse_message
 from tests.support import messages
+from tests.support.patience import PATIENCE
 from tests.support.server import RunningServer
 
 LEASE = {"SIPRECORD_CLUSTER__LEASE_S": "1", "SIPRECORD_CLUSTER__TIMEOUT_S": "0.5"}
@@ -122,7 +123,7 @@ class Talk:
         return self.phone.ask(port, "BYE", self.call, number=number, to_tag=self.tag, host=self.server[0])
 
 
-def until(fact: Callable[[], object], what: str, seconds: float = 30) -> None:
+def until(fact: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
     """Wait for a fact; an error of a connection is not yet one."""
     finish = time.monotonic() + seconds
     while True:

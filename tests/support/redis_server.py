@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.support.server import free_port
+from tests.support.ports import free_port
 
 START_SECONDS = 20
 PROGRAM = shutil.which("redis-server") or shutil.which("valkey-server")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -161,6 +163,25 @@ def test_R2_a_node_that_starts_again_goes_on_with_its_own_calls(
     assert second["continues"]["recording_id"] == first["recording_id"]
     assert second["continues"]["cause"] == "restart"
     assert [stream["packets_received"] for stream in second["streams"]] == [5, 5]
+
+
+def test_R2_a_recorder_that_its_holder_starts_again_keeps_its_calls(
+    both: tuple[RunningServer, RunningServer], phone: Phone
+) -> None:
+    a, b = both
+    talk = phone.call(a.sip_port, "held")
+    talk.speak(5)
+    until(lambda: replicated(a), "the call is known in Redis")
+    before = a.recorder_pid
+    os.kill(before, signal.SIGKILL)
+    until(lambda: a.recorder_pid != before and replicated(a), "it is back and tells Redis of its call")
+    until(lambda: running(b) == [], "nobody else has the call")
+    talk.speak(5)
+    assert talk.bye(a.sip_port).status == 200
+    until(lambda: found(a, "held"), "it is finished")
+    (row,) = found(a, "held")
+    assert (row["outcome"], row["continues"], row["continued_by"]) == ("complete", None, [])
+    assert found(b, "held") == []
 
 
 def test_a_second_node_of_one_name_does_not_start(
