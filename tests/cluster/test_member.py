@@ -53,6 +53,7 @@ class Node:
     running: set[str] = field(default_factory=set)
     released: list[str] = field(default_factory=list)
     shared: list[tuple[str, TakenRow]] = field(default_factory=list)
+    keeps: bool = False
 
     def __post_init__(self) -> None:
         instance = self.instance or self.name
@@ -92,7 +93,7 @@ class Node:
 
     def _release(self, recording_id: str) -> bool:
         self.released.append(recording_id)
-        return True
+        return not self.keeps
 
 
 @asynccontextmanager
@@ -158,7 +159,6 @@ async def test_a_node_that_only_seemed_dead_asks_for_its_calls(redis: RedisServe
         await a.beat()
         await b.beat()
         assert b.released == ["r1"]
-        a.member._contested_since -= 1000
         await a.beat()
         assert a.shared == []
         assert await a.store.taken() == {}
@@ -169,10 +169,13 @@ async def test_a_node_whose_call_the_other_keeps_learns_of_it(redis: RedisServer
         a.put("r1")
         await a.beat()
         a.die()
+        b.keeps = True
         await b.beat()
         await a.beat()
-        a.member._contested_since -= 1000
-        await a.beat()
+        assert a.shared == []
+        await b.beat()
+        for _ in range(2):
+            await a.beat()
         ((recording_id, row),) = a.shared
         assert (recording_id, row.by, row.recording_id) == ("r1", "b", "r1-b")
 

@@ -125,6 +125,15 @@ async def test_R6_a_call_that_came_before_the_claim_is_linked_by_it() -> None:
     assert server.handler.active == 1
 
 
+async def test_a_further_claim_drops_nothing_that_was_taken_over_before() -> None:
+    claim, _ = await a_lost_call()
+    server = await node()
+    links = await server.handler.takeover.take(claim)
+    await server.handler.takeover.take(Claim("third", claim.seen - 60, {}))
+    assert [call.id for call in server.handler.calls()] == list(links.values())
+    assert server.archive.discarded == []
+
+
 async def test_R13_what_came_to_us_is_kept_though_its_node_lives() -> None:
     claim, tag = await a_lost_call()
     server = await node()

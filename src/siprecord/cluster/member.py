@@ -100,7 +100,6 @@ class Member:
         self._new = True
         self._contested: set[str] = set()
         """Calls that run here and that another node took over; it was asked to leave them to us."""
-        self._contested_since = 0.0
 
     @property
     def name(self) -> str:
@@ -165,9 +164,7 @@ class Member:
         self._since = self._since or time.monotonic()
         self.nodes = await self._store.nodes()
         for recording_id, node in (await self._store.wanted()).items():
-            if self._hooks.release(recording_id):
-                await self._store.give_back(node, recording_id)
-                _log.info("a call is left to the node that it runs on", recording_id=recording_id, node=node)
+            await self._answer_wanted(recording_id, node)
         await self._learn_of_contested()
         await self._claim_from_the_dead()
 
@@ -185,17 +182,26 @@ class Member:
                 wanted.setdefault(taken.by, []).append(recording_id)
         await self._store.want(wanted)
         self._contested = {each for of in wanted.values() for each in of}
-        self._contested_since = time.monotonic()
         self.replica.again()
 
+    async def _answer_wanted(self, recording_id: str, node: str) -> None:
+        if self._hooks.release(recording_id):
+            await self._store.give_back(node, recording_id)
+            _log.info("a call is left to the node that it runs on", recording_id=recording_id, node=node)
+        else:
+            await self._store.keep(node, recording_id)
+
     async def _learn_of_contested(self) -> None:
-        """Those that nobody has given back within a lease are recorded there too: each log is told."""
-        if not self._contested or time.monotonic() - self._contested_since < self._settings.lease_s:
+        """What the others answered: given back, or recorded there too; then each log is told."""
+        if not self._contested:
             return
         taken = await self._store.taken()
-        for recording_id in self._contested & taken.keys():
-            self._hooks.shared(recording_id, taken[recording_id])
-        self._contested.clear()
+        for recording_id in tuple(self._contested):
+            row = taken.get(recording_id)
+            if row is None or row.kept:
+                self._contested.discard(recording_id)
+            if row is not None and row.kept:
+                self._hooks.shared(recording_id, row)
 
     async def _go_on_with_own(self) -> None:
         """After a start: take up calls of our own earlier life that nobody else has."""

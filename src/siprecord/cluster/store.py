@@ -64,6 +64,8 @@ class TakenRow(msgspec.Struct, frozen=True, kw_only=True):
     by: str
     at: str = ""
     recording_id: str = msgspec.field(default="", name="as")
+    kept: bool = False
+    """Its node lives after all and was told that both recordings stay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +167,11 @@ class RedisStore:
 
     async def taken(self) -> dict[str, TakenRow]:
         """Our calls that others took over, as long as it is remembered."""
+        return await self._taken(self.node)
+
+    async def _taken(self, node: str) -> dict[str, TakenRow]:
         found: dict[str, TakenRow] = {}
-        for name, text in _pairs(await self._do("HGETALL", self._key("taken", self.node))):
+        for name, text in _pairs(await self._do("HGETALL", self._key("taken", node))):
             try:
                 found[name] = msgspec.json.decode(text, type=TakenRow)
             except msgspec.MsgspecError:
@@ -202,6 +207,13 @@ class RedisStore:
     async def give_back(self, node: str, recording_id: str) -> None:
         """A call of this node is not taken over any more."""
         await self._do("HDEL", self._key("taken", node), recording_id)
+
+    async def keep(self, node: str, recording_id: str) -> None:
+        """A call of this node that lives after all stays taken over: there is something in our recording."""
+        row = (await self._taken(node)).get(recording_id)
+        if row is not None:
+            kept = msgspec.json.encode(msgspec.structs.replace(row, kept=True))
+            await self._do("HSET", self._key("taken", node), recording_id, kept)
 
     async def leave(self, row: NodeRow) -> None:
         """We end on purpose: there is nothing to take over."""

@@ -54,6 +54,11 @@ class LostCalls:
     def __len__(self) -> int:
         return len(self._calls)
 
+    @property
+    def here(self) -> frozenset[str]:
+        """The recordings that go on with them here."""
+        return frozenset(lost.here for lost in self._calls.values())
+
     def add(self, lost: LostCall, now: float) -> None:
         """Keep it; `now` is seconds since 1970. The oldest go when there are too many."""
         for recording_id in [each.recording_id for each in self._old(now)]:

@@ -72,7 +72,7 @@ class Takeover:
     async def take(self, claim: Claim) -> Mapping[str, str]:
         """Go on with all calls of a claim, one after the other; answers recordings, theirs to ours."""
         links: dict[str, str] = {}
-        came = [each for each in self._supervisor.calls.all() if each.started.timestamp() >= claim.seen]
+        came = self._came_since(claim.seen)
         cause = RESTART if claim.node == self._maker.node else FAILOVER
         for recording_id, snapshot in claim.calls.items():
             await asyncio.sleep(0)  # the calls that run here come first
@@ -89,6 +89,15 @@ class Takeover:
         failed = len(claim.calls) - len(links)
         _log.warning("calls were taken over", of=claim.node, calls=len(links), failed=failed)
         return links
+
+    def _came_since(self, seen: float) -> list[CallRunner]:
+        """The calls that clients have placed here since then; not those that we took over ourselves."""
+        taken = self._lost.here
+        return [
+            each
+            for each in self._supervisor.calls.all()
+            if each.started.timestamp() >= seen and each.recording_id not in taken
+        ]
 
     def consider(self, runner: CallRunner) -> str | None:
         """A new call: if it goes on with one whose node has died, say so, and drop what we hold of that.
