@@ -71,7 +71,7 @@ async def test_connections_are_listed(http: httpx2.AsyncClient) -> None:
 async def test_health_tells_its_reasons(http: httpx2.AsyncClient, health: FakeHealth) -> None:
     for path in ("/health/live", "/health/ready"):
         answer = await http.get(path)
-        assert (answer.status_code, answer.json()) == (200, {"ok": True, "reasons": []})
+        assert (answer.status_code, answer.json()) == (200, {"ok": True, "reasons": [], "warnings": []})
     health.ready.append({"code": "full", "text": "no room"})
     answer = await http.get("/health/ready")
     assert (answer.status_code, answer.json()["reasons"]) == (503, [{"code": "full", "text": "no room"}])

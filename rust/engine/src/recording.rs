@@ -15,6 +15,7 @@ use crate::reporter::Target;
 use crate::secure::{Keys, Secure, SecureCounts};
 use crate::socket::{steady_clock, wall_clock};
 use crate::stream::{Counts, Port, Stream, StreamSpec, Visit, Yield};
+use crate::survey::rekeyed;
 use inner::{report, Inner, State};
 use siprecord_core::pcapng::block::{LINK_EXPORTED, LINK_RAW_IP};
 use siprecord_core::pcapng::write::{self, Section, SipMessage};
@@ -182,15 +183,23 @@ impl Recording {
 
     /// Changes the SRTP keys, after what came until now was opened with the old ones.
     ///
-    /// A stream in the clear becomes a protected one; a protected one stays so.
+    /// A stream in the clear becomes a protected one, and without keys the other way round.
     pub fn set_keys(&self, interface: u32, keys: Keys) -> Result<(), Error> {
         self.with_desk(|inner, desk| {
             let index = inner.find(interface)?;
             inner.drain_finally(index, wall_clock(), desk);
             inner.put_down(desk);
-            match &mut inner.streams[index].secure {
+            let anew = match &mut inner.streams[index].secure {
                 Some(secure) => secure.set_keys(keys, steady_clock()),
-                clear => *clear = Secure::new(keys).map(Box::new),
+                clear => {
+                    *clear = Secure::new(keys).map(Box::new);
+                    true
+                }
+            };
+            if anew {
+                let mut block = Vec::new();
+                write::custom(&mut block, rekeyed(interface, wall_clock()).as_bytes());
+                inner.log.append(&block, Keep::IfRoom);
             }
             Ok(())
         })
@@ -232,9 +241,9 @@ impl Recording {
     fn end_stream(&self, inner: &mut Inner, index: usize) {
         let stream = inner.streams.swap_remove(index);
         inner.ended.push((stream.interface, report(&stream)));
-        let port = stream.pair.rtp_port;
+        let (port, traces) = (stream.pair.rtp_port, stream.sources.traces());
         drop(stream);
-        self.resources.ports.release(port);
+        self.resources.ports.release(port, traces);
     }
 
     /// Counters of a stream, open or closed.

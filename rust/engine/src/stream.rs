@@ -140,7 +140,9 @@ impl Held {
 }
 
 impl Stream {
-    pub fn new(interface: u32, pair: Pair, spec: StreamSpec, reporter: Reporter) -> Self {
+    pub fn new(interface: u32, mut pair: Pair, spec: StreamSpec, reporter: Reporter) -> Self {
+        let mut sources = Sources::new(spec.policy);
+        sources.beware_of(std::mem::take(&mut pair.former));
         Self {
             interface,
             pair,
@@ -149,7 +151,7 @@ impl Stream {
             switched_at: 0,
             counts: Counts::default(),
             reception: Reception::default(),
-            sources: Sources::new(spec.policy),
+            sources,
             secure: Secure::new(spec.keys).map(Box::new),
             report_due: reporter.due_ns(),
             reporter: Box::new(reporter),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
+
+from msgspec.structs import asdict
 
 from siprecord.cli.advice import advice, answer_lines, print_answer
 from siprecord.cli.document import print_call, print_participants, sentence

@@ -6,7 +6,6 @@ millisecond; but `CaptureLog.close` waits for the disk when it syncs, so call it
 
 from __future__ import annotations
 
-import json
 import platform
 import time
 from collections.abc import Iterable, Mapping
@@ -16,7 +15,6 @@ from typing import cast
 
 from siprecord.errors import MediaError
 from siprecord.media import _core
-from siprecord.media.srtp import SrtpKeys
 from siprecord.media.types import (
     EngineTotals,
     LogStatus,
@@ -26,7 +24,11 @@ from siprecord.media.types import (
     StreamSpec,
     StreamStats,
 )
+from siprecord.syntax.sdp import SrtpKeys
+from siprecord.syntax.text import to_json
 
+_JUDGED = {"sources": "judged"}
+"""In an interface's description: the log tells whom the stream follows, and all others are strangers."""
 _SECTION_KEYS = ("hardware", "os", "application", "comment")
 SocketAddress = tuple[str, int]
 
@@ -103,14 +105,15 @@ class CaptureLog:
     def append_event(self, event: Mapping[str, object]) -> None:
         """Append one of our own events as a JSON object; `time_ns` is added when it is absent."""
         stamped = event if "time_ns" in event else {**event, "time_ns": time.time_ns()}
-        self._core.append_event(_json(stamped).encode())
+        self._core.append_event(to_json(stamped))
 
     def open_stream(self, spec: StreamSpec, sockets: tuple[int, int] | None = None) -> MediaStream:
         """Bind a pair of ports and capture what comes. Raises MediaError when there is no free pair.
 
         `sockets` are descriptors of a pair that is bound already, RTP and RTCP; both are duplicated.
         """
-        description = {"label": spec.label, "mline": spec.mline, "kind": spec.kind, **spec.description}
+        told = {"label": spec.label, "mline": spec.mline, "kind": spec.kind, **_JUDGED}
+        description = {**told, **spec.description}
         name = self._unique(spec.label or f"mline-{spec.mline}")
         stream = self._core.open_stream(name, _json(description), _Details.of(spec), sockets)
         self._names.add(name)
@@ -121,8 +124,10 @@ class CaptureLog:
     ) -> MediaStream:
         """Take a stream of a resumed log up again with the sockets it had; `interface` is its old number.
 
-        What waits in the sockets is stored, or dropped if `paused`. Both descriptors are duplicated: close
-        yours afterwards. Statistics begin anew. Raises MediaError for what is no pair of media sockets.
+        What waits in the sockets is stored, or dropped if `paused`. The log tells whom the stream followed
+        and how far the rollover counters of SRTP have come; `srtp_indices` count where they are higher. Both
+        descriptors are duplicated: close yours afterwards. Statistics begin anew. Raises MediaError for what
+        is no pair of media sockets.
         """
         details = _Details.of(spec)
         return MediaStream(
@@ -219,7 +224,7 @@ class MediaStream:
 
         Where one of them stays, the rollover counters go on; else they begin anew, and the old keys are valid
         for ten more seconds (RFC 4568 section 7.1.4). `own` replaces our own key. A stream in the clear
-        becomes a protected one.
+        becomes a protected one, and without keys the other way round.
         """
         self._core.set_keys(keys, own)
 
@@ -256,7 +261,7 @@ class _Details:
             clock_rates=_clock_rates(spec.description),
             expected_source=spec.expected_source,
             announced=spec.announced,
-            srtp=(spec.srtp,) if spec.srtp else (),
+            srtp=spec.srtp,
             srtp_own=spec.srtp_own,
             srtp_indices=dict(spec.srtp_indices),
         )
@@ -275,7 +280,7 @@ def _section(header: Mapping[str, object]) -> tuple[str, str, str, str]:
 
 
 def _json(value: Mapping[str, object]) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    return to_json(value).decode()
 
 
 def _clock_rates(description: Mapping[str, object]) -> list[tuple[int, int]]:

@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import msgspec
+
 from siprecord.recording.deviations import Deviation
 from siprecord.recording.dialects import Findings
 from siprecord.recording.events import Ports
@@ -18,8 +20,7 @@ from siprecord.recording.overlay import Lines
 from siprecord.recording.plan import StreamPlan
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExchangeSnapshot:
+class ExchangeSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     """The offer/answer side: the open streams with their ports, and the SDP that we said last."""
 
     address: str
@@ -32,8 +33,7 @@ class ExchangeSnapshot:
     said: bytes | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KnowledgeSnapshot:
+class KnowledgeSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     """What the SRC told so far."""
 
     told: RecordingModel
@@ -56,8 +56,7 @@ class Marks:
     told_silent: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionSnapshot:
+class SessionSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     """A session that is answered and not yet over."""
 
     state: str

@@ -7,7 +7,9 @@ An offer is first judged (`propose`), then its new streams are opened by others,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from siprecord.protocol.negotiation import AnswerPlan, MediaAnswer, answer_offer, drops_media, offer_again
 from siprecord.recording import deviations, refusal
@@ -29,16 +31,14 @@ from siprecord.recording.refusal import Refusal
 from siprecord.syntax.sdp import SessionDescription, parse_sdp
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LocalMedia:
+class LocalMedia(msgspec.Struct, frozen=True, kw_only=True):
     """Our side in SDP: the address we advertise, and the id of our session description."""
 
     address: str
     session_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class Commitment:
+class Commitment(msgspec.Struct, frozen=True):
     """What an offer led to: our answer, what is to be done with the streams, and what was odd."""
 
     answer: SessionDescription
@@ -58,6 +58,7 @@ class Exchange:
         self._ports: dict[int, Ports] = {}
         self._names: frozenset[str] = frozenset()
         self._said: SessionDescription | None = None
+        self._written: tuple[SessionDescription, bytes] | None = None
 
     @classmethod
     def restore(cls, settings: PlanSettings, snapshot: ExchangeSnapshot) -> Exchange:
@@ -79,8 +80,17 @@ class Exchange:
             names=tuple(sorted(self._names)),
             labels=self.labels,
             masked=self.masked,
-            said=None if self._said is None else self._said.to_bytes(),
+            said=self._said_bytes(),
         )
+
+    def _said_bytes(self) -> bytes | None:
+        """What we said last, as it was sent. Written once: the state of a call is kept at every event."""
+        said = self._said
+        if said is None:
+            return None
+        if self._written is None or self._written[0] is not said:
+            self._written = said, said.to_bytes()
+        return self._written[1]
 
     @property
     def storing(self) -> bool:
@@ -191,5 +201,10 @@ def _media_answer(plan: StreamPlan | None, ports: Mapping[int, Ports]) -> MediaA
     if plan is None:
         return MediaAnswer()
     own = ports[plan.mline]
-    rtcp = None if own.rtcp == own.rtp + 1 else own.rtcp
-    return MediaAnswer(port=own.rtp, formats=plan.formats, rtcp_port=rtcp)
+    return MediaAnswer(
+        port=own.rtp,
+        formats=plan.formats,
+        rtcp_port=None if own.rtcp == own.rtp + 1 else own.rtcp,
+        rtcp_mux=plan.mux,
+        attributes=() if plan.security is None else (plan.security.attribute(),),
+    )

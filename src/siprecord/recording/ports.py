@@ -6,9 +6,10 @@ Methods that raise do so with `MediaError`, whose text is a sentence for people.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from siprecord.recording.plan import StreamPlan
+from siprecord.syntax.sdp import SrtpKeys
 
 Value = TypeVar("Value")
 
@@ -40,6 +41,18 @@ class StreamStats(Protocol):
     def last_arrival_ns(self) -> int:
         """When the last RTP packet came, nanoseconds since 1970; 0 for never."""
 
+    @property
+    def strays(self) -> int:
+        """RTP packets of senders that the stream does not follow."""
+
+    @property
+    def srtp_failed(self) -> int:
+        """Packets that could not be authenticated; they are not stored."""
+
+    @property
+    def srtp_replayed(self) -> int:
+        """Protected packets that came twice; they are not stored."""
+
 
 class MediaStream(Protocol):
     """One captured stream."""
@@ -64,6 +77,21 @@ class MediaStream(Protocol):
 
     def resume(self) -> None:
         """Store what comes from now on."""
+
+    def announce(self) -> None:
+        """The ports become known now: who sent to them before can't be meant."""
+
+    def expect_source(self, source: tuple[str, int] | None) -> None:
+        """Change from where the signalling says that the stream comes."""
+
+    def set_rtcp_target(self, target: tuple[str, int] | None, *, mux: bool = False) -> None:
+        """Change where our reports go; `mux` sends them from the media port."""
+
+    def set_keys(self, *keys: SrtpKeys, own: SrtpKeys | None = None) -> None:
+        """Change the keys of SRTP; none at all is a stream in the clear."""
+
+    def srtp_indices(self) -> Mapping[int, int]:
+        """The highest SRTP packet index by SSRC."""
 
     def close(self) -> None:
         """Give the ports back."""
@@ -112,6 +140,15 @@ class CallMap(Protocol[Value]):
         """How many there are."""
 
 
+class Inherited(NamedTuple):
+    """A stream that another node had: its peer knows the ports."""
+
+    sockets: tuple[int, int]
+    """Descriptors of the pair, RTP and RTCP, bound to these ports."""
+    srtp_indices: Mapping[int, int]
+    """The highest SRTP packet index that is known, by SSRC."""
+
+
 class Archive(Protocol):
     """Where capture logs are made, and where they go when the call is over."""
 
@@ -119,11 +156,11 @@ class Archive(Protocol):
         """Make the capture log of a new recording. Raises MediaError when it can't be made."""
 
     def open_stream(
-        self, log: CaptureLog, plan: StreamPlan, sockets: tuple[int, int] | None = None
+        self, log: CaptureLog, plan: StreamPlan, inherited: Inherited | None = None
     ) -> MediaStream:
         """Open a media stream into `log`. Raises MediaError when there is no free port.
 
-        `sockets` are descriptors of a bound pair, RTP and RTCP, that is to be used.
+        `inherited` is what another node left of it.
         """
 
     def finish(self, recording_id: str, log: CaptureLog) -> None:

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Literal
 
+import msgspec
+
 from siprecord.recording.addresses import address_key
 from siprecord.recording.contents import Contents
 from siprecord.recording.refusal import Refusal, warning
@@ -51,8 +53,7 @@ class Aspects:
     headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """What the rules say. `rule` is None when none fits, and then the call is recorded."""
 
     action: Action = "record"

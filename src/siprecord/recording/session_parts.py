@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+import msgspec
+
 from siprecord.recording.events import TakeoverReceived
 from siprecord.recording.knowledge import Lesson
 from siprecord.recording.plan import OfferPlan, PlanSettings
@@ -38,8 +40,7 @@ class SessionSettings:
     request_snapshots: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
+class Pending(msgspec.Struct, frozen=True):
     """A request that waits for its new streams."""
 
     transaction: str

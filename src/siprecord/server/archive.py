@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from siprecord.aio.tasks import spawn
@@ -44,13 +45,17 @@ class SpoolArchive:
         return self.engine.open_log(self._path(recording_id), header)
 
     def open_stream(
-        self, log: ports.CaptureLog, plan: StreamPlan, sockets: tuple[int, int] | None = None
+        self, log: ports.CaptureLog, plan: StreamPlan, inherited: ports.Inherited | None = None
     ) -> ports.MediaStream:
         """Open a media stream into `log`. Raises MediaError when there is no free port."""
         assert isinstance(log, CaptureLog), "a log of another archive"
-        description = {"direction": plan.direction, "payloads": plan.payloads, "content": plan.content}
-        spec = StreamSpec(label=plan.label or "", mline=plan.mline, kind=plan.kind, description=description)
-        return log.open_stream(spec, sockets)
+        if inherited is None:
+            stream = log.open_stream(stream_spec(plan))
+        else:
+            spec = replace(stream_spec(plan, announced=True), srtp_indices=inherited.srtp_indices)
+            stream = log.open_stream(spec, inherited.sockets)
+        stream.set_rtcp_target(plan.reports, mux=plan.mux)
+        return stream
 
     def finish(self, recording_id: str, log: ports.CaptureLog) -> None:
         """Close the log on a thread, since the disk may be slow, then hand it on."""
@@ -82,6 +87,21 @@ class SpoolArchive:
 
     def _path(self, recording_id: str) -> Path:
         return log_path(self._spool, recording_id)
+
+
+def stream_spec(plan: StreamPlan, *, announced: bool = False) -> StreamSpec:
+    """The stream as the engine wants it; nobody knows its ports unless they are `announced`."""
+    security = plan.security
+    return StreamSpec(
+        label=plan.label or "",
+        mline=plan.mline,
+        kind=plan.kind,
+        description={"direction": plan.direction, "payloads": plan.payloads, "content": plan.content},
+        expected_source=plan.source,
+        announced=announced,
+        srtp=security.theirs if security is not None else (),
+        srtp_own=security.ours if security is not None else None,
+    )
 
 
 def log_path(spool: Path, recording_id: str) -> Path:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-import msgspec
+from msgspec.structs import replace
 
 from siprecord.protocol import Flow
 from siprecord.server.callstate import CallState
@@ -46,11 +47,11 @@ class Home:
         own = [each for each in self.listeners if each.transport == flow.transport]
         host, port = flow.local
         if any((each.host, each.port) == (host, port) for each in own):
-            return replace(flow, connection=0)
+            return dataclasses.replace(flow, connection=0)
         same_family = [each for each in own if (":" in each.host) == (":" in host)]
         for each in sorted(same_family, key=lambda one: one.port != port):
-            return replace(flow, local=(self._address(each.host, flow), each.port), connection=0)
-        return replace(flow, connection=0)
+            return dataclasses.replace(flow, local=(self._address(each.host, flow), each.port), connection=0)
+        return dataclasses.replace(flow, connection=0)
 
     def _address(self, listener: str, flow: Flow) -> str:
         if listener not in ANYWHERE:
@@ -82,7 +83,7 @@ def moved(state: CallState, clocks: Clocks, home: Home, bound: Collection[int]) 
         ports={mline: ports for mline, ports in exchange.ports.items() if mline in bound},
         names=tuple(plan.name for plan in streams),
     )
-    return msgspec.structs.replace(
+    return replace(
         state,
         flow=home.flow(state.flow),
         dialog=dialog,
@@ -95,4 +96,4 @@ def moved(state: CallState, clocks: Clocks, home: Home, bound: Collection[int]) 
 def readdressed(state: CallState, address: str) -> CallState:
     """The state with another address for our SDP."""
     exchange = replace(state.session.exchange, address=address)
-    return msgspec.structs.replace(state, session=replace(state.session, exchange=exchange))
+    return replace(state, session=replace(state.session, exchange=exchange))

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 _log = logging.getLogger("siprecord.server")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordingStarted:
+class RecordingStarted(msgspec.Struct, frozen=True, kw_only=True):
     """A recording has begun: its log is open, its call is about to be answered."""
 
     recording_id: str
@@ -28,8 +28,7 @@ class RecordingStarted:
     trunk: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordingResumed:
+class RecordingResumed(msgspec.Struct, frozen=True, kw_only=True):
     """A recording goes on in the same log after the recorder was started again."""
 
     recording_id: str
@@ -42,8 +41,7 @@ class RecordingResumed:
     streams: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordingContinues:
+class RecordingContinues(msgspec.Struct, frozen=True, kw_only=True):
     """A recording continues another, whose client fell silent `gap_s` ago and called again."""
 
     recording_id: str
@@ -53,8 +51,7 @@ class RecordingContinues:
     gap_s: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DialogReplaced:
+class DialogReplaced(msgspec.Struct, frozen=True, kw_only=True):
     """A recording goes on in another dialog, that of `call_id` (RFC 3891)."""
 
     recording_id: str
@@ -62,8 +59,7 @@ class DialogReplaced:
     source: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StreamOpened:
+class StreamOpened(msgspec.Struct, frozen=True, kw_only=True):
     """A stream is captured. `log_interface` is its interface in the capture log."""
 
     recording_id: str
@@ -76,8 +72,7 @@ class StreamOpened:
     log_interface: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StreamPaused:
+class StreamPaused(msgspec.Struct, frozen=True, kw_only=True):
     """Nothing of this stream is stored for now. `cause` is "hold" or "pause"."""
 
     recording_id: str
@@ -86,8 +81,7 @@ class StreamPaused:
     cause: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StreamResumed:
+class StreamResumed(msgspec.Struct, frozen=True, kw_only=True):
     """The stream is stored again."""
 
     recording_id: str
@@ -95,8 +89,7 @@ class StreamResumed:
     name: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StreamClosed:
+class StreamClosed(msgspec.Struct, frozen=True, kw_only=True):
     """The stream is over."""
 
     recording_id: str
@@ -104,8 +97,7 @@ class StreamClosed:
     name: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MetadataReceived:
+class MetadataReceived(msgspec.Struct, frozen=True, kw_only=True):
     """A metadata document came; `number` counts them from 1."""
 
     recording_id: str
@@ -113,8 +105,7 @@ class MetadataReceived:
     number: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeviationNoted:
+class DeviationNoted(msgspec.Struct, frozen=True, kw_only=True):
     """The SRC does something otherwise than the RFCs say."""
 
     recording_id: str
@@ -123,8 +114,7 @@ class DeviationNoted:
     reference: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TroubleNoted:
+class TroubleNoted(msgspec.Struct, frozen=True, kw_only=True):
     """The media plane or the disk failed at something; the call goes on."""
 
     recording_id: str
@@ -132,8 +122,7 @@ class TroubleNoted:
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordingFinished:
+class RecordingFinished(msgspec.Struct, frozen=True, kw_only=True):
     """A recording is over and handed on for rendering."""
 
     recording_id: str
@@ -146,8 +135,7 @@ class RecordingFinished:
     lost: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallRefused:
+class CallRefused(msgspec.Struct, frozen=True, kw_only=True):
     """A new call was refused and left no recording. `status` 0: it got no answer at all."""
 
     call_id: str

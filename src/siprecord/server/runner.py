@@ -16,7 +16,7 @@ from siprecord.recording import commands as do
 from siprecord.recording import events
 from siprecord.recording.model import Moment
 from siprecord.recording.outcome import Ending
-from siprecord.recording.ports import CaptureLog, StreamStats
+from siprecord.recording.ports import CaptureLog, Inherited, StreamStats
 from siprecord.recording.refusal import ACCEPT
 from siprecord.recording.session import RecordingSession
 from siprecord.recording.session_parts import State
@@ -59,8 +59,8 @@ class CallRunner:
         """Go on with what an earlier life had open."""
         self._journal.log, self._media.open, self.dialog = log, streams, dialog
 
-    def begin_elsewhere(self, sockets: Mapping[int, tuple[int, int]]) -> None:
-        """Go on with a call that another node had, in a log of our own; `sockets` are its streams by m-line.
+    def begin_elsewhere(self, inherited: Mapping[int, Inherited]) -> None:
+        """Go on with a call that another node had, and with its streams by m-line, in a log of our own.
 
         Raises MediaError when there can be no log, or a stream can't be captured.
         """
@@ -71,7 +71,7 @@ class CallRunner:
             raise MediaError(failed.reason)
         for event in self.session.knowledge.retell():
             self._append_event(event)
-        self._media.open_again(self.session.streams.values(), sockets)
+        self._media.open_again(self.session.streams.values(), inherited)
 
     def silence(self, mline: int, cause: str) -> None:
         """Go on with a stream as it was: paused."""
@@ -199,6 +199,7 @@ class CallRunner:
             content_type=SDP_TYPE if body else None,
             body=body,
         )
+        self._media.announce()
         self._services.signalling.respond(command.transaction, answer, self._now)
         self.last_request = command.transaction
         if self.dialog is None:
@@ -224,7 +225,7 @@ class CallRunner:
             )
 
     def _append_event(self, command: do.AppendEvent) -> None:
-        self._journal.append(command.name, **command.fields)
+        self._journal.record(command.name, command.fields)
         if command.name == "deviation":
             self.deviations += 1
             fields = command.fields
@@ -316,8 +317,7 @@ class CallRunner:
             outcome=ending.outcome.value,
             reason=ending.reason,
             streams=[
-                {"interface": stream.media.interface, "packets": counted.packets, "lost": counted.lost}
-                for stream, counted in stats
+                {"interface": stream.media.interface, **ended_fields(counted)} for stream, counted in stats
             ],
         )
         return stats
@@ -326,6 +326,17 @@ class CallRunner:
         log, self._journal.log = self._journal.log, None
         if log is not None:
             self._services.archive.discard(self.recording_id, log)
+
+
+def ended_fields(counted: StreamStats) -> dict[str, int]:
+    """What the end of a recording tells of each stream; refusals only where there were some."""
+    refused = {
+        "strays": counted.strays,
+        "srtp_failed": counted.srtp_failed,
+        "srtp_replayed": counted.srtp_replayed,
+    }
+    told = {name: count for name, count in refused.items() if count}
+    return {"packets": counted.packets, "lost": counted.lost, **told}
 
 
 def resumption(runner: CallRunner) -> news.RecordingResumed:

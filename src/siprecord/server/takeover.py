@@ -20,6 +20,7 @@ import structlog
 from siprecord.errors import MediaError, SiprecordError
 from siprecord.recording import events
 from siprecord.recording.outcome import Ending, Outcome
+from siprecord.recording.ports import Inherited
 from siprecord.recording.succession import Continuation
 from siprecord.server import translation
 from siprecord.server.callstate import CallState, decode
@@ -154,11 +155,11 @@ class Takeover:
         self._supervisor.settle(runner)
         return runner.recording_id
 
-    def _begin(self, runner: CallRunner, state: CallState, sockets: Mapping[int, tuple[int, int]]) -> None:
+    def _begin(self, runner: CallRunner, state: CallState, inherited: Mapping[int, Inherited]) -> None:
         now, patience = self._control.now(), self._config.recording.media_timeout_s
         self._supervisor.go_on(runner)
         try:
-            runner.begin_elsewhere(sockets)
+            runner.begin_elsewhere(inherited)
             for stream in state.streams:
                 if stream.paused:
                     held = runner.session.streams[stream.mline].held
@@ -166,7 +167,7 @@ class Takeover:
         except MediaError as error:
             # Without a recording the call is still answered: its BYE must not meet a 481.
             _log.error("nothing more is recorded of a call", of=state.recording_id, reason=str(error))
-        if not sockets and patience:
+        if not inherited and patience:
             self._control.set_deadline(now + patience, lambda at: self._end_unreached(runner, at))
 
     def _end_unreached(self, runner: CallRunner, now: float) -> None:
@@ -182,7 +183,7 @@ class Takeover:
             return state
         return readdressed(state, translation.media_address(self._config, state.flow))
 
-    def _sockets(self, moving: _Moving, stack: ExitStack) -> dict[int, tuple[int, int]]:
+    def _sockets(self, moving: _Moving, stack: ExitStack) -> dict[int, Inherited]:
         """The ports of its streams, as far as they can be had here; the sockets live as long as `stack`."""
         exchange, media = moving.state.session.exchange, self._config.media
         addresses = [exchange.address]
@@ -196,7 +197,7 @@ class Takeover:
             pair = bind_pair(addresses, self._config.cluster.addresses, ports.rtp, ports.rtcp)
             if pair is not None:
                 rtp, rtcp = (stack.enter_context(sock) for sock in pair)
-                found[stream.mline] = rtp.fileno(), rtcp.fileno()
+                found[stream.mline] = Inherited((rtp.fileno(), rtcp.fileno()), stream.srtp_indices)
         return found
 
 

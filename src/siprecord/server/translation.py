@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from os import urandom
 
 from siprecord.protocol import (
     EndpointSettings,
@@ -19,6 +20,7 @@ from siprecord.recording.identity import identify
 from siprecord.recording.plan import PlanSettings
 from siprecord.recording.policy import PolicySettings, read_signs
 from siprecord.recording.rules import Verdict, aspects_of, judge
+from siprecord.recording.security import SrtpPolicy
 from siprecord.recording.session_parts import SessionSettings
 from siprecord.recording.trunks import Trunk
 from siprecord.server.config import Config
@@ -74,13 +76,18 @@ def session_settings(config: Config, trunk: Trunk | None = None) -> SessionSetti
     recording = config.recording
     return SessionSettings(
         policy=policy_settings(config, trunk),
-        plan=PlanSettings(max_streams=recording.max_streams),
+        plan=PlanSettings(max_streams=recording.max_streams, srtp=_srtp(config, trunk), random=urandom),
         media_timeout_s=recording.media_timeout_s,
         end_on_silence=recording.end_on_media_timeout,
         linger_s=recording.linger_ms / 1000,
         pause_max_s=recording.pause_max_s,
         request_snapshots=recording.request_snapshots,
     )
+
+
+def _srtp(config: Config, trunk: Trunk | None) -> SrtpPolicy:
+    own = trunk.srtp if trunk is not None else None
+    return SrtpPolicy(config.media.srtp) if own is None else own
 
 
 def media_address(config: Config, flow: Flow) -> str:

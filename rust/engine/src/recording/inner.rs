@@ -7,6 +7,7 @@ use crate::log::{Keep, Log};
 use crate::notice::Kind;
 use crate::socket::wall_clock;
 use crate::stream::{Port, Stream, Visit, Yield};
+use crate::survey::Known;
 
 /// Blocks gathered before they are written although the tick is not over.
 const GATHER: usize = 256 * 1024;
@@ -20,7 +21,7 @@ pub(super) struct Inner {
     pub(super) ended: Vec<(u32, StreamReport)>,
     pub(super) interfaces: u32,
     /// Interfaces of media in a log that was resumed, whose streams may be taken up again.
-    pub(super) resumable: Vec<u32>,
+    pub(super) resumable: Vec<(u32, Known)>,
     pub(super) state: State,
     /// Lets a test see what a defect does.
     #[cfg(test)]
