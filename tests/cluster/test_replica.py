@@ -88,6 +88,23 @@ async def test_what_redis_did_not_take_waits_and_is_written_later() -> None:
     assert store.documents() == {"r1": b"two", "r2": b"other"}
 
 
+async def test_what_is_on_its_way_is_still_pending() -> None:
+    store = FakeStore()
+    replica = make(store)
+    seen = []
+    push = store.push
+
+    async def slowly(changed: Mapping[str, bytes], gone: Sequence[str]) -> None:
+        seen.append((replica.pending, replica.lag_s >= 0))
+        await push(changed, gone)
+
+    store.push = slowly  # type: ignore[method-assign]
+    replica.put("r1", b"one")
+    await replica.flush()
+    assert seen == [(1, True)]
+    assert replica.pending == 0
+
+
 async def test_after_an_outage_all_is_compared() -> None:
     store = FakeStore()
     replica = make(store)

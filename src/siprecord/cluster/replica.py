@@ -65,6 +65,8 @@ class Replica:
         self._current: dict[str, Snapshot] = {}
         self._dirty: dict[str, float] = {}
         """Calls whose state, or end, Redis has not been told, and since when (monotonic)."""
+        self._writing: dict[str, float] = {}
+        """Those that are on their way."""
         self._compare = True
         self._news = asyncio.Event()
 
@@ -103,13 +105,13 @@ class Replica:
     @property
     def pending(self) -> int:
         """Calls whose newest state Redis does not have."""
-        return len(self._dirty)
+        return len(self._writing.keys() | self._dirty.keys())
 
     @property
     def lag_s(self) -> float:
         """Seconds by which Redis is behind."""
-        oldest = next(iter(self._dirty.values()), None)
-        return 0.0 if oldest is None else max(0.0, time.monotonic() - oldest)
+        waiting = (*list(self._writing.values())[:1], *list(self._dirty.values())[:1])
+        return max(0.0, time.monotonic() - min(waiting)) if waiting else 0.0
 
     async def run(self) -> None:
         """Write what is new, until cancelled."""
@@ -146,12 +148,14 @@ class Replica:
         self._compare = False
 
     async def _write_some(self) -> None:
-        changed, gone, taken = self._next_batch()
+        changed, gone, self._writing = self._next_batch()
         try:
             await self._store.push(changed, gone)
-        except ClusterError:
-            self._dirty = taken | self._dirty
+        except BaseException:
+            self._dirty = self._writing | self._dirty
             raise
+        finally:
+            self._writing = {}
         figures = self.figures
         figures.written += len(changed)
         figures.bytes += sum(map(len, changed.values()))
