@@ -63,6 +63,8 @@ class FakeStream:
     told: list[str] = field(default_factory=list)
     keys: tuple[SrtpKeys, ...] = field(default=(), repr=False)
     own: SrtpKeys | None = field(default=None, repr=False)
+    masked: list[str] = field(default_factory=list)
+    """The payload types whose keys are masked after a change."""
 
     @property
     def rtcp_port(self) -> int:
@@ -92,6 +94,9 @@ class FakeStream:
 
     def srtp_indices(self) -> dict[int, int]:
         return {}
+
+    def mask_digits(self, payloads: Mapping[str, Mapping[str, object]]) -> None:
+        self.masked = [number for number, row in payloads.items() if row["encoding"] == "telephone-event"]
 
     def close(self) -> None:
         self.closed = True

@@ -17,6 +17,7 @@ use crate::socket::{steady_clock, wall_clock};
 use crate::stream::{Counts, Port, Stream, StreamSpec, Visit, Yield};
 use crate::survey::rekeyed;
 use inner::{report, Inner, State};
+use siprecord_core::digits::Mask;
 use siprecord_core::pcapng::block::{LINK_EXPORTED, LINK_RAW_IP};
 use siprecord_core::pcapng::write::{self, Section, SipMessage};
 use siprecord_core::source::{Policy, Source};
@@ -178,6 +179,15 @@ impl Recording {
         let mut policy = sources.policy();
         change(&mut policy);
         sources.set_policy(policy);
+        Ok(())
+    }
+
+    /// Masks the keys of these payload types from now on, also in what waits to be drained.
+    pub fn set_mask(&self, interface: u32, mask: Mask) -> Result<(), Error> {
+        let mut inner = lock(&self.inner);
+        inner.open()?;
+        let index = inner.find(interface)?;
+        inner.streams[index].mask = mask;
         Ok(())
     }
 

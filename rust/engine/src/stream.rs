@@ -4,6 +4,7 @@ use crate::ports::Pair;
 use crate::reporter::{Reporter, Target};
 use crate::secure::{Keys, Secure};
 use crate::socket::{self, Received, Receiver, BATCH};
+use siprecord_core::digits::Mask;
 use siprecord_core::ip::Datagram;
 use siprecord_core::pcapng::write;
 use siprecord_core::rtcp::compose::{self, ReportBlock};
@@ -28,6 +29,8 @@ pub struct StreamSpec {
     pub policy: Policy,
     /// Keys of SRTP; none for a stream in the clear.
     pub keys: Keys,
+    /// Payload types whose keys are not to be told.
+    pub mask: Mask,
 }
 
 /// Packets whose sender is not known yet, kept to be counted when it is.
@@ -97,6 +100,7 @@ pub struct Stream {
     pub interface: u32,
     pub pair: Pair,
     clock_rates: Vec<(u8, u32)>,
+    pub mask: Mask,
     paused: bool,
     /// During a change of `paused`: what came until then is still treated as before.
     switched_at: u64,
@@ -147,6 +151,7 @@ impl Stream {
             interface,
             pair,
             clock_rates: spec.clock_rates,
+            mask: spec.mask,
             paused: false,
             switched_at: 0,
             counts: Counts::default(),
@@ -247,18 +252,29 @@ impl Stream {
             write::custom(out, event.json(self.interface, time_ns).as_bytes());
         }
         if stored {
+            let masked = self.masked(received.data);
             let datagram = Datagram {
                 source: received.source,
                 destination: received
                     .control
                     .local
                     .map_or(local, |address| SocketAddr::new(address, local.port())),
-                payload: received.data,
+                payload: masked.as_deref().unwrap_or(received.data),
                 original: received.original,
             };
             write::datagram(out, self.interface, time_ns, &datagram);
         }
         time_ns
+    }
+
+    /// The datagram without the keys that it tells of; none when there is nothing to mask.
+    fn masked(&self, data: &[u8]) -> Option<Vec<u8>> {
+        if !self.mask.concerns(data) || rtcp::looks_like_rtcp(data) {
+            return None;
+        }
+        let mut shown = data.to_vec();
+        self.mask.apply(&mut shown);
+        Some(shown)
     }
 
     fn count(&mut self, port: Port, received: &Received<'_>, time_ns: u64, stored: bool) {

@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from siprecord.cli.asking import Url, ask, configured
+from siprecord.cli.asking import Url, ask, server_at
 from siprecord.cli.options import ConfigFile, Json
 from siprecord.cli.output import print_fields, print_json, print_notes, print_table
 
@@ -25,7 +25,7 @@ def cluster(config: ConfigFile = None, url: Url = None, as_json: Json = False) -
 
         siprecord cluster --url http://recorder-b:8080 --json
     """
-    answer = ask(url or configured(config), "cluster")
+    answer = ask(server_at(url, config), "cluster")
     if as_json:
         print_json(answer)
     else:

@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import FastAPI, Path, Query
 from fastapi.responses import Response
 
+from siprecord.control.access import Guard
 from siprecord.control.ports import Row, Sources
 from siprecord.control.steering import add_steering
 from siprecord.syntax.text import to_json
@@ -34,6 +35,8 @@ def build_api(sources: Sources) -> FastAPI:
     _add_reading(api, sources)
     if sources.steering is not None:
         add_steering(api, sources.steering)
+    if sources.token:
+        api.add_middleware(Guard, token=sources.token)
     return api
 
 

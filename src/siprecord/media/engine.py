@@ -29,8 +29,11 @@ from siprecord.syntax.text import to_json
 
 _JUDGED = {"sources": "judged"}
 """In an interface's description: the log tells whom the stream follows, and all others are strangers."""
+_DYNAMIC = range(96, 128)
 _SECTION_KEYS = ("hardware", "os", "application", "comment")
 SocketAddress = tuple[str, int]
+PayloadTypes = tuple[list[int], list[int], list[int]]
+"""Payload types of telephone events, of nothing that is known, and of tones."""
 
 
 class MediaEngine:
@@ -232,6 +235,13 @@ class MediaStream:
         """The highest SRTP packet index by SSRC, for a process that goes on with this stream."""
         return self._core.srtp_indices()
 
+    def mask_digits(self, payloads: Mapping[str, Mapping[str, object]]) -> None:
+        """Let no key that is pressed (RFC 4733) reach the log from now on; `payloads` as in a description.
+
+        What waits in the socket is masked as well. Tones within the audio can't be seen.
+        """
+        self._core.set_mask(event_types(payloads))
+
     def set_rtcp_target(self, target: SocketAddress | None, *, mux: bool = False) -> None:
         """Say where our reports go; `mux` sends them from the media port.
 
@@ -254,6 +264,7 @@ class _Details:
     srtp: tuple[SrtpKeys, ...]
     srtp_own: SrtpKeys | None
     srtp_indices: dict[int, int]
+    mask: PayloadTypes
 
     @classmethod
     def of(cls, spec: StreamSpec) -> _Details:
@@ -264,6 +275,7 @@ class _Details:
             srtp=spec.srtp,
             srtp_own=spec.srtp_own,
             srtp_indices=dict(spec.srtp_indices),
+            mask=event_types(spec.description.get("payloads")) if spec.mask_digits else ([], [], []),
         )
 
 
@@ -294,3 +306,14 @@ def _clock_rates(description: Mapping[str, object]) -> list[tuple[int, int]]:
         if str(number).isdecimal() and int(number) < 128 and isinstance(rate, int) and 0 < rate < 2**32:
             rates.append((int(number), rate))
     return rates
+
+
+def event_types(payloads: object) -> PayloadTypes:
+    """Which payload types may tell of keys. One that was never negotiated may be used for it all the same."""
+    named: dict[int, str] = {}
+    for number, payload in payloads.items() if isinstance(payloads, Mapping) else ():
+        if str(number).isdecimal() and isinstance(payload, Mapping):
+            named[int(number)] = str(payload.get("encoding", "")).lower()
+    events = [number for number, name in named.items() if name == "telephone-event" and number < 128]
+    tones = [number for number, name in named.items() if name == "tone" and number < 128]
+    return events, [number for number in _DYNAMIC if number not in named], tones

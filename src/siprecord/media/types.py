@@ -62,6 +62,8 @@ class StreamSpec:
     """Our own key, for the reports that we send; without one a protected stream sends none."""
     srtp_indices: Mapping[int, int] = field(default_factory=dict)
     """For `resume_stream`: what `MediaStream.srtp_indices()` told in the process before."""
+    mask_digits: bool = False
+    """Keys that were pressed (RFC 4733) never reach the log: `payloads` says which packets tell of them."""
     announced: bool = True
     """False: nobody knows the ports yet, so nobody is followed who sends before `MediaStream.announce()`."""
 

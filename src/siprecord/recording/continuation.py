@@ -5,7 +5,7 @@ them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -31,6 +31,7 @@ class ExchangeSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     labels: Labels
     masked: bool
     said: bytes | None
+    mask_digits: bool = True
 
 
 class KnowledgeSnapshot(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +55,8 @@ class Marks:
     """We want to hang up, as soon as the ACK allows it."""
     snapshot_asked: bool = False
     told_silent: bool = False
+    rule: str | None = None
+    """The rule that was applied last."""
 
 
 class SessionSnapshot(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,3 +68,5 @@ class SessionSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     exchange: ExchangeSnapshot
     marks: Marks
     ending: Ending | None = None
+    headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Those that rules ask for, of all requests so far."""

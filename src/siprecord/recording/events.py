@@ -25,6 +25,8 @@ class InviteReceived(msgspec.Struct, frozen=True):
     signs: Signs
     verdict: Verdict = msgspec.field(default_factory=Verdict)
     """What the operator's rules say of this call."""
+    headers: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
+    """Those that rules ask for."""
 
 
 class ReinviteReceived(msgspec.Struct, frozen=True):
@@ -33,6 +35,8 @@ class ReinviteReceived(msgspec.Struct, frozen=True):
     transaction: str
     contents: Contents
     confirmed: bool = True
+    headers: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
+    """Those that rules ask for."""
 
 
 class TakeoverReceived(msgspec.Struct, frozen=True):
@@ -51,6 +55,8 @@ class UpdateReceived(msgspec.Struct, frozen=True):
     transaction: str
     contents: Contents
     confirmed: bool = True
+    headers: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
+    """Those that rules ask for."""
 
 
 class InfoReceived(msgspec.Struct, frozen=True):
@@ -58,6 +64,8 @@ class InfoReceived(msgspec.Struct, frozen=True):
 
     transaction: str
     contents: Contents
+    headers: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
+    """Those that rules ask for."""
 
 
 class ByeReceived(msgspec.Struct, frozen=True):

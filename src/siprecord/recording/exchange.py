@@ -6,6 +6,7 @@ An offer is first judged (`propose`), then its new streams are opened by others,
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
@@ -63,6 +64,7 @@ class Exchange:
     @classmethod
     def restore(cls, settings: PlanSettings, snapshot: ExchangeSnapshot) -> Exchange:
         """Go on with the streams of an earlier life. Raises ParseError when the snapshot is damaged."""
+        settings = dataclasses.replace(settings, mask_digits=snapshot.mask_digits)
         self = cls(settings, LocalMedia(address=snapshot.address, session_id=snapshot.session_id))
         self.streams = {plan.mline: plan for plan in snapshot.streams}
         self.labels, self.masked = snapshot.labels, snapshot.masked
@@ -81,6 +83,7 @@ class Exchange:
             labels=self.labels,
             masked=self.masked,
             said=self._said_bytes(),
+            mask_digits=self._settings.mask_digits,
         )
 
     def _said_bytes(self) -> bytes | None:
@@ -91,6 +94,11 @@ class Exchange:
         if self._written is None or self._written[0] is not said:
             self._written = said, said.to_bytes()
         return self._written[1]
+
+    @property
+    def masks_digits(self) -> bool:
+        """Whether keys that are pressed are kept out of the log."""
+        return self._settings.mask_digits
 
     @property
     def storing(self) -> bool:
@@ -146,6 +154,13 @@ class Exchange:
             self.masked = masked
 
         return self._change(change)
+
+    def mask_digits(self, masked: bool) -> list[Command]:
+        """Keep keys that are pressed out of the log, or don't, on all streams that are open or will be."""
+        self._settings = dataclasses.replace(self._settings, mask_digits=masked)
+        changed = [plan for plan in self.streams.values() if plan.mask_digits != masked]
+        self.streams.update({plan.mline: replace(plan, mask_digits=masked) for plan in changed})
+        return [UpdateStream(self.streams[plan.mline]) for plan in changed]
 
     def _go_on(self, plans: Iterable[StreamPlan]) -> list[Command]:
         updates: list[Command] = [

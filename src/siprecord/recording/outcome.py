@@ -45,6 +45,11 @@ def hung_up(reason: str | None = None) -> Ending:
     return Ending(Outcome.COMPLETE, "The SRC ended the session." + said)
 
 
+def forbidden(rule: str) -> Ending:
+    """A rule refuses the call, for what became known only while it ran."""
+    return Ending(Outcome.STOPPED, f"Rule {rule} refuses this call; that became known while it was recorded.")
+
+
 GAVE_UP = Ending(Outcome.CANCELLED, "The SRC cancelled the call before it was answered.")
 SILENT = Ending(Outcome.NO_MEDIA, "No media on any stream, and no BYE.")
 UNACKNOWLEDGED = Ending(Outcome.NO_ACK, "The answer was never acknowledged.")

@@ -55,6 +55,7 @@ class PlanSettings:
     profiles: frozenset[str] = RECORDABLE_PROFILES
     srtp: SrtpPolicy = SrtpPolicy.PREFER
     random: Callable[[int], bytes] = _no_random
+    mask_digits: bool = False
 
 
 class StreamPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,6 +81,8 @@ class StreamPlan(msgspec.Struct, frozen=True, kw_only=True):
     reports: tuple[str, int] | None = None
     mux: bool = False
     security: Security | None = None
+    mask_digits: bool = False
+    """Keys that are pressed must not reach the log."""
 
 
 class RefusedLine(msgspec.Struct, frozen=True):
@@ -242,6 +245,7 @@ class _Planner:
             content=media.content,
             **self._ways(media),
             security=self._secure(mline, media),
+            mask_digits=self._settings.mask_digits,
         )
 
     def _ways(self, media: MediaDescription) -> _Ways:

@@ -93,6 +93,9 @@ class MediaStream(Protocol):
     def srtp_indices(self) -> Mapping[int, int]:
         """The highest SRTP packet index by SSRC."""
 
+    def mask_digits(self, payloads: Mapping[str, Mapping[str, object]]) -> None:
+        """Let no key that is pressed reach the log from now on; `payloads` are those of the plan."""
+
     def close(self) -> None:
         """Give the ports back."""
 

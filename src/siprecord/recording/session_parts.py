@@ -8,6 +8,7 @@ from enum import StrEnum
 import msgspec
 
 from siprecord.recording.events import TakeoverReceived
+from siprecord.recording.keypresses import KeyPolicy
 from siprecord.recording.knowledge import Lesson
 from siprecord.recording.plan import OfferPlan, PlanSettings
 from siprecord.recording.policy import PolicySettings
@@ -33,6 +34,7 @@ class SessionSettings:
 
     policy: PolicySettings = field(default_factory=PolicySettings)
     plan: PlanSettings = field(default_factory=PlanSettings)
+    digits: KeyPolicy = field(default_factory=KeyPolicy)
     media_timeout_s: float = 60.0
     end_on_silence: bool = True
     linger_s: float = 0.2

@@ -76,6 +76,8 @@ def build_document(
         "participants": facts.model.get("participants") or [],
         "streams": rows,
         "audio": _audio(renderer, made),
+        "rules": [_rule_row(event) for event in facts.rules],
+        "digits": _digits(facts),
         "metadata": files["metadata"],
         "deviations": [_deviation_row(event) for event in facts.deviations] + _own_deviations(rows),
         "merged": facts.merged,
@@ -86,6 +88,26 @@ def build_document(
             "bytes_left_over": facts.left_over,
             "bytes_damaged": facts.damaged,
         },
+    }
+
+
+def _rule_row(event: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "rule": event.get("rule"),
+        "action": event.get("action"),
+        "late": bool(event.get("late")),
+        "time": rfc3339(event.get("time_ns")),
+    }
+
+
+def _digits(facts: LogFacts) -> dict[str, Any] | None:
+    event = facts.digits
+    if not event:
+        return None
+    return {
+        "masked": bool(event.get("masked")),
+        "why": event.get("why"),
+        "since": rfc3339(event.get("time_ns")),
     }
 
 

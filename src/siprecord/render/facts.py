@@ -65,6 +65,10 @@ class LogFacts:
     """Vendor, ids, direction and sides, as the last `call.identity` event told them."""
     continued: list[dict[str, Any]] = field(default_factory=list)
     """Recordings of other nodes that went on with this one."""
+    rules: list[dict[str, Any]] = field(default_factory=list)
+    """The operator's rules that were applied, in order."""
+    digits: dict[str, Any] = field(default_factory=dict)
+    """Whether keys that were pressed are in the log, and who said so; empty in logs of older versions."""
     deviations: list[dict[str, Any]] = field(default_factory=list)
     continues: dict[str, Any] | None = None
     """Which recording this one continues."""
@@ -227,6 +231,14 @@ def _continued(facts: LogFacts, item: LogEvent) -> None:
     facts.continued.append(item.event)
 
 
+def _rule(facts: LogFacts, item: LogEvent) -> None:
+    facts.rules.append(item.event)
+
+
+def _digits(facts: LogFacts, item: LogEvent) -> None:
+    facts.digits = item.event
+
+
 def _deviation(facts: LogFacts, item: LogEvent) -> None:
     facts.deviations.append(item.event)
 
@@ -258,6 +270,8 @@ _HANDLERS: dict[str, Callable[[LogFacts, LogEvent], None]] = {
     "session.model": _model,
     "call.identity": _call,
     "recording.continued": _continued,
+    "rule.applied": _rule,
+    "digits.policy": _digits,
     "deviation": _deviation,
     "recording.merged": _merged,
 }

@@ -22,6 +22,7 @@ from siprecord.server.config import Config
 from siprecord.server.continuity import Continuity
 from siprecord.server.eventlog import log_event, log_notice
 from siprecord.server.handler import Handler
+from siprecord.server.http_config import http_token
 from siprecord.server.keeping import Keeping
 from siprecord.server.lifecycle import DataDirLock, StopRequests, handing_over, raise_file_limit, reloading
 from siprecord.server.metrics import metrics_page
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 ORPHAN_GRACE = 7 * 86_400.0
 """Seconds: without a holder calls end by themselves, however long they are."""
+PRIVATE = 0o027
+"""No rights for others on any file that is made."""
 FILES_PER_CALL = 5
 """Two streams of two sockets each, and the capture log."""
 
@@ -217,6 +220,7 @@ class Application:
             connections=self.reports.connections,
             cluster=self.reports.cluster,
             metrics=metrics_page(self.reports.snapshot),
+            token=http_token(self.config.http),
             steering=self.handler,
         )
 
@@ -231,7 +235,11 @@ def _membership(config: Config, continuity: Continuity | None) -> Membership | N
 
 
 async def serve(config: Config, keeping: Keeping | None = None) -> None:
-    """`siprecord serve`: one server to a data directory, until SIGTERM or SIGINT. Raises SiprecordError."""
+    """`siprecord serve`: one server to a data directory, until SIGTERM or SIGINT. Raises SiprecordError.
+
+    What it writes can be read by its user and group alone (RFC 7866 section 12.4).
+    """
+    os.umask(PRIVATE)
     with DataDirLock(config.data_dir):
         allow_files(FILES_PER_CALL * config.max_concurrent_calls)
         await Application(config, keeping=keeping).run()

@@ -101,6 +101,7 @@ def stream_spec(plan: StreamPlan, *, announced: bool = False) -> StreamSpec:
         announced=announced,
         srtp=security.theirs if security is not None else (),
         srtp_own=security.ours if security is not None else None,
+        mask_digits=plan.mask_digits,
     )
 
 

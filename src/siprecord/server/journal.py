@@ -11,6 +11,7 @@ from siprecord.recording.ports import CaptureLog
 from siprecord.recording.session import RecordingSession
 from siprecord.server import publisher as news
 from siprecord.server.services import Services
+from siprecord.syntax.digits import blank_digits
 from siprecord.syntax.sdp import blank_keys
 from siprecord.syntax.sip import blank_credentials
 
@@ -58,6 +59,8 @@ class Journal:
         if log is None or not data:
             return
         told = blank_credentials(blank_keys(data))
+        if self._session.exchange.masks_digits:
+            told = blank_digits(told)
         self.attempt(lambda: log.append_sip(told, flow.local, flow.remote, flow.transport, inbound))
 
     def attempt(self, work: Callable[[], object]) -> None:

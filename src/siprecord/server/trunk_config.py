@@ -72,6 +72,10 @@ class TrunkConfig(Section):
         default=None, description="As media.srtp, for this trunk alone; not set: that one holds."
     )
 
+    digits: Literal["masked", "kept"] | None = Field(
+        default=None, description="As recording.digits, for this trunk alone; not set: that one holds."
+    )
+
     @field_validator("sources")
     @classmethod
     def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -111,4 +115,5 @@ def make_trunk(config: TrunkConfig) -> Trunk:
         rate=Rate(per_second=config.max_requests_per_second, burst=config.request_burst),
         strict=config.strict,
         srtp=None if config.srtp is None else SrtpPolicy(config.srtp),
+        digits=config.digits,
     )

@@ -71,6 +71,15 @@ class Evidence:
         """The names of these."""
 
     @property
+    def from_user(self) -> str:
+        """The user part of the From URI; empty when it has none."""
+        try:
+            uri = self.request.from_.uri
+        except ParseError:
+            return ""
+        return uri.partition("@")[0].partition(":")[2][:MAX_VALUE] if "@" in uri else ""
+
+    @property
     def opens(self) -> bool:
         """Whether this is the INVITE of a new call."""
         if self.request.method != "INVITE":
