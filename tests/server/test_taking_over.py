@@ -134,6 +134,18 @@ async def test_a_further_claim_drops_nothing_that_was_taken_over_before() -> Non
     assert server.archive.discarded == []
 
 
+async def test_a_call_that_its_client_ended_has_no_successor() -> None:
+    claim, tag = await a_lost_call()
+    server = await node()
+    await server.handler.takeover.take(claim)
+    server.receive(request("ACK", "c1", to_tag=tag))
+    server.receive(bye(tag))
+    server.wait(1)
+    server.receive(request("INVITE", "c2", body=multipart(sdp(), METADATA)))
+    (runner,) = server.handler._running.calls.all()
+    assert server.archive.logs[runner.recording_id].named("recording.continues") == []
+
+
 async def test_R13_what_came_to_us_is_kept_though_its_node_lives() -> None:
     claim, tag = await a_lost_call()
     server = await node()

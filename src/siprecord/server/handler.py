@@ -120,6 +120,7 @@ class Handler:
         supervisor = Supervisor(Registry(parts.calls), control, parts.wall, parts.continuity)
         maker = RunnerMaker(self.config, self._session_settings, services, parts)
         takeover = Takeover(self.config, maker, supervisor, control)
+        self._publisher.subscribe(takeover.hear)
         reception = Reception(
             supervisor, maker, control, refusal=self.refusal, publish=self._publisher.publish
         )

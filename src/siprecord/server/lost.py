@@ -78,6 +78,11 @@ class LostCalls:
                     del self._by_mark[mark]
         return lost
 
+    def over(self, here: str) -> None:
+        """What went on in this recording of ours has come to its end."""
+        for recording_id in [lost.recording_id for lost in self._calls.values() if lost.here == here]:
+            self.pop(recording_id)
+
     def find(self, runner: CallRunner) -> tuple[LostCall, Continuation] | None:
         """The lost call that a new one goes on with, which is taken out."""
         own, began = candidate_of(runner.recording_id, runner), runner.started.timestamp()

@@ -29,6 +29,7 @@ from siprecord.server.floating import bind_pair
 from siprecord.server.lost import LostCall, LostCalls, candidate_of
 from siprecord.server.making import RunnerMaker
 from siprecord.server.moving import Clocks, Home, moved, readdressed
+from siprecord.server.publisher import RecordingEvent, RecordingFinished
 from siprecord.server.runner import CallRunner
 from siprecord.server.supervisor import Supervisor
 from siprecord.transport import EndpointControl, ListenerInfo
@@ -115,6 +116,11 @@ class Takeover:
         self._drop(lost)
         self.linked(lost.node, lost.recording_id, runner.recording_id)
         return lost.recording_id
+
+    def hear(self, event: RecordingEvent) -> None:
+        """News of recordings: a lost call whose client has hung up here is over, and has no successor."""
+        if isinstance(event, RecordingFinished) and event.outcome == Outcome.COMPLETE:
+            self._lost.over(event.recording_id)
 
     def release(self, recording_id: str) -> bool:
         """The node of this call lives after all: drop ours if nothing came. Answers whether it is gone."""
