@@ -9,6 +9,7 @@ import pytest
 
 from siprecord.protocol import (
     AckReceived,
+    Address,
     Answer,
     DialogEnd,
     DialogEnded,
@@ -25,7 +26,7 @@ from siprecord.protocol import (
 )
 from siprecord.syntax.sip import Request
 from tests.protocol.test_uas import OK, Call
-from tests.support.sip_peers import ANSWER, OFFER, SRC, SRS, Link, Peer, response
+from tests.support.sip_peers import ANSWER, OFFER, SRC, SRS, Link, Peer, flow_of, request, response
 
 OUT = Flow("udp", SRC, SRS)
 STREAM = Flow("tcp", SRC, SRS, 4)
@@ -470,3 +471,57 @@ def test_REL_04_both_sides_agree_over_a_network_that_loses(transport: Transport)
     assert link.callee.event(AckReceived).dialog
     told = [each.response.status for each in link.caller.take_events() if isinstance(each, ResponseReceived)]
     assert told == [183, 200]
+
+
+# Datagrams that come back (RFC 3261 section 18.4)
+
+
+def refuse(peer: Peer, remote: Address = SRS) -> None:
+    """The kernel tells that nothing takes what was sent there, perhaps from another socket's address."""
+    peer.endpoint.unreachable(Flow("udp", ("0.0.0.0", SRC[1]), remote), peer.now)
+
+
+def test_TP_17_an_invite_that_nobody_takes_fails_at_its_first_repetition() -> None:
+    caller = Caller()
+    refuse(caller)
+    assert caller.take_events() == [], "one may be forged, or a peer's that starts anew"
+    assert times(caller, 0.5) == [(0.5, "INVITE")]
+    refuse(caller, ("203.0.113.99", 5060))
+    assert caller.take_events() == []
+    refuse(caller)
+    assert caller.take_events() == [RequestTimedOut(caller.transaction, None, refused=True)]
+    assert times(caller, 40) == []
+
+
+def test_TP_17_an_answered_call_and_one_on_a_stream_are_not_concerned() -> None:
+    for caller, status in ((Caller(), 200), (Caller(), 486), (Caller(STREAM), 100)):
+        caller.hears(status, Contact="<sip:rec@203.0.113.5>")
+        caller.take_events()
+        for _ in range(3):
+            refuse(caller)
+            caller.advance(0.5)
+        assert caller.no_event(RequestTimedOut)
+
+
+@pytest.mark.parametrize(("method", "ends"), [("BYE", True), ("UPDATE", False), ("INFO", False)])
+def test_TP_17_within_a_dialog_only_a_bye_is_given_up(method: str, ends: bool) -> None:
+    call = Call()
+    transaction = call.endpoint.request(call.dialog, OutgoingRequest(method), call.now)
+    (sent,) = call.take_raw()
+    for _ in range(3):
+        call.endpoint.unreachable(sent.flow, call.now)
+        call.advance(0.6)
+    told = [event for event in call.take_events() if isinstance(event, RequestTimedOut)]
+    assert told == ([RequestTimedOut(transaction, call.dialog, refused=True)] if ends else [])
+    assert (call.endpoint.snapshot(call.dialog) is None) is ends
+
+
+def test_TP_17_TXN_16_an_icmp_error_leaves_the_server_transaction() -> None:
+    call = Call(ack=False)
+    for _ in range(3):
+        call.endpoint.unreachable(flow_of(), call.now)
+        call.advance(0.6)
+    assert call.no_event(DialogEnded)
+    assert call.receive(request(body=OFFER, Content_Type="application/sdp")) == [], "the INVITE is absorbed"
+    call.acknowledge()
+    assert call.event(AckReceived).dialog == call.dialog

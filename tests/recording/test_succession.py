@@ -14,7 +14,6 @@ from siprecord.recording.succession import (
     Newcomer,
     Takeover,
     find_predecessor,
-    scoped_id,
 )
 
 UCID, GROUP = ("ucid", "10000098761234"), ("group", "7+OTCyoxTmqmqyA/1weDAg==")
@@ -74,13 +73,6 @@ def test_R6_the_strongest_id_decides_and_then_the_latest() -> None:
     assert isinstance(found, Continuation)
     assert (found.recording_id, found.by) == ("strong", "group")
     assert find_predecessor(newcomer(), [old, weak]) == Continuation("weak", *UCID, gap_s=2.5)
-
-
-@pytest.mark.parametrize(
-    ("id", "scoped"), [("1", ""), ("session-0001", "192.0.2.7/session-0001"), (GROUP[1], GROUP[1])]
-)
-def test_an_id_that_is_no_uuid_means_something_to_its_client_only(id: str, scoped: str) -> None:
-    assert scoped_id(id, "192.0.2.7") == scoped
 
 
 ALICE_AND_BOB = frozenset({"alice@example.com", "bob@example.com"})

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 
 from siprecord.protocol import Flow
+from siprecord.recording.succession import Candidate, Newcomer
+from siprecord.server import relations
 from siprecord.server.config import Config
 from siprecord.server.publisher import DialogReplaced, RecordingContinues, RecordingFinished
 from siprecord.server.trunk_config import TrunkConfig
@@ -194,3 +198,23 @@ async def test_R6_two_recordings_of_a_call_at_a_time_continue_nothing() -> None:
     server.log.streams[1].counted.last_arrival_ns = int(server.wall().timestamp() * 1e9)
     Client(server, "call-2").call(content)
     assert not any(log.named("recording.continues") for log in server.archive.logs.values())
+
+
+async def test_an_id_that_all_calls_share_costs_no_more_than_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client may number its groups from 1 in each call: only the latest call of an id is looked at."""
+    asked: list[int] = []
+
+    def count(newcomer: Newcomer, candidates: Iterable[Candidate]) -> None:
+        asked.append(len(list(candidates)))
+
+    monkeypatch.setattr(relations, "find_predecessor", count)
+    server, _ = await make()
+    clients = [Client(server, f"shared-{number}") for number in range(4)]
+    for client in clients:
+        client.call(body(sdp(*TWO), SNAPSHOT))
+    assert asked == [1, 1, 1], "the first has none before it"
+    for client in clients:
+        client.request("BYE")
+    server.wait(1)
+    Client(server, "later").call(body(sdp(*TWO), SNAPSHOT))
+    assert asked == [1, 1, 1], "those that are over are forgotten"

@@ -6,6 +6,7 @@ use crate::secure::{Keys, Secure};
 use crate::socket::{self, Received, Receiver, BATCH};
 use siprecord_core::digits::Mask;
 use siprecord_core::ip::Datagram;
+use siprecord_core::level::Level;
 use siprecord_core::pcapng::write;
 use siprecord_core::rtcp::compose::{self, ReportBlock};
 use siprecord_core::rtp::{default_clock_rate, Packet};
@@ -106,6 +107,7 @@ pub struct Stream {
     switched_at: u64,
     pub counts: Counts,
     pub reception: Reception,
+    pub level: Level,
     pub sources: Sources,
     pub secure: Option<Box<Secure>>,
     pub reporter: Box<Reporter>,
@@ -156,6 +158,7 @@ impl Stream {
             switched_at: 0,
             counts: Counts::default(),
             reception: Reception::default(),
+            level: Level::default(),
             sources,
             secure: Secure::new(spec.keys).map(Box::new),
             report_due: reporter.due_ns(),
@@ -396,6 +399,7 @@ impl Stream {
             time_ns,
         };
         if self.sources.goes_on(&heard) {
+            self.level.note(packet, time_ns, rate);
             return self.reception.take(packet, time_ns, rate);
         }
         self.reporter.note_source(packet.ssrc);

@@ -48,6 +48,8 @@ def _show(answer: dict[str, Any]) -> None:
             ),
             ("calls", answer.get("calls")),
             ("streams", answer.get("streams")),
+            ("stream quality", _counted(answer.get("streams_quality"))),
+            ("alarms", _counted(answer.get("streams_alarmed"))),
             ("packets stored", answer.get("packets")),
             ("packets dropped", answer.get("packets_dropped")),
             ("calls so far", answer.get("calls_started")),
@@ -72,6 +74,11 @@ def _cluster(row: dict[str, Any] | None) -> str | None:
     return (
         f"{row.get('name')}: {here} as {row.get('node')}, {up} nodes up, {row.get('calls')} calls replicated"
     )
+
+
+def _counted(counts: dict[str, int] | None) -> str | None:
+    """`3 good, 1 poor`; nothing when there is none."""
+    return ", ".join(f"{number} {name}" for name, number in (counts or {}).items() if number) or None
 
 
 def _processes(answer: dict[str, Any]) -> str:

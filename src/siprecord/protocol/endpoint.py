@@ -122,6 +122,14 @@ class Endpoint:
         self._core.lose(flow.connection)
         self._uac.connection_lost(flow, now)
 
+    def unreachable(self, flow: Flow, now: float) -> None:
+        """A datagram came back from `flow.remote`: nothing takes it there (RFC 3261 section 18.4).
+
+        Said twice, some time apart, it ends requests that open a dialog, belong to none, or end one. Within a
+        dialog others go on being repeated: the peer may be starting anew. What we answer is not concerned.
+        """
+        self._uac.unreachable(flow, now)
+
     def respond(self, transaction: str, answer: Answer, now: float) -> None:
         """Answer a request that `RequestReceived` brought; without effect once it has a final answer.
 

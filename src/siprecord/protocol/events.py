@@ -87,10 +87,14 @@ class ResponseReceived(msgspec.Struct, frozen=True):
 
 
 class RequestTimedOut(msgspec.Struct, frozen=True):
-    """A request of ours got no final response, or could not be sent. In a dialog, `DialogEnded` follows."""
+    """A request of ours got no final response, or could not be sent. In a dialog, `DialogEnded` follows.
+
+    `refused`: the host it went to said that nothing takes it there.
+    """
 
     transaction: str
     dialog: str | None
+    refused: bool = False
 
 
 class SessionRefreshed(msgspec.Struct, frozen=True):

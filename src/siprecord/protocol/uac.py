@@ -107,6 +107,10 @@ class Uac:
         """Open requests on that connection have failed."""
         self._transactions.connection_lost(flow, now)
 
+    def unreachable(self, flow: Flow, now: float) -> None:
+        """Open requests to that address may have failed."""
+        self._transactions.unreachable(flow, now)
+
     def release(self, dialog: Dialog, now: float) -> None:
         """Send what waited, as far as it may be sent now."""
         while dialog.waiting and dialog.closing is None and dialog.may_send(dialog.waiting[0].outgoing):
@@ -312,7 +316,8 @@ class Uac:
         self._end_early(transaction, None)
         dialog = self._core.dialogs.get(transaction.dialog or "")
         if not transaction.internal:
-            self._core.tell(RequestTimedOut(transaction.id, transaction.dialog))
+            refused = transaction.refused_at is not None
+            self._core.tell(RequestTimedOut(transaction.id, transaction.dialog, refused))
         if dialog is not None:
             self._mark_closed(dialog, transaction)
             if transaction.method == "BYE":

@@ -47,6 +47,8 @@ class TakeoverReceived(msgspec.Struct, frozen=True):
     flow: Flow
     contents: Contents
     confirmed: bool = True
+    headers: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
+    """Those that rules ask for."""
 
 
 class UpdateReceived(msgspec.Struct, frozen=True):

@@ -39,22 +39,18 @@ RESERVED_NAME = "sip"
 """The interface of SIP messages in a capture log."""
 
 
-def _no_random(count: int) -> bytes:
-    raise AssertionError("SRTP keys need a source of randomness")
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanSettings:
     """Which streams may be recorded. `profiles` are the RTP profiles whose packets we can read.
 
-    `random` makes our own SRTP keys: so many bytes that nobody can guess.
+    `random` makes our own SRTP keys, so many bytes that nobody can guess; who only judges needs none.
     """
 
     max_streams: int = 64
     kinds: tuple[str, ...] = ("audio", "video")
     profiles: frozenset[str] = RECORDABLE_PROFILES
     srtp: SrtpPolicy = SrtpPolicy.PREFER
-    random: Callable[[int], bytes] = _no_random
+    random: Callable[[int], bytes] | None = None
     mask_digits: bool = False
 
 
@@ -262,11 +258,12 @@ class _Planner:
             if isinstance(found, Unprotected) and found.note:
                 self._deviations.append(deviations.not_protected(mline, found.note))
             return None
+        random = self._settings.random
+        if random is None:
+            return found
         current = self._slots.open.get(mline)
         offered = {key.key for key in found.theirs}
-        return keep_own_key(
-            found, current.security if current is not None else None, offered, self._settings.random
-        )
+        return keep_own_key(found, current.security if current is not None else None, offered, random)
 
     def _is_held(self, mline: int, media: MediaDescription) -> bool:
         """Nothing is to be stored: the SRC says inactive, or recvonly, or holds in the old way."""

@@ -9,7 +9,6 @@ Candidates may be of this node or of another. Nothing here asks who they are kep
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -18,13 +17,10 @@ from siprecord.recording.addresses import address_key
 from siprecord.recording.dialects import Findings
 from siprecord.recording.model import RecordingModel
 from siprecord.recording.refusal import Refusal
-from siprecord.recording.story import LINKING, NEARBY, WEAK_PARTIES, Key
+from siprecord.recording.story import LINKING, NEARBY, WEAK_PARTIES, Key, scoped_id
 
-SHORTEST = 8
-"""Characters of an id that may join recordings; ours. A client that counts its groups from 1 begins anew."""
 SILENT_S = 2.0
 """Ours: a client that still sends is recorded twice on purpose, and nothing is continued."""
-_UUID = re.compile(r"[A-Za-z0-9+/]{22}==")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,13 +121,3 @@ def parties_of(model: RecordingModel) -> frozenset[str]:
     """The people of a recording, as address keys."""
     names = (name for participant in model.participants.values() for name in participant.names)
     return frozenset(address_key(name.aor or "") for name in names) - {""}
-
-
-def scoped_id(id: str, client: str) -> str:
-    """An id of the metadata as it is known everywhere; empty when it is too short to mean anything.
-
-    One that is no UUID means something to its client only.
-    """
-    if len(id) < SHORTEST:
-        return ""
-    return id if _UUID.fullmatch(id) else f"{client}/{id}"

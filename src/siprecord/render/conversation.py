@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from siprecord.recording.addresses import address_key
-from siprecord.recording.story import LINKING, strongest
-from siprecord.recording.succession import scoped_id
+from siprecord.recording.story import LINKING, scoped_id, strongest
 from siprecord.render.facts import LogFacts
 
 

@@ -184,7 +184,7 @@ def _own_deviations(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _sender_deviations(name: str, row: Mapping[str, Any]) -> list[str]:
-    """Packets that came and are not heard, for they are somebody else's or can't be trusted."""
+    """What senders did: packets of strangers, clocks that make no sense, packets that can't be trusted."""
     strangers = [source for source in row["sources"] if source["packets_in_audio"] < source["packets"]]
     found = [
         f"{name}: {source['packets'] - source['packets_in_audio']} packets of {source['address']} "
@@ -194,6 +194,8 @@ def _sender_deviations(name: str, row: Mapping[str, Any]) -> list[str]:
     ]
     if len(strangers) > MAX_STRANGERS:
         found.append(f"{name}: {len(strangers) - MAX_STRANGERS} more senders were not followed")
+    if "contradict" in (row["aligned_reason"] or ""):
+        found.append(f"{name}: {row['aligned_reason']}; the channel is aligned by arrival")
     protection = row["srtp"] or {}
     if protection.get("packets_failed"):
         found.append(

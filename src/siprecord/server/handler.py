@@ -30,7 +30,7 @@ from siprecord.server.parts import Parts
 from siprecord.server.publisher import Publisher, Subscriber
 from siprecord.server.reception import Reception
 from siprecord.server.registry import Registry
-from siprecord.server.runner import resumption
+from siprecord.server.runner import CallRunner, resumption
 from siprecord.server.services import Services
 from siprecord.server.supervisor import Supervisor
 from siprecord.server.takeover import Takeover
@@ -163,6 +163,10 @@ class Handler:
             return []
         wall = self._started.parts.wall()
         return [describe(runner, wall) for runner in self._started.calls.all()]
+
+    def runners(self) -> list[CallRunner]:
+        """What records these calls."""
+        return list(self._started.calls.all()) if self._started is not None else []
 
     def call(self, recording_id: str) -> CallInfo | None:
         """One call that is being recorded."""

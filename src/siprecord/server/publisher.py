@@ -97,6 +97,17 @@ class StreamClosed(msgspec.Struct, frozen=True, kw_only=True):
     name: str
 
 
+class StreamAlarm(msgspec.Struct, frozen=True, kw_only=True):
+    """A stream brings nothing (`one_way`) or nothing audible (`silent`), or, when `over`, does so again."""
+
+    recording_id: str
+    call_id: str
+    name: str
+    kind: str
+    text: str
+    over: bool
+
+
 class MetadataReceived(msgspec.Struct, frozen=True, kw_only=True):
     """A metadata document came; `number` counts them from 1."""
 
@@ -154,6 +165,7 @@ RecordingEvent = (
     | StreamOpened
     | StreamPaused
     | StreamResumed
+    | StreamAlarm
     | StreamClosed
     | MetadataReceived
     | DeviationNoted

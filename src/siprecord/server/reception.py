@@ -86,7 +86,7 @@ class Reception:
 
     def _new_call(self, event: RequestReceived, now: float) -> None:
         if event.replaces is not None:
-            refused = self._supervisor.take_over(event, now)
+            refused = self._supervisor.take_over(event, now, self._maker.rules)
         else:
             refused = self._refusal(event.principal)
         if refused is not None:

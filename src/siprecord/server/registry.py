@@ -19,7 +19,7 @@ class Registry:
         self._by_invite: dict[str, CallRunner] = {}
         self._by_call_id: dict[str, list[CallRunner]] = {}
         self._by_trunk: Counter[str] = Counter()
-        self._by_id: dict[Key, list[CallRunner]] = {}
+        self._by_id: dict[Key, CallRunner] = {}
         self._ids: dict[str, frozenset[Key]] = {}
         self._keys: dict[str, tuple[str, list[CallIdentity]]] = {}
 
@@ -51,13 +51,15 @@ class Registry:
     def relate(self, runner: CallRunner, keys: frozenset[Key]) -> None:
         """The call is known by these ids from now on; see `related`."""
         self._ids[runner.recording_id] = keys
-        for key in keys:
-            self._by_id.setdefault(key, []).append(runner)
+        self._by_id.update(dict.fromkeys(keys, runner))
 
-    def related(self, keys: frozenset[Key]) -> list[CallRunner]:
-        """The calls that are known by one of these ids."""
-        found = (runner for key in keys for runner in self._by_id.get(key, ()))
-        return list({runner.recording_id: runner for runner in found}.values())
+    def related(self, keys: frozenset[Key]) -> dict[str, tuple[CallRunner, frozenset[Key]]]:
+        """By recording id, the latest call that is known by each of these ids, and all ids of that call.
+
+        Only the latest: a client may give the same id to thousands of calls.
+        """
+        found = (self._by_id[key] for key in keys if key in self._by_id)
+        return {runner.recording_id: (runner, self._ids[runner.recording_id]) for runner in found}
 
     def moved(self, runner: CallRunner, before: str) -> None:
         """The call has a new dialog instead of `before`; messages under both Call-IDs are its own."""
@@ -86,8 +88,7 @@ class Registry:
                 del self._by_call_id[identity.call_id]
         self._by_trunk[identities[0].trunk] -= 1
         for key in self._ids.pop(runner.recording_id, ()):
-            self._by_id[key].remove(runner)
-            if not self._by_id[key]:
+            if self._by_id.get(key) is runner:
                 del self._by_id[key]
 
     def count_of_trunk(self, trunk: str) -> int:

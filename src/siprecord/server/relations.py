@@ -40,7 +40,8 @@ class Relations:
     def relate(self, runner: CallRunner, wall: datetime) -> Continuation | None:
         """Make a new call known by its ids; says which one it continues."""
         keys = _keys(runner)
-        before = [_candidate(each, _keys(each), wall) for each in self._calls.related(keys)]
+        related = self._calls.related(keys).values()
+        before = [_candidate(each, known, wall) for each, known in related]
         self._calls.relate(runner, keys)
         if not before:
             return None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from siprecord import protocol
@@ -14,9 +15,11 @@ from siprecord.errors import MediaError
 from siprecord.protocol import Flow, OutgoingRequest
 from siprecord.recording import commands as do
 from siprecord.recording import events
+from siprecord.recording.listening import Alarm
 from siprecord.recording.model import Moment
 from siprecord.recording.outcome import Ending
 from siprecord.recording.ports import CaptureLog, Inherited, StreamStats
+from siprecord.recording.quality import quality_of
 from siprecord.recording.refusal import ACCEPT
 from siprecord.recording.session import RecordingSession
 from siprecord.recording.session_parts import State
@@ -103,6 +106,10 @@ class CallRunner:
     def streams(self) -> dict[int, OpenStream]:
         """The open streams by m-line."""
         return self._media.open
+
+    def alarm(self, alarm: Alarm) -> None:
+        """Tell what is wrong with what comes on a stream."""
+        self._media.alarm(alarm)
 
     @property
     def over(self) -> bool:
@@ -317,7 +324,12 @@ class CallRunner:
             outcome=ending.outcome.value,
             reason=ending.reason,
             streams=[
-                {"interface": stream.media.interface, **ended_fields(counted)} for stream, counted in stats
+                {
+                    "interface": stream.media.interface,
+                    **ended_fields(counted),
+                    "quality": asdict(quality_of(counted, stream.plan.payloads)),
+                }
+                for stream, counted in stats
             ],
         )
         return stats

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from siprecord.errors import MediaError
 from siprecord.recording import commands as do
 from siprecord.recording import events
+from siprecord.recording.listening import Alarm
 from siprecord.recording.plan import StreamPlan
 from siprecord.recording.ports import Archive, Inherited, MediaStream, StreamStats
 from siprecord.server import publisher as news
@@ -24,6 +25,8 @@ class OpenStream:
     paused: bool = False
     announced: bool = True
     """Whether somebody was told its ports."""
+    alarm: str | None = None
+    """What is wrong with what comes on it, `one_way` or `silent`."""
 
 
 class Streams:
@@ -89,6 +92,18 @@ class Streams:
         self.closed.append(stream)
         self._journal.append("stream.closed", interface=stream.media.interface)
         self._journal.publish(news.StreamClosed(**self._journal.about(), name=stream.plan.name))
+
+    def alarm(self, alarm: Alarm) -> None:
+        """What comes on a stream is not as it should be, or is so again."""
+        stream = self.open.get(alarm.mline)
+        if stream is None:
+            return
+        stream.alarm = None if alarm.over else alarm.kind
+        name = "stream.alarm_over" if alarm.over else "stream.alarm"
+        interface = stream.media.interface
+        self._journal.append(name, interface=interface, kind=alarm.kind, text=alarm.text)
+        told = {"name": stream.plan.name, "kind": alarm.kind, "text": alarm.text}
+        self._journal.publish(news.StreamAlarm(**self._journal.about(), **told, over=alarm.over))
 
     def counts(self) -> dict[int, events.StreamCount]:
         """What has come so far on those that are open."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from siprecord.protocol import RequestReceived
 from siprecord.recording import events
 from siprecord.recording.outcome import Ending, Outcome
 from siprecord.recording.refusal import Refusal
+from siprecord.recording.rules import Rule
 from siprecord.server.continuity import Continuity
 from siprecord.server.registry import Registry
 from siprecord.server.relations import Relations
@@ -56,14 +57,14 @@ class Supervisor:
         if found is not None and lost is None:
             runner.note_continuation(found)
 
-    def take_over(self, event: RequestReceived, now: float) -> Refusal | None:
+    def take_over(self, event: RequestReceived, now: float, rules: Sequence[Rule] = ()) -> Refusal | None:
         """An INVITE that replaces the dialog of a call (RFC 3891). It needs no room: that call has it."""
         runner = self._relations.replaced(event, self._wall())
         if isinstance(runner, Refusal):
             return runner
         before = runner.dialog or ""
         runner.log_message(event.request.raw, event.flow, inbound=True)
-        runner.receive(takeover_event(event), now)
+        runner.receive(takeover_event(event, rules), now)
         if runner.dialog != before:
             self.calls.moved(runner, before)
         self.settle(runner)

@@ -159,18 +159,23 @@ def ruling(request: Request, contents: Contents, policy: PolicySettings, *, trun
     return judge(policy.rules, aspects_of(contents, trunk, headers))
 
 
-def takeover_event(event: RequestReceived) -> events.TakeoverReceived:
-    """A new INVITE as the session sees it that it takes over."""
-    request = event.request
-    identity = identify(request, event.flow, event.principal)
-    contents = read_contents(request)
-    return events.TakeoverReceived(event.transaction, identity, event.flow, contents, _confirmed(request))
-
-
 def headers_for(request: Request, rules: Iterable[Rule]) -> dict[str, tuple[str, ...]]:
     """The headers that rules ask for, as far as this request has them."""
     names = {name for rule in rules for name in rule.headers}
     return {name: tuple(request.headers.get_all(name)) for name in names if name in request.headers}
+
+
+def takeover_event(event: RequestReceived, rules: Iterable[Rule] = ()) -> events.TakeoverReceived:
+    """A new INVITE as the session sees it that it takes over."""
+    request = event.request
+    return events.TakeoverReceived(
+        event.transaction,
+        identify(request, event.flow, event.principal),
+        event.flow,
+        read_contents(request),
+        _confirmed(request),
+        headers_for(request, rules),
+    )
 
 
 def later_event(transaction: str, request: Request, rules: Iterable[Rule] = ()) -> events.Event | None:
