@@ -16,7 +16,7 @@ import pytest
 
 from tests.interop.test_sipp_calls import Caller
 from tests.support import sipp
-from tests.support.cluster import Phone, cluster, end, node, running, start_all, until
+from tests.support.cluster import Phone, cluster, document, end, node, running, start_all, until
 from tests.support.ports import free_port
 from tests.support.redis_server import RedisServer
 from tests.support.server import RunningServer
@@ -138,6 +138,8 @@ def test_a_dead_node_costs_no_call_and_a_draining_one_gets_none(proxy: Proxy, ph
     done = report(load)
     assert (done["calls"], done["calls_failed"]) == (6, 0), done
     until(lambda: len(b.recordings()) == before + 6, "b has finished all")
+    outcomes = {document(each)["outcome"] for each in b.recordings()}
+    assert outcomes == {"complete"}, "each BYE has found its node"
     again = report(bench(proxy, 2, 1.0))
     assert (again["calls"], again["calls_failed"]) == (2, 0), again
     until(lambda: len(b.recordings()) == before + 8, "new calls go to b")
