@@ -1,19 +1,25 @@
 //! A recording: one capture log and the streams that feed it, behind one mutex.
 
+mod desk;
 mod inner;
+mod replay;
 mod resources;
 mod resume;
 mod tell;
 
-pub use resources::{Desk, Resources};
+pub use desk::{Blocks, Desk};
+pub use replay::Settled;
+pub use resources::Resources;
 
 use crate::error::Error;
 use crate::log::{Keep, Log};
 use crate::notice::{lock, Kind};
 use crate::reporter::Target;
 use crate::secure::{Keys, Secure, SecureCounts};
+use crate::shelter::place::Interface;
 use crate::socket::{steady_clock, wall_clock};
 use crate::stream::{Counts, Port, Stream, StreamSpec, Visit, Yield};
+use crate::survey::Known;
 use inner::{report, Inner, State};
 use siprecord_core::pcapng::block::{LINK_EXPORTED, LINK_RAW_IP};
 use siprecord_core::pcapng::write::{self, Section, SipMessage};
@@ -64,14 +70,20 @@ impl Recording {
     ) -> Result<Self, Error> {
         let mut header = Vec::new();
         write::section_header(&mut header, section);
+        let offset = header.len() as u64;
         write::interface(&mut header, LINK_EXPORTED, "sip", "");
         let notices = resources.notices.clone();
-        let log = Log::create(path, &header, notices, resources.max_pending).map_err(|error| {
+        let log = Log::create(path, &header, notices, &resources.shelter).map_err(|error| {
             Error::Open {
                 path: path.display().to_string(),
                 error,
             }
         })?;
+        let known = Known {
+            link_type: LINK_EXPORTED,
+            name: "sip".to_owned(),
+        };
+        log.knows(&Interface { offset, known });
         let inner = Inner::new(log, INTERFACE_SIP + 1);
         Ok(Self::around(resources, path, inner))
     }
@@ -124,7 +136,11 @@ impl Recording {
         inner.interfaces += 1;
         let mut block = Vec::new();
         write::interface(&mut block, LINK_RAW_IP, &spec.name, &spec.description);
-        inner.log.append(&block, Keep::Always);
+        let known = Known {
+            link_type: LINK_RAW_IP,
+            name: spec.name.clone(),
+        };
+        inner.log.append_interface(&block, known);
         inner.streams.push(Stream::new(
             interface,
             pair,

@@ -33,6 +33,7 @@ pub fn restore(file: &File, path: &Path) -> io::Result<Option<File>> {
 mod tests {
     use crate::log::{Keep, Log};
     use crate::notice::{Kind, Notices};
+    use crate::shelter::Shelter;
     use siprecord_core::pcapng::write;
     use std::path::PathBuf;
     use std::sync::Arc;
@@ -50,7 +51,13 @@ mod tests {
         std::fs::create_dir_all(&directory).unwrap();
         let notices = Arc::new(Notices::new().unwrap());
         let path = directory.join("log");
-        let log = Log::create(&path, b"", notices.clone(), 0).unwrap();
+        let log = Log::create(
+            &path,
+            b"",
+            notices.clone(),
+            &Shelter::new(2_048, 0).unwrap(),
+        )
+        .unwrap();
         (log, directory, notices)
     }
 

@@ -1,9 +1,13 @@
 //! One media stream: its two sockets, and what becomes of each datagram.
 
 use crate::ports::Pair;
+use crate::receiver::{Received, BATCH};
+use crate::recording::{Blocks, Desk};
 use crate::reporter::{Reporter, Target};
 use crate::secure::{Keys, Secure};
-use crate::socket::{self, Received, Receiver, BATCH};
+use crate::shelter::flight::{Aim, Origin};
+use crate::shelter::layout::GATHER;
+use crate::socket;
 use siprecord_core::ip::Datagram;
 use siprecord_core::pcapng::write;
 use siprecord_core::rtcp::compose::{self, ReportBlock};
@@ -173,35 +177,66 @@ impl Stream {
         self.switched_at = 0;
     }
 
-    /// Moves datagrams from a socket to the end of `out`.
+    /// Moves datagrams from a socket to the end of the desk's blocks, which `aim` says where they belong.
     pub fn drain(
         &mut self,
         port: Port,
         visit: Visit,
-        receiver: &mut Receiver,
-        out: &mut Vec<u8>,
+        desk: &mut Desk,
+        aim: Aim,
     ) -> io::Result<Yield> {
-        let (socket, number) = match port {
-            Port::Rtp => (self.pair.rtp.as_raw_fd(), self.pair.rtp_port),
-            Port::Rtcp => (self.pair.rtcp.as_raw_fd(), self.pair.rtp_port + 1),
+        let origin = self.origin(port);
+        let socket = match port {
+            Port::Rtp => self.pair.rtp.as_raw_fd(),
+            Port::Rtcp => self.pair.rtcp.as_raw_fd(),
         };
-        let local = SocketAddr::new(self.pair.address, number);
         let mut total = Yield::default();
         for _ in 0..visit.batches {
-            let count = receiver.receive(socket)?;
-            let mut youngest = 0;
-            for index in 0..count {
-                let received = receiver.datagram(index);
-                youngest = self.open_and_take(port, local, &received, out);
-                total.bytes += received.data.len() as u64;
-            }
+            let count = desk.receive(socket, &origin, aim)?;
+            let (bytes, youngest) = self.take_batch(&origin, desk);
+            total.bytes += bytes;
             total.packets += count as u64;
             if count < BATCH || youngest > visit.until {
                 return Ok(total);
             }
+            if desk.blocks.bytes().len() >= GATHER {
+                break;
+            }
         }
         total.more = true;
         Ok(total)
+    }
+
+    fn origin(&self, port: Port) -> Origin {
+        let number = self.pair.rtp_port + u16::from(port == Port::Rtcp);
+        Origin {
+            interface: self.interface,
+            port,
+            local: SocketAddr::new(self.pair.address, number),
+            paused: self.paused,
+            switched_at: self.switched_at,
+            plain: self.secure.is_none(),
+        }
+    }
+
+    /// Answers the bytes of the batch, and when the last datagram came.
+    fn take_batch(&mut self, origin: &Origin, desk: &mut Desk) -> (u64, u64) {
+        let (mut bytes, mut youngest) = (0, 0);
+        for index in 0..desk.receiver.count() {
+            let received = desk.receiver.datagram(index);
+            youngest = self.open_and_take(origin.port, origin.local, &received, &mut desk.blocks);
+            bytes += received.data.len() as u64;
+        }
+        desk.taken();
+        (bytes, youngest)
+    }
+
+    /// Takes the batch of an earlier life, as the stream was then.
+    pub fn take_over(&mut self, origin: &Origin, desk: &mut Desk) {
+        let paused = self.paused;
+        self.switch(origin.paused, origin.switched_at);
+        self.take_batch(origin, desk);
+        self.switch(paused, 0);
     }
 
     /// What can't be authenticated is not stored.
@@ -210,7 +245,7 @@ impl Stream {
         port: Port,
         local: SocketAddr,
         received: &Received<'_>,
-        out: &mut Vec<u8>,
+        out: &mut Blocks,
     ) -> u64 {
         let time_ns = received.control.time_ns.unwrap_or_else(socket::wall_clock);
         let Some(secure) = &mut self.secure else {
@@ -236,7 +271,7 @@ impl Stream {
         port: Port,
         local: SocketAddr,
         received: &Received<'_>,
-        (time_ns, out): (u64, &mut Vec<u8>),
+        (time_ns, out): (u64, &mut Blocks),
     ) -> u64 {
         let stored = (time_ns > self.switched_at) != self.paused;
         let told = self.events.len();

@@ -15,21 +15,26 @@ impl Recording {
     /// Opens an existing log to append to it; also answers the names of its interfaces.
     pub fn resume(resources: Arc<Resources>, path: &Path) -> Result<(Self, Vec<String>), Error> {
         let notices = resources.notices.clone();
-        let (log, survey) = Log::resume(path, notices, resources.max_pending)?;
+        let estate = lock(&resources.estate);
+        let found = estate.find(path);
+        let (log, survey) = Log::resume(path, notices, &resources.shelter, &found)?;
+        estate.written(path);
+        drop(estate);
         let mut inner = Inner::new(log, survey.interfaces.len() as u32);
         let numbered = (0..).zip(survey.interfaces);
         let mut names = Vec::new();
         for (number, interface) in numbered {
-            if interface.link_type == LINK_RAW_IP {
+            if interface.known.link_type == LINK_RAW_IP {
                 inner.resumable.push(number);
             }
-            names.push(interface.name);
+            names.push(interface.known.name);
         }
         Ok((Self::around(resources, path, inner), names))
     }
 
     /// Takes a stream up again with the sockets it had, and answers its RTP port. `sockets`: RTP and RTCP; both are
-    /// duplicated. What waits in them is treated as `paused` says.
+    /// duplicated. What waits in them is treated as `paused` says, and what was taken from them before as it was
+    /// then.
     ///
     /// Its interface is described in the log already, so nothing is written.
     pub fn resume_stream(
@@ -53,6 +58,11 @@ impl Recording {
         let mut stream = Stream::new(interface, pair, spec, self.resources.reporter());
         stream.switch(paused, 0);
         inner.streams.push(stream);
+        let index = inner.streams.len() - 1;
+        let path = Path::new(&self.path);
+        while let Some(batch) = lock(&self.resources.estate).batch(path, Some(interface)) {
+            inner.take_over(index, &batch);
+        }
         Ok(rtp_port)
     }
 }
