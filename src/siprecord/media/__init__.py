@@ -9,6 +9,7 @@ from siprecord.media.types import (
     LogStatus,
     MediaSettings,
     Notice,
+    Settled,
     StreamSpec,
     StreamStats,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "SendProgress",
     "SendSpec",
     "SentStream",
+    "Settled",
     "ShardedMap",
     "SrtpKeys",
     "SrtpReceiver",
