@@ -21,7 +21,10 @@ from siprecord.errors import MediaError
 from siprecord.media.follower import LiveAudio, LogFollower
 from siprecord.media.reader import CaptureReader, Interface, Item, LogEvent, PacketSummary, SipMessage
 
-_FOLDER = tempfile.TemporaryDirectory(prefix="siprecord-fuzz-")
+_IN_MEMORY = Path("/dev/shm")
+_FOLDER = tempfile.TemporaryDirectory(
+    prefix="siprecord-fuzz-", dir=_IN_MEMORY if os.access(_IN_MEMORY, os.W_OK) else None
+)
 _MAX_ROUNDS = 64
 _DEFECT = "a defect in the media core"
 """What the core says when it caught a panic of its own."""

@@ -38,8 +38,11 @@ def check_blanked(data: bytes, blanked: bytes) -> None:
     """What holds for the text alone."""
     same(len(blanked), len(data), "the length stays")
     same(blank_keys(blanked), blanked, "twice is once")
-    for line in blanked.replace(b"\r", b"\n").replace(b"\0", b" ").split(b"\n"):
-        value = line.lower().partition(b"crypto")[2]
+    lowered = blanked.lower()
+    if b"crypto" not in lowered:
+        return
+    lines = lowered.replace(b"\r", b"\n").replace(b"\0", b" ").split(b"\n")
+    for value in [line.partition(b"crypto")[2] for line in lines if b"crypto" in line]:
         if value.lstrip(b" \t").startswith(b":"):
             held(all(map(_is_blank, value.split(b"inline")[1:])), "no key stays in a line")
 

@@ -18,6 +18,7 @@ pub mod pcapng;
 // From packets to audio (used by rendering and live readers).
 pub mod g711;
 pub mod g722;
+pub mod merge;
 pub mod ogg;
 pub mod payload;
 pub mod timeline;

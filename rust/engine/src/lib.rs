@@ -20,6 +20,7 @@ pub mod survey;
 
 // Reading: the capture log's reader, rendering, live following.
 pub mod follow;
+pub mod merge;
 pub mod reader;
 pub mod render;
 

@@ -110,6 +110,11 @@ impl LogReader {
         self.damaged
     }
 
+    /// The parser, which knows the interfaces that have been read.
+    pub fn into_parser(self) -> Parser {
+        self.parser
+    }
+
     /// How far the file has been read: whole blocks and stepped-over damage.
     pub fn position(&self) -> u64 {
         self.position

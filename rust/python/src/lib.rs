@@ -4,6 +4,7 @@ use pyo3::prelude::*;
 mod codecs;
 mod engine;
 mod error;
+mod merge;
 mod reader;
 mod render;
 mod sender;
@@ -17,6 +18,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     codecs::register(module)?;
     engine::register(module)?;
+    merge::register(module)?;
     reader::register(module)?;
     render::register(module)?;
     sender::register(module)?;

@@ -14,6 +14,7 @@ from siprecord.cli import (
     config,
     connections,
     inspect,
+    merge,
     processes,
     recordings,
     render,
@@ -45,6 +46,7 @@ app.command("drain")(processes.drain)
 app.command("connections")(connections.connections)
 app.command("inspect")(inspect.inspect)
 app.command("render")(render.render)
+app.command("merge")(merge.merge)
 app.add_typer(config.app, name="config")
 
 

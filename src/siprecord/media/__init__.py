@@ -1,6 +1,7 @@
 """The media plane: sockets, capture logs, readers and senders, over the compiled core."""
 
 from siprecord.media.engine import CaptureLog, MediaEngine, MediaStream
+from siprecord.media.merging import CaptureMerge, MergedStream, Pause, UnmatchedStream
 from siprecord.media.sender import Impairments, RtpClip, RtpSender, SendProgress, SendSpec
 from siprecord.media.sharded_map import ShardedMap
 from siprecord.media.srtp import SrtpKeys, SrtpReceiver, SrtpSender
@@ -17,6 +18,7 @@ from siprecord.media.verification import FoundCapture, FoundStream, SentStream, 
 
 __all__ = [
     "CaptureLog",
+    "CaptureMerge",
     "EngineTotals",
     "FoundCapture",
     "FoundStream",
@@ -25,7 +27,9 @@ __all__ = [
     "MediaEngine",
     "MediaSettings",
     "MediaStream",
+    "MergedStream",
     "Notice",
+    "Pause",
     "RtpClip",
     "RtpSender",
     "SendProgress",
@@ -38,5 +42,6 @@ __all__ = [
     "SrtpSender",
     "StreamSpec",
     "StreamStats",
+    "UnmatchedStream",
     "verify_capture",
 ]

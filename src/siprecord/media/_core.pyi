@@ -282,6 +282,26 @@ def verify_capture(
     path: str | PathLike[str], streams: Sequence[SentStream]
 ) -> tuple[list[tuple[int, int, int, int]], int]: ...
 
+# ---- merging: two logs of one call --------------------------------------------------------------------
+
+@final
+class CaptureMerge:
+    def __new__(
+        cls,
+        first: str | PathLike[str],
+        second: str | PathLike[str],
+        pauses: tuple[Sequence[tuple[int, int, int]], Sequence[tuple[int, int, int]]],
+    ) -> CaptureMerge: ...
+    @property
+    def streams(self) -> list[tuple[int, str, int, int, int, int, int]]: ...
+    @property
+    def unmatched(self) -> list[tuple[int, str, int, int]]: ...
+    @property
+    def partners(self) -> list[tuple[int, int]]: ...
+    @property
+    def offset(self) -> tuple[int, int]: ...
+    def write(self, path: str | PathLike[str], events: Sequence[bytes]) -> None: ...
+
 # ---- sharded map ---------------------------------------------------------------------------------------
 
 @final

@@ -69,6 +69,7 @@ def build_document(
         "audio": _audio(renderer, made),
         "metadata": files["metadata"],
         "deviations": [_deviation_row(event) for event in facts.deviations] + _own_deviations(rows),
+        "merged": facts.merged,
         "capture": {
             "file": files["capture"],
             "complete": facts.complete,

@@ -56,6 +56,8 @@ class LogFacts:
     call: dict[str, Any] = field(default_factory=dict)
     """Vendor, ids, direction and sides, as the last `call.identity` event told them."""
     deviations: list[dict[str, Any]] = field(default_factory=list)
+    merged: dict[str, Any] | None = None
+    """What came from which copy, when the log was merged of two."""
     sip_messages: int = 0
     first_ns: int = 0
     last_ns: int = 0
@@ -196,6 +198,10 @@ def _deviation(facts: LogFacts, item: LogEvent) -> None:
     facts.deviations.append(item.event)
 
 
+def _merged(facts: LogFacts, item: LogEvent) -> None:
+    facts.merged = {name: value for name, value in item.event.items() if name != "event"}
+
+
 _HANDLERS: dict[str, Callable[[LogFacts, LogEvent], None]] = {
     "recording.started": _started,
     "recording.ended": _ended,
@@ -208,4 +214,5 @@ _HANDLERS: dict[str, Callable[[LogFacts, LogEvent], None]] = {
     "session.model": _model,
     "call.identity": _call,
     "deviation": _deviation,
+    "recording.merged": _merged,
 }
