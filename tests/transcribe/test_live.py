@@ -63,13 +63,15 @@ MODEL = Told(
 )
 
 
-async def feed(tail: Tail, callback: Callable[[LiveAudio], object]) -> LiveAudioFeed:
+async def feed(
+    tail: Tail, callback: Callable[[LiveAudio], object], *, resumed: bool = False
+) -> LiveAudioFeed:
     def open_tail(path: Path) -> LogTail:
         return tail
 
     made = LiveAudioFeed(callback, open_tail, poll_seconds=0)  # type: ignore[arg-type]
     tail.emptied = lambda: made.finish("rec-1")
-    made.follow("rec-1", Path("rec-1.pcapng"))
+    made.follow("rec-1", Path("rec-1.pcapng"), resumed=resumed)
     await made.close()
     return made
 
@@ -106,6 +108,16 @@ async def test_a_backlog_is_read_to_its_end() -> None:
     batches = [Batch((OPENED,), (Piece(1, n * SECOND_NS),), more=n < 3) for n in range(1, 4)]
     await feed(Tail(*batches), heard.append)
     assert [audio.time.second for audio in heard] == [1, 2, 3]
+
+
+async def test_after_a_restart_only_new_audio_comes_and_its_speaker_is_known() -> None:
+    heard: list[LiveAudio] = []
+    past = Batch((STARTED, OPENED, MODEL), (Piece(1, SECOND_NS),), more=True)
+    tail = Tail(past, Batch((), (Piece(1, 2 * SECOND_NS),)), Batch((), (Piece(1, 3 * SECOND_NS),)))
+    await feed(tail, heard.append, resumed=True)
+    (audio,) = heard
+    assert (audio.time.second, audio.call_id) == (3, "call@src")
+    assert audio.participant == Speaker(id="b", aor="sip:bob@example.com", name="Bob")
 
 
 async def test_coroutine_callbacks_are_awaited_in_order() -> None:

@@ -50,8 +50,8 @@ class MediaEngine:
     def resume_log(self, path: str | PathLike[str]) -> CaptureLog:
         """Go on with a log that another process has begun; raises MediaError when that can't be.
 
-        What its writer had taken and died on is written, if that is in an inherited shelter; else half a block
-        at its end is cut off. Its streams come back by `CaptureLog.resume_stream`. Reads the end of the file,
+        What its writer had taken and died on is written, if that is in an inherited shelter; else half a
+        block at its end is cut off. Its streams come back by `CaptureLog.resume_stream`. Reads the end of the file,
         or all of it where no shelter tells what is in it: call it in an executor.
         """
         core, names = self._core.resume_log(fspath(path))

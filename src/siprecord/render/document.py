@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from siprecord.media.audio import AudioRenderer
+from siprecord.render.absences import absence_rows
 from siprecord.render.audio_files import AudioFiles
 from siprecord.render.conversation import conversation
 from siprecord.render.facts import LogFacts, StreamFacts
@@ -66,6 +67,7 @@ def build_document(
         "sessions": facts.model.get("sessions") or [],
         "participants": facts.model.get("participants") or [],
         "streams": rows,
+        "absences": absence_rows(facts.absences, rows, renderer.origin_ns),
         "audio": _audio(renderer, made),
         "metadata": files["metadata"],
         "deviations": [_deviation_row(event) for event in facts.deviations] + _own_deviations(rows),

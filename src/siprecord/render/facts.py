@@ -35,6 +35,16 @@ class StreamFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Absence:
+    """The recorder was gone and came back in this log. `cause`: `restart`, or `failover` to another one."""
+
+    died_ns: int
+    """0 when nobody knows."""
+    back_ns: int
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
 class MetadataFacts:
     """One metadata document, byte for byte as it was received."""
 
@@ -56,6 +66,7 @@ class LogFacts:
     call: dict[str, Any] = field(default_factory=dict)
     """Vendor, ids, direction and sides, as the last `call.identity` event told them."""
     deviations: list[dict[str, Any]] = field(default_factory=list)
+    absences: list[Absence] = field(default_factory=list)
     merged: dict[str, Any] | None = None
     """What came from which copy, when the log was merged of two."""
     sip_messages: int = 0
@@ -176,6 +187,12 @@ def _close_silence(stream: StreamFacts, time_ns: int) -> None:
         stream.silent_since = None
 
 
+def _restarted(facts: LogFacts, item: LogEvent) -> None:
+    died = item.event.get("died_ns")
+    cause = "failover" if item.event.get("cause") == "failover" else "restart"
+    facts.absences.append(Absence(died if isinstance(died, int) else 0, item.time_ns, cause))
+
+
 def _metadata(facts: LogFacts, item: LogEvent) -> None:
     try:
         document = base64.b64decode(str(item.event.get("document", "")), validate=True)
@@ -214,5 +231,6 @@ _HANDLERS: dict[str, Callable[[LogFacts, LogEvent], None]] = {
     "session.model": _model,
     "call.identity": _call,
     "deviation": _deviation,
+    "recorder.restarted": _restarted,
     "recording.merged": _merged,
 }

@@ -104,8 +104,8 @@ class Continuity:
     def resume(self, engine: MediaEngine) -> frozenset[str]:
         """Open the logs and streams of all calls that can go on, tell each log of it, and return their ids.
 
-        What the earlier life had received and not written is written first. Reads and writes files: call it on
-        a thread. The holder may ask to give all calls up, since one of them may be what kills us.
+        What the earlier life had received and not written is written first. Reads and writes files: call it
+        on a thread. The holder may ask to give all calls up, since one of them may be what kills us.
         """
         left, self._left = self._left, {}
         self._shelters.begin(engine, fresh=self._fresh)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections import Counter, defaultdict
 from collections.abc import Collection, Coroutine, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -65,6 +66,9 @@ class Finisher:
         self._mine: set[Path] = set()
         self.failed = 0
         """Recordings that could not be moved or rendered; their logs are kept."""
+        self.gaps: Counter[str] = Counter()
+        """Gaps in the audio of what was rendered, by cause."""
+        self.gap_seconds: defaultdict[str, float] = defaultdict(float)
 
     @property
     def queued(self) -> int:
@@ -160,6 +164,7 @@ class Finisher:
         ids = {"recording_id": recording.id, "call_id": call_id}
         try:
             await self._renderer.render(recording.capture, recording.directory)
+            self._note_gaps(await asyncio.to_thread(self._store.load_metadata, recording))
             if not self._keep_capture:
                 await asyncio.to_thread(recording.capture.unlink, missing_ok=True)
         except (RenderError, OSError) as error:
@@ -167,6 +172,12 @@ class Finisher:
             _log.error("not rendered", **ids, error=str(error))
         else:
             _log.info("rendered", **ids, directory=str(recording.directory))
+
+    def _note_gaps(self, document: Row | None) -> None:
+        streams: Any = (document or {}).get("streams") or ()
+        for gap in (gap for stream in streams for gap in stream.get("gaps") or ()):
+            self.gaps[gap["cause"]] += 1
+            self.gap_seconds[gap["cause"]] += gap["end_s"] - gap["start_s"]
 
     async def _take_up_unrendered(self) -> None:
         """A long look through all recordings, hence beside the first calls."""

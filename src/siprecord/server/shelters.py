@@ -1,4 +1,4 @@
-"""What the media engine has taken from its sockets and not written yet, kept over the death of the process."""
+"""What the media engine has taken from its sockets and not written yet, kept over the recorder's death."""
 
 from __future__ import annotations
 

@@ -142,7 +142,12 @@ impl Collected {
         let plan = StreamPlan {
             roles,
             rate: unit,
-            silences: spec.known.iter().map(|&(from, to, _)| (from, to)).collect(),
+            silences: spec
+                .known
+                .iter()
+                .filter(|(_, _, cause)| !cause.is_absence())
+                .map(|&(from, to, _)| (from, to))
+                .collect(),
         };
         place(packets, &plan)
     }
