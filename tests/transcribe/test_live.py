@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -63,15 +64,13 @@ MODEL = Told(
 )
 
 
-async def feed(
-    tail: Tail, callback: Callable[[LiveAudio], object], *, resumed: bool = False
-) -> LiveAudioFeed:
+async def feed(tail: Tail, callback: Callable[[LiveAudio], object]) -> LiveAudioFeed:
     def open_tail(path: Path) -> LogTail:
         return tail
 
     made = LiveAudioFeed(callback, open_tail, poll_seconds=0)  # type: ignore[arg-type]
     tail.emptied = lambda: made.finish("rec-1")
-    made.follow("rec-1", Path("rec-1.pcapng"), resumed=resumed)
+    made.follow("rec-1", Path("rec-1.pcapng"))
     await made.close()
     return made
 
@@ -114,7 +113,12 @@ async def test_after_a_restart_only_new_audio_comes_and_its_speaker_is_known() -
     heard: list[LiveAudio] = []
     past = Batch((STARTED, OPENED, MODEL), (Piece(1, SECOND_NS),), more=True)
     tail = Tail(past, Batch((), (Piece(1, 2 * SECOND_NS),)), Batch((), (Piece(1, 3 * SECOND_NS),)))
-    await feed(tail, heard.append, resumed=True)
+    emptied = asyncio.Event()
+    tail.emptied = emptied.set
+    made = LiveAudioFeed(heard.append, lambda path: tail, poll_seconds=0)
+    made.follow("rec-1", Path("rec-1.pcapng"), resumed=True)
+    await asyncio.wait_for(emptied.wait(), 10)
+    await made.close()
     (audio,) = heard
     assert (audio.time.second, audio.call_id) == (3, "call@src")
     assert audio.participant == Speaker(id="b", aor="sip:bob@example.com", name="Bob")

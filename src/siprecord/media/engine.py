@@ -51,8 +51,8 @@ class MediaEngine:
         """Go on with a log that another process has begun; raises MediaError when that can't be.
 
         What its writer had taken and died on is written, if that is in an inherited shelter; else half a
-        block at its end is cut off. Its streams come back by `CaptureLog.resume_stream`. Reads the end of the file,
-        or all of it where no shelter tells what is in it: call it in an executor.
+        block at its end is cut off. Its streams come back by `CaptureLog.resume_stream`. Reads the end of
+        the file, or all of it where no shelter tells what is in it: call it in an executor.
         """
         core, names = self._core.resume_log(fspath(path))
         return CaptureLog(core, names)

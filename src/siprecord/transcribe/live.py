@@ -87,8 +87,8 @@ class LiveAudioFeed:
     def follow(self, recording_id: str, path: Path, *, resumed: bool = False) -> None:
         """Start reading the log at `path`, which may be renamed later.
 
-        Of a `resumed` recording, an earlier life of the recorder has handed over the audio that is there: it is
-        not handed over again.
+        Of a `resumed` recording, an earlier life of the recorder has handed over the audio that is there: it
+        is not handed over again.
         """
         tail = self._open_tail(path)
         ended = asyncio.Event()
