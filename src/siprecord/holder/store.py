@@ -144,7 +144,7 @@ class _Notifier:
         self._sock.close()
 
     def _send(self, fields: Mapping[str, str], fds: Sequence[int] = ()) -> bool:
-        """False when it was not taken. A keeper that is only busy gets it later, if it is about descriptors."""
+        """False when it was not taken. A keeper that is only busy gets what is about descriptors later."""
         if self._catch_up() and self._try(fields, fds):
             return True
         if FD_REMOVE in fields or self._gone:
