@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::notice::{Kind, Notice, Notices};
 use crate::restore::restore;
 use crate::shelter::estate::{Found, Piece};
+use crate::shelter::figures::Slot;
 use crate::shelter::flight::Aim;
 use crate::shelter::place::{Interface, Place};
 use crate::shelter::Shelter;
@@ -168,6 +169,11 @@ impl Log {
     pub fn knows(&self, interface: &Interface) {
         self.place.add(interface);
         self.place.know(self.written);
+    }
+
+    /// Room for the figures of a stream.
+    pub fn figures(&self, interface: u32) -> Option<Slot> {
+        self.place.figures(interface)
     }
 
     /// Where the next blocks belong, and whose they are.

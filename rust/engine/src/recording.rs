@@ -141,12 +141,9 @@ impl Recording {
             name: spec.name.clone(),
         };
         inner.log.append_interface(&block, known);
-        inner.streams.push(Stream::new(
-            interface,
-            pair,
-            spec,
-            self.resources.reporter(),
-        ));
+        let mut stream = Stream::new(interface, pair, spec, self.resources.reporter());
+        stream.keep_figures(inner.log.figures(interface), None);
+        inner.streams.push(stream);
         Ok((interface, rtp_port))
     }
 

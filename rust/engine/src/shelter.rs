@@ -6,6 +6,7 @@
 
 pub mod backlog;
 pub mod estate;
+pub mod figures;
 pub mod flight;
 pub mod layout;
 pub mod memory;

@@ -5,6 +5,7 @@ use crate::receiver::{Received, BATCH};
 use crate::recording::{Blocks, Desk};
 use crate::reporter::{Reporter, Target};
 use crate::secure::{Keys, Secure};
+use crate::shelter::figures::{Figures, Slot};
 use crate::shelter::flight::{Aim, Origin};
 use crate::shelter::layout::GATHER;
 use crate::socket;
@@ -116,6 +117,8 @@ pub struct Stream {
     /// What happened to the sources since the last visit.
     pub events: Vec<Event>,
     held: Vec<Held>,
+    /// Where another process finds its figures.
+    figures: Option<Slot>,
 }
 
 /// What the statistics need of a packet whose sender is not known yet.
@@ -160,6 +163,23 @@ impl Stream {
             opened: Vec::new(),
             events: Vec::new(),
             held: Vec::new(),
+            figures: None,
+        }
+    }
+
+    /// Keeps the figures there from now on, and goes on with those of an earlier life.
+    pub fn keep_figures(&mut self, slot: Option<Slot>, earlier: Option<Figures>) {
+        self.figures = slot;
+        if let Some(earlier) = earlier {
+            self.counts = earlier.counts;
+            self.reception = Reception::resumed(&earlier.standing);
+        }
+        self.put_figures();
+    }
+
+    fn put_figures(&mut self) {
+        if let Some(slot) = &mut self.figures {
+            slot.put(&self.counts, &self.reception.standing());
         }
     }
 
@@ -228,6 +248,9 @@ impl Stream {
             bytes += received.data.len() as u64;
         }
         desk.taken();
+        if desk.receiver.count() > 0 {
+            self.put_figures();
+        }
         (bytes, youngest)
     }
 

@@ -57,9 +57,11 @@ impl Recording {
         inner.resumable.swap_remove(known);
         let mut stream = Stream::new(interface, pair, spec, self.resources.reporter());
         stream.switch(paused, 0);
+        let path = Path::new(&self.path);
+        let earlier = lock(&self.resources.estate).figures(path, interface);
+        stream.keep_figures(inner.log.figures(interface), earlier);
         inner.streams.push(stream);
         let index = inner.streams.len() - 1;
-        let path = Path::new(&self.path);
         while let Some(batch) = lock(&self.resources.estate).batch(path, Some(interface)) {
             inner.take_over(index, &batch);
         }

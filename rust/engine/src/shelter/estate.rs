@@ -1,6 +1,7 @@
 //! What earlier lives left in their shelters, for the logs that go on and for those that only end.
 
 use super::backlog;
+use super::figures::Figures;
 use super::flight::{self, Flight, Origin};
 use super::layout::{self, at, Layout, DESKS, PLACE, PLACES};
 use super::memory::Memory;
@@ -86,6 +87,14 @@ impl Estate {
         found.pieces.retain(|piece| is_sound(&piece.blocks));
         found.pieces.sort_by_key(|piece| piece.position);
         found
+    }
+
+    /// What was counted of a stream of this log; the latest life knows most.
+    pub fn figures(&self, path: &Path, interface: u32) -> Option<Figures> {
+        self.lives.iter().rev().find_map(|life| {
+            let (index, _) = life.places.get(path)?;
+            place::read_figures(&life.place(*index).ok()?, interface)
+        })
     }
 
     /// The pieces of this log are safe elsewhere.

@@ -1,6 +1,7 @@
 //! What the shelter knows of one recording: its log, the interfaces in it, and what waits to be written.
 
 use super::backlog::Backlog;
+use super::figures::{self, Figures, Slot};
 use super::layout::PLACE;
 use super::memory::Memory;
 use super::Shelter;
@@ -22,7 +23,9 @@ const WHOLE: usize = 8;
 /// Lengths of the path and of all that is said of the interfaces.
 const LENGTHS: usize = 16;
 pub(super) const BACKLOG: usize = 24;
-const TEXT: usize = 64;
+/// The figures of its streams.
+const FIGURES: usize = 64;
+const TEXT: usize = FIGURES + figures::LENGTH;
 const OVERFLOW: u32 = u32::MAX;
 
 /// An interface, and where in the log it is described.
@@ -50,6 +53,7 @@ impl Place {
             return Err(io::Error::from_raw_os_error(libc::ENAMETOOLONG));
         }
         memory.write(TEXT, path);
+        figures::clear(&memory, FIGURES);
         memory.word(LENGTHS).set(path.len() as u64);
         memory.word(WHOLE).set(0);
         memory.word(BACKLOG).set(0);
@@ -65,6 +69,11 @@ impl Place {
 
     pub fn index(&self) -> u32 {
         self.index
+    }
+
+    /// Room for the figures of a stream, as long as there is some.
+    pub fn figures(&self, interface: u32) -> Option<Slot> {
+        Slot::take(&self.memory, FIGURES, interface)
     }
 
     /// All interfaces described up to here are known now.
@@ -132,6 +141,11 @@ pub(super) fn read(memory: &Memory) -> Option<Legacy> {
         whole: memory.word(WHOLE).get(),
         interfaces,
     })
+}
+
+/// What an earlier life has counted of a stream.
+pub(super) fn read_figures(memory: &Memory, interface: u32) -> Option<Figures> {
+    figures::read(memory, FIGURES, interface)
 }
 
 fn entries(mut rest: &[u8]) -> Option<Vec<Interface>> {
