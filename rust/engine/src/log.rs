@@ -26,6 +26,9 @@ pub enum Keep {
     Always,
 }
 
+/// Whoever goes on with a log has to read no more of it than that, and what was written last.
+const NOTE_EVERY: u64 = 64 * 1024;
+
 /// A file that only grows, by whole blocks.
 ///
 /// When a write is cut short, the rest waits in the shelter and is retried, so the file becomes whole again
@@ -38,6 +41,8 @@ pub struct Log {
     place: Place,
     max_pending: usize,
     written: u64,
+    /// The position that the place was told last.
+    noted: u64,
     dropped: u64,
     /// While writing fails: the value of `dropped` when that began.
     failing_since: Option<u64>,
@@ -115,6 +120,7 @@ impl Log {
             place,
             max_pending,
             written,
+            noted: 0,
             dropped: 0,
             failing_since: None,
         }
@@ -197,13 +203,20 @@ impl Log {
         if !self.place.backlog.is_empty() {
             return self.keep(&blocks[there..], keep);
         }
-        self.place
-            .note_whole(self.written - (there - boundary(blocks, there)) as u64);
+        self.note_whole(self.written - (there - boundary(blocks, there)) as u64);
         let taken = there + self.write(&blocks[there..]);
         if taken == blocks.len() {
             return self.recovered();
         }
         self.refused(blocks, taken, keep);
+    }
+
+    /// Not at each write: the place is memory that nothing else needs just then.
+    fn note_whole(&mut self, position: u64) {
+        if position.abs_diff(self.noted) >= NOTE_EVERY {
+            self.noted = position;
+            self.place.note_whole(position);
+        }
     }
 
     /// The disk took only so many bytes.

@@ -35,6 +35,8 @@ pub struct StreamSpec {
     pub keys: Keys,
 }
 
+/// What is counted in so short a time before a death is not counted: each time costs memory that is not at hand.
+const FIGURES_EVERY_NS: u64 = 1_000_000_000;
 /// Packets whose sender is not known yet, kept to be counted when it is.
 const MAX_HELD: usize = 64;
 
@@ -119,6 +121,8 @@ pub struct Stream {
     held: Vec<Held>,
     /// Where another process finds its figures.
     figures: Option<Slot>,
+    /// When they are put there again, by the time stamps of what comes.
+    put_at: u64,
 }
 
 /// What the statistics need of a packet whose sender is not known yet.
@@ -164,6 +168,7 @@ impl Stream {
             events: Vec::new(),
             held: Vec::new(),
             figures: None,
+            put_at: 1,
         }
     }
 
@@ -248,7 +253,8 @@ impl Stream {
             bytes += received.data.len() as u64;
         }
         desk.taken();
-        if desk.receiver.count() > 0 {
+        if self.put_at <= youngest {
+            self.put_at = youngest + FIGURES_EVERY_NS;
             self.put_figures();
         }
         (bytes, youngest)
