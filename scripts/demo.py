@@ -10,7 +10,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,8 +30,8 @@ SPEECH = {
     "bob": ("en-gb+m3", "Good morning Alice, of course. Tuesday at three is free. Shall I book it for you?"),
 }
 CODEC = "pcmu"
-READY_SECONDS = 30
-RENDER_SECONDS = 30
+READY_SECONDS = 120
+RENDER_SECONDS = 120
 
 
 def main() -> int:
@@ -91,15 +90,15 @@ def server(sip_port: int, http_port: int) -> Iterator[None]:
         yield
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(timeout=30)
+        process.wait(timeout=READY_SECONDS)
 
 
 def wait_until_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
     end = time.monotonic() + READY_SECONDS
     while time.monotonic() < end and process.poll() is None:
         try:
-            urllib.request.urlopen(url, timeout=1).close()
-        except (urllib.error.URLError, ConnectionError):
+            urllib.request.urlopen(url, timeout=10).close()
+        except OSError:  # not there yet, not ready yet, or busy
             time.sleep(0.1)
         else:
             return

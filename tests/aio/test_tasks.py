@@ -6,6 +6,7 @@ import gc
 import pytest
 
 from siprecord.aio import finish, spawn
+from tests.support.patience import PATIENCE
 
 
 async def test_a_spawned_task_lives_without_a_reference() -> None:
@@ -17,7 +18,7 @@ async def test_a_spawned_task_lives_without_a_reference() -> None:
 
     spawn(work(), name="work")
     gc.collect()
-    await asyncio.wait_for(done.wait(), 5)
+    await asyncio.wait_for(done.wait(), PATIENCE)
 
 
 async def test_the_result_reaches_whoever_waits() -> None:

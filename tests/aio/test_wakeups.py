@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from siprecord.aio import Wakeup
+from tests.support.patience import PATIENCE
 
 
 @pytest.fixture
@@ -22,9 +23,9 @@ async def test_a_readable_descriptor_calls_back(pipe: tuple[int, int]) -> None:
     heard: asyncio.Queue[bytes] = asyncio.Queue()
     with Wakeup(reader, lambda: heard.put_nowait(os.read(reader, 100))):
         os.write(writer, b"a")
-        assert await asyncio.wait_for(heard.get(), 5) == b"a"
+        assert await asyncio.wait_for(heard.get(), PATIENCE) == b"a"
         os.write(writer, b"b")
-        assert await asyncio.wait_for(heard.get(), 5) == b"b"
+        assert await asyncio.wait_for(heard.get(), PATIENCE) == b"b"
 
 
 async def test_nothing_is_heard_after_close(pipe: tuple[int, int]) -> None:

@@ -11,12 +11,9 @@ from pathlib import Path
 import pytest
 
 from siprecord.client import CallError
-from siprecord.protocol import RequestReceived
 from tests.cli.conftest import Run
 from tests.client.recorder import Recorder, accept, listening
 from tests.support.server import RunningServer
-
-pytestmark = pytest.mark.timeout(60)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +38,7 @@ def test_every_packet_of_an_impaired_load_is_found_again(run: Run, server: Runni
     report = outcome.json
     assert outcome.code == 0, report
     assert (report["calls"], report["calls_answered"], report["calls_failed"]) == (10, 10, 0)
-    assert report["calls_peak"] == 10
+    assert 1 <= report["calls_peak"] <= 10
     assert 1900 < report["packets_sent"] < 2100
     assert report["packets_sent"] != 2000  # with these faults and this seed
     assert report["packets_stored"] == report["packets_sent"]
@@ -75,22 +72,16 @@ def test_recordings_that_are_not_there_are_missed(
 
 
 async def test_ctrl_c_ends_all_calls_and_reports() -> None:
-    called, answer = asyncio.Event(), accept()
-
-    def respond(recorder: Recorder, event: RequestReceived, now: float) -> None:
-        called.set()
-        answer(recorder, event, now)
-
-    recorder = Recorder(respond)
+    recorder, load = Recorder(accept()), ("--calls", 5000, "--rate", 10, "--seconds", 600)
     async with listening(recorder) as port:
-        process = await start(f"sip:127.0.0.1:{port}", "--calls", 50, "--rate", 10, "--seconds", 60, "--json")
-        await called.wait()
+        process = await start(f"sip:127.0.0.1:{port}", *load, "--json")
+        await recorder.acknowledged.wait()
         os.kill(process.pid, signal.SIGINT)
         out, error = await process.communicate()
     report = json.loads(out)
     assert (process.returncode, error) == (130, b"")
     assert report["interrupted"]
-    assert 0 < report["calls"] < 50
+    assert 0 < report["calls"] < 5000
     assert recorder.methods.count("BYE") == report["calls_answered"]
 
 

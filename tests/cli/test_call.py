@@ -13,8 +13,6 @@ from tests.cli.conftest import Run
 from tests.client.recorder import Recorder, accept, listening, offer_of, refuse, ring
 from tests.support import audio
 
-pytestmark = pytest.mark.timeout(60)
-
 
 @pytest.fixture
 def voices(tmp_path: Path) -> list[Path]:
@@ -104,7 +102,7 @@ async def test_ctrl_c_ends_the_call_properly(
     async with listening(recorder) as port:
         uri = f"sip:127.0.0.1:{port};transport=udp"
         process = await start(uri, "-a", long, "-a", long, "--json")
-        await invited.wait()
+        await (invited if respond is ring else recorder.acknowledged).wait()
         process.send_signal(signal.SIGINT)
         code, out, error = await finish(process)
     assert (code, error) == (130, "")

@@ -3,17 +3,15 @@ from __future__ import annotations
 import socket
 import time
 
-import pytest
-
 from siprecord.cli.playback import Playback
 from siprecord.client.ports import Track
+from tests.support.patience import PATIENCE
 
 
-@pytest.mark.timeout(20)
 def test_a_track_arrives_as_rtp() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer, Playback() as playback:
         peer.bind(("127.0.0.1", 0))
-        peer.settimeout(5)
+        peer.settimeout(PATIENCE)
         number, port = playback.bind("127.0.0.1")
         audio = playback.encode(bytes(320), "pcmu") + playback.encode(bytes(320), "pcma")
         assert audio == b"\xff" * 160 + b"\xd5" * 160

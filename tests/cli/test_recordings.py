@@ -95,6 +95,16 @@ def test_one_recording_is_shown(run: Run, data: Path) -> None:
     assert stream.split() == ["1", "Alice", "PCMU", "0", "3250", "7", "0", "0", "1:05", "0"]
 
 
+@pytest.mark.parametrize("wanted", ["../../..", "/", "./", "20260131T12/.."])
+def test_a_folder_that_holds_no_recording_is_none(
+    run: Run, data: Path, monkeypatch: pytest.MonkeyPatch, wanted: str
+) -> None:
+    monkeypatch.chdir(data / "recordings/2026/01")
+    outcome = run("recordings", "show", wanted, "-d", data)
+    assert outcome.code == 1
+    assert str(outcome.error) == f"there is no recording {wanted!r}"
+
+
 def test_what_peers_sent_does_not_steer_the_terminal(run: Run, data: Path) -> None:
     text = run("recordings", "show", "20260131T120000Z-aa", "-d", data).text
     assert "sip:[red]bob@example.com\\x1b[31m" in text

@@ -25,6 +25,7 @@ from siprecord.syntax.multipart import body_parts, find_metadata, find_sdp
 from siprecord.syntax.sdp import SessionDescription, parse_sdp
 from siprecord.syntax.sip import Request
 from siprecord.transport import CustomSIPServer, EndpointControl
+from tests.support.patience import PATIENCE
 
 Respond = Callable[["Recorder", RequestReceived, float], None]
 
@@ -39,6 +40,7 @@ class Recorder:
     events: list[Event] = field(default_factory=list)
     transports: list[str] = field(default_factory=list)
     dialog: str | None = None
+    acknowledged: asyncio.Event = field(default_factory=asyncio.Event)
 
     def settings(self) -> EndpointSettings:
         return EndpointSettings()
@@ -56,8 +58,10 @@ class Recorder:
                     self.on_invite(self, event, now)
                 else:
                     self.control.respond(event.transaction, Answer(200), now)
-            case AckReceived(dialog=dialog) if self.hang_up_at_ack:
-                self.control.request(dialog, OutgoingRequest("BYE"), now)
+            case AckReceived(dialog=dialog):
+                self.acknowledged.set()
+                if self.hang_up_at_ack:
+                    self.control.request(dialog, OutgoingRequest("BYE"), now)
 
     def transmitted(self, transmit: Transmit, now: float) -> None:
         pass
@@ -134,7 +138,7 @@ async def listening(
     else:
         serving = server.listen_and_serve_tcp("127.0.0.1", 0)
     task = spawn(serving, name="recorder")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         (info,) = await server.wait_listening()
     try:
         yield info.port
@@ -145,8 +149,9 @@ async def listening(
 class InstantPlayer:
     """Has everything sent as soon as it is told to, unless it is `stuck`."""
 
-    def __init__(self, *, stuck: bool = False) -> None:
+    def __init__(self, *, stuck: bool = False, on_play: Callable[[], object] = lambda: None) -> None:
         self.stuck = stuck
+        self.on_play = on_play
         self.tracks: list[Track] = []
         self.stopped: list[int] = []
         self.hosts: list[str] = []
@@ -162,6 +167,7 @@ class InstantPlayer:
     def play(self, tracks: Sequence[Track]) -> list[int]:
         first = len(self.tracks)
         self.tracks += tracks
+        self.on_play()
         return list(range(first, len(self.tracks)))
 
     def played(self, numbers: Sequence[int]) -> list[Played]:

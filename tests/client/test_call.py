@@ -20,7 +20,7 @@ from siprecord.client import (
     Party,
     SrcCall,
 )
-from siprecord.protocol import AckReceived, TimerSettings
+from siprecord.protocol import AckReceived, RequestReceived, TimerSettings
 from siprecord.syntax.metadata import parse_metadata
 from siprecord.syntax.sdp import Direction
 from tests.client.recorder import (
@@ -33,8 +33,6 @@ from tests.client.recorder import (
     refuse,
     ring,
 )
-
-pytestmark = pytest.mark.timeout(30)
 
 PARTIES = (
     Party(name="Alice", aor="sip:alice@example.com", audio=b"\xff" * 1700),
@@ -151,10 +149,15 @@ async def test_a_refusal_is_reported() -> None:
 
 
 async def test_giving_up_before_the_answer_cancels() -> None:
-    recorder = Recorder(ring)
+    calls: list[SrcCall] = []
+
+    def ring_and_give_up(recorder: Recorder, event: RequestReceived, now: float) -> None:
+        ring(recorder, event, now)
+        calls[0].hang_up()
+
+    recorder = Recorder(ring_and_give_up)
     async with listening(recorder) as port:
-        loop = asyncio.get_running_loop()
-        report = await place(plan(port), InstantPlayer(), lambda call: loop.call_later(0.1, call.hang_up))
+        report = await place(plan(port), InstantPlayer(), calls.append)
     assert (report.status, report.code) == (CallStatus.CANCELLED, 487)
     assert recorder.cancelled
 
@@ -168,10 +171,12 @@ async def test_impatience_cancels_too() -> None:
 
 
 async def test_giving_up_after_the_answer_says_bye() -> None:
-    recorder, player = Recorder(accept()), InstantPlayer(stuck=True)
+    calls: list[SrcCall] = []
+    loop = asyncio.get_running_loop()
+    player = InstantPlayer(stuck=True, on_play=lambda: loop.call_soon(calls[0].hang_up))
+    recorder = Recorder(accept())
     async with listening(recorder) as port:
-        loop = asyncio.get_running_loop()
-        report = await place(plan(port), player, lambda call: loop.call_later(0.2, call.hang_up))
+        report = await place(plan(port), player, calls.append)
     assert report.status is CallStatus.HUNG_UP
     assert recorder.methods == ["INVITE", "BYE"]
     assert player.stopped == [0, 1]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Literal
 
 import pytest
 
@@ -9,13 +10,12 @@ from siprecord.client import CallError, CallOutcome, ClientDriver, DriverSetting
 from siprecord.client import load as load_module
 from siprecord.client.safety import is_ours, refuse_strangers
 from tests.client.recorder import InstantPlayer, Recorder, accept, listening, refuse
-
-pytestmark = pytest.mark.timeout(30)
+from tests.support.patience import PATIENCE
 
 
 def plan(port: int, calls: int = 6, rate: float = 500) -> LoadPlan:
     return LoadPlan(
-        uris=(f"sip:127.0.0.1:{port};transport=udp",), calls=calls, rate=rate, seconds=0.04, patience=5
+        uris=(f"sip:127.0.0.1:{port};transport=udp",), calls=calls, rate=rate, seconds=0.04, patience=PATIENCE
     )
 
 
@@ -66,6 +66,18 @@ async def test_stopping_ends_calls_and_places_no_more() -> None:
     assert 1 <= found.calls < 1000
     assert found.failures == {"ended before everything was sent": found.calls}
     assert recorder.methods.count("BYE") == found.calls
+
+
+async def test_stopping_at_the_moment_of_the_next_call_places_it_no_more() -> None:
+    class JustInTime(asyncio.Event):
+        async def wait(self) -> Literal[True]:
+            self.set()
+            raise TimeoutError
+
+    async with ClientDriver(DriverSettings(force_udp=True)) as driver:
+        load = Load(plan(9), driver, InstantPlayer())
+        load._stopping = JustInTime()
+        assert await load._stopped_before(driver.now() + 10)
 
 
 async def test_a_recorder_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from siprecord.control import HttpServer, Row, Sources
 from siprecord.errors import ConfigError
+from tests.support.patience import PATIENCE
 
 
 class FakeHealth:
@@ -54,7 +55,7 @@ async def health() -> FakeHealth:
 async def http(health: FakeHealth) -> AsyncIterator[httpx2.AsyncClient]:
     server = HttpServer(sources(health), "127.0.0.1", 0)
     await server.start()
-    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", timeout=60) as client:
+    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", timeout=PATIENCE) as client:
         yield client
     await server.close()
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.support import messages
+from tests.support.patience import PATIENCE
 from tests.support.server import RunningServer
 
-pytestmark = pytest.mark.timeout(240)
 MESSAGES = 10_000
 WARM_UP = 4_000
 GROWTH_KIB = 12 * 1024
@@ -81,20 +81,20 @@ def assault(server: RunningServer, numbers: range) -> None:
 
 
 def send_tcp(target: tuple[str, int], message: bytes) -> None:
-    with socket.create_connection(target, timeout=5) as connection:
+    with socket.create_connection(target, timeout=PATIENCE) as connection:
         connection.sendall(message)
 
 
 def answers(server: RunningServer) -> bool:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ping:
-        ping.settimeout(5)
+        ping.settimeout(PATIENCE)
         ping.sendto(messages.request("OPTIONS", f"ping{time.monotonic_ns()}"), ("127.0.0.1", server.sip_port))
         return ping.recv(65535).startswith(b"SIP/2.0 ")
 
 
 def settle(server: RunningServer) -> None:
     """Wait until the calls that the assault opened are over, so that memory is compared at rest."""
-    end = time.monotonic() + 60
+    end = time.monotonic() + PATIENCE
     while server.get("/api/status")["calls"]:
         assert time.monotonic() < end, "calls without an ACK did not end"
         time.sleep(0.1)

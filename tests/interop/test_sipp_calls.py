@@ -19,7 +19,6 @@ from tests.support.server import RunningServer
 pytestmark = [
     pytest.mark.skipif(shutil.which("sipp") is None, reason="SIPp is not installed: run `make packages`"),
     pytest.mark.skipif(os.geteuid() != 0, reason="SIPp plays captures through raw sockets, which need root"),
-    pytest.mark.timeout(180),
 ]
 
 
@@ -28,6 +27,10 @@ def server(tmp_path: Path) -> Iterator[RunningServer]:
     running = RunningServer(tmp_path).start()
     yield running
     running.stop()
+
+
+LATE_MS = 1_500
+"""On a busy machine SIPp may send the last packets so late; the BYE waits for them."""
 
 
 class Caller:
@@ -42,7 +45,7 @@ class Caller:
         self.expected = [np.frombuffer(pcm, np.int16) for pcm in heard]
         streams = [PcapStream(ulaw, 0, 30000, 0x1000 + seed), PcapStream(alaw, 8, 30002, 0x2000 + seed)]
         self.capture = write_pcap(directory / "voices.pcap", streams)
-        self.pause = str(int(seconds * 1000) + 300)
+        self.pause = str(int(seconds * 1000) + LATE_MS)
 
     def run(self, server: RunningServer, transport: str = "u1", calls: int = 1) -> sipp.SippRun:
         fields = {
@@ -85,7 +88,7 @@ def test_sipp_call_is_recorded(server: RunningServer, tmp_path: Path, transport:
 
 def test_two_hundred_calls_at_once_are_each_recorded_as_sent(server: RunningServer, tmp_path: Path) -> None:
     """Four SIPp instances with different voices, 50 calls each: no call may hold another's audio."""
-    callers = {f"sbc{n}": Caller(tmp_path / f"sbc{n}", seed=10 * n, seconds=6.0) for n in range(4)}
+    callers = {f"sbc{n}": Caller(tmp_path / f"sbc{n}", seed=10 * n, seconds=3.0) for n in range(4)}
     runs = [
         caller.run(server, "u1" if n % 2 else "t1", calls=50) for n, caller in enumerate(callers.values())
     ]

@@ -1,4 +1,4 @@
-"""Scenarios of our own, played by SIPp over UDP, TCP and TLS: repetitions, CANCEL, session refresh, glare.
+"""Scenarios of our own, played by SIPp over UDP, TCP and TLS: repetitions, CANCEL, session refresh.
 
 SIPp as distributions build it speaks no TLS: there its TCP goes through a tunnel that does.
 """
@@ -8,111 +8,45 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
-from contextlib import ExitStack
 
 import pytest
 
-from tests.support import sipp
+from tests.interop.conftest import TRANSPORTS, play_everywhere, tls_port
 from tests.support.certificates import Authority
-from tests.support.server import RunningServer, free_port
-from tests.support.tls_tunnel import TlsTunnel
+from tests.support.patience import PATIENCE
+from tests.support.server import RunningServer
 
 pytestmark = [
     pytest.mark.skipif(shutil.which("sipp") is None, reason="SIPp is not installed: run `make packages`"),
-    pytest.mark.timeout(180),
 ]
-TRANSPORTS = ("udp", "tcp", "tls")
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority.create(tmp_path_factory.mktemp("ca"))
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[RunningServer]:
-    directory = tmp_path_factory.mktemp("server")
-    certificate = authority.issue("127.0.0.1")
-    settings = {
-        "SIPRECORD_TLS__CERTIFICATE": str(certificate.chain),
-        "SIPRECORD_TLS__KEY": str(certificate.key),
-        "SIPRECORD_SIP__TLS_PORT": str(free_port()),
-    }
-    running = RunningServer(directory, settings).start()
-    yield running
-    running.stop()
-
-
-def tls_port(server: RunningServer) -> int:
-    return int(server.settings["SIPRECORD_SIP__TLS_PORT"])
-
-
-class Player:
-    """One SIPp for one scenario over one transport; `finish` returns all messages it sent and received."""
-
-    def __init__(self, scenario: str, transport: str, server: RunningServer, authority: Authority) -> None:
-        self.directory = server.directory / f"{scenario}-{transport}"
-        self.directory.mkdir()
-        self._stack = ExitStack()
-        port = server.sip_port
-        if transport == "tls":
-            tunnel = TlsTunnel(("127.0.0.1", tls_port(server)), authority.certificate)
-            port = self._stack.enter_context(tunnel)
-        self._run = sipp.SippRun(
-            scenario=scenario,
-            port=port,
-            directory=self.directory,
-            fields={"PAUSE": "100"},
-            transport="u1" if transport == "udp" else "t1",
-            options=("-nr", "-trace_msg", "-cid_str", f"{scenario}-{transport}-%u-%p@%s"),
-            seconds=90,
-        )
-        self._process = sipp.start(self._run)
-
-    def finish(self) -> str:
-        with self._stack:
-            sipp.finish(self._process, self._run)
-        (log,) = self.directory.glob("*_messages.log")
-        return log.read_text(errors="replace")
-
-
-def play_everywhere(scenario: str, server: RunningServer, authority: Authority) -> dict[str, str]:
-    """The scenario over all transports at once; the messages of each."""
-    players = {transport: Player(scenario, transport, server, authority) for transport in TRANSPORTS}
-    return {transport: player.finish() for transport, player in players.items()}
 
 
 def test_a_repeated_invite_is_one_call_and_the_200_repeats_until_the_ack(
-    server: RunningServer, authority: Authority
+    dialog_server: RunningServer, authority: Authority
 ) -> None:
-    before = server.get("/api/status")["calls_started"]
-    for transport, messages in play_everywhere("retransmissions", server, authority).items():
+    before = dialog_server.get("/api/status")["calls_started"]
+    for transport, messages in play_everywhere("retransmissions", dialog_server, authority).items():
         answers = re.findall(r"(?s)SIP/2\.0 200 OK.*?CSeq: (\d+ [A-Z]+)", messages)
         assert answers.count("1 INVITE") == 3, f"{transport}: at 0, 0.5 and 1.5 s"
         assert answers.count("2 BYE") == 1
-    assert server.get("/api/status")["calls_started"] - before == len(TRANSPORTS)
+    assert dialog_server.get("/api/status")["calls_started"] - before == len(TRANSPORTS)
 
 
-def test_a_cancel_after_the_answer_changes_nothing(server: RunningServer, authority: Authority) -> None:
-    before = server.get("/api/status")["calls_started"]
-    for messages in play_everywhere("cancel", server, authority).values():
+def test_a_cancel_after_the_answer_changes_nothing(
+    dialog_server: RunningServer, authority: Authority
+) -> None:
+    before = dialog_server.get("/api/status")["calls_started"]
+    for messages in play_everywhere("cancel", dialog_server, authority).values():
         assert "SIP/2.0 487" not in messages
-    assert server.get("/api/status")["calls_started"] - before == len(TRANSPORTS)
+    assert dialog_server.get("/api/status")["calls_started"] - before == len(TRANSPORTS)
 
 
-def test_a_session_is_refreshed_by_re_invite_and_update(server: RunningServer, authority: Authority) -> None:
-    for messages in play_everywhere("refresh", server, authority).values():
+def test_a_session_is_refreshed_by_re_invite_and_update(
+    dialog_server: RunningServer, authority: Authority
+) -> None:
+    for messages in play_everywhere("refresh", dialog_server, authority).values():
         versions = set(re.findall(r"(?m)^o=\S+ \S+ (\d+) IN IP4 127\.0\.0\.1\r?$", _received_sdp(messages)))
         assert len(versions) == 1, "a refresh leaves our description as it was"
-
-
-def test_a_re_invite_that_crosses_ours_gets_491_and_succeeds_later(
-    server: RunningServer, authority: Authority
-) -> None:
-    """Takes 45 seconds: half of the shortest session interval there is."""
-    for messages in play_everywhere("glare", server, authority).values():
-        assert messages.count("SIP/2.0 491") == 1
 
 
 def _received_sdp(messages: str) -> str:
@@ -121,11 +55,11 @@ def _received_sdp(messages: str) -> str:
 
 @pytest.mark.parametrize(("option", "works"), [("-tls1_1", False), ("-tls1_2", True), ("-tls1_3", True)])
 def test_tls_below_1_2_is_refused(
-    server: RunningServer, authority: Authority, option: str, works: bool
+    dialog_server: RunningServer, authority: Authority, option: str, works: bool
 ) -> None:
     command = ["openssl", "s_client", option, "-cipher", "DEFAULT:@SECLEVEL=0"]
-    command += ["-CAfile", str(authority.certificate), "-connect", f"127.0.0.1:{tls_port(server)}"]
-    done = subprocess.run(command, input=b"", capture_output=True, timeout=20, check=False)
+    command += ["-CAfile", str(authority.certificate), "-connect", f"127.0.0.1:{tls_port(dialog_server)}"]
+    done = subprocess.run(command, input=b"", capture_output=True, timeout=PATIENCE, check=False)
     output = (done.stdout + done.stderr).decode()
     assert ("Verify return code: 0 (ok)" in output and done.returncode == 0) is works, output
     assert ("Cipher is (NONE)" in output) is not works

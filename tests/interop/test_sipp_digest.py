@@ -13,7 +13,6 @@ from tests.support.server import RunningServer
 
 pytestmark = [
     pytest.mark.skipif(shutil.which("sipp") is None, reason="SIPp is not installed: run `make packages`"),
-    pytest.mark.timeout(120),
 ]
 PASSWORD = "hunter2"
 

@@ -6,11 +6,13 @@ import ipaddress
 import json
 import socket
 import struct
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from siprecord.media import MediaEngine
+from tests.support.patience import PATIENCE, wait_until
 
 
 @dataclass(frozen=True)
@@ -144,20 +146,25 @@ class Sender:
     def __init__(self, host: str = "127.0.0.1") -> None:
         self._socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind((host, 0))
+        self._last = socket.socket(self._socket.family, socket.SOCK_DGRAM)
+        self._last.bind((host, 0))
+        self._last.settimeout(PATIENCE)
         self.host = host
         self.address: tuple[str, int] = self._socket.getsockname()[:2]
 
     def send(self, port: int, *payloads: bytes) -> None:
         for payload in payloads:
             self._socket.sendto(payload, (self.host, port))
+        # A kernel that is busy delivers later, but in order.
+        self._socket.sendto(b"", self._last.getsockname())
+        self._last.recv(1)
 
     def close(self) -> None:
         self._socket.close()
+        self._last.close()
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
-    """Polls what another thread does by its own clock."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.005)
+def resting(engine: MediaEngine) -> MediaEngine:
+    """An engine whose only thread has had its first round and sleeps until the next."""
+    wait_until(lambda: engine.cpu_seconds() > 0)
+    return engine

@@ -16,7 +16,9 @@ from siprecord.errors import MediaError
 from siprecord.media import CaptureLog, MediaEngine, MediaSettings, StreamSpec
 from siprecord.media.engine import _clock_rates
 from tests.media import capture
-from tests.media.capture import SENDER_REPORT, Sender, rtp, wait_until
+from tests.media.capture import SENDER_REPORT, Sender, rtp
+from tests.support.patience import wait_until
+from tests.support.ports import HAS_IPV6
 
 SPEC = StreamSpec(label="1", mline=0, description={"payloads": {"0": {"encoding": "PCMU", "rate": 8000}}})
 LOCAL, REMOTE = ("192.0.2.1", 5060), ("198.51.100.7", 5062)
@@ -144,10 +146,9 @@ def test_a_bound_cuts_datagrams_and_tells_their_length(sender: Sender, tmp_path:
     assert stream.stats().truncated == 1
 
 
+@pytest.mark.skipif(not HAS_IPV6, reason="no IPv6 on this machine")
 @pytest.mark.parametrize("bind", ["::1", "::"])
 def test_ipv6_has_a_true_checksum(bind: str, tmp_path: Path) -> None:
-    if not socket.has_ipv6 or not Path("/proc/net/if_inet6").exists():
-        pytest.skip("no IPv6 on this machine")
     engine = MediaEngine(MediaSettings(bind_address=bind))
     sender = Sender("::1")
     log = engine.open_log(tmp_path / "a.pcapng")

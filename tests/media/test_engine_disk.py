@@ -14,7 +14,8 @@ import pytest
 from siprecord.errors import MediaError
 from siprecord.media import MediaEngine, MediaSettings, StreamSpec
 from tests.media import capture
-from tests.media.capture import Sender, rtp, wait_until
+from tests.media.capture import Sender, resting, rtp
+from tests.support.patience import wait_until
 
 SPEC = StreamSpec(label="1", mline=0)
 BIG = b"\xd5" * 1_000
@@ -57,7 +58,7 @@ def make_engine(interval_ms: int, max_pending: int = 1 << 20) -> MediaEngine:
     settings = MediaSettings(
         bind_address="127.0.0.1", drain_interval_ms=interval_ms, threads=1, max_pending_bytes=max_pending
     )
-    return MediaEngine(settings)
+    return resting(MediaEngine(settings))
 
 
 def test_nothing_is_lost_while_memory_lasts(disk: Disk, sender: Sender) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -57,12 +58,13 @@ def test_a_cut_at_any_byte_reads_up_to_the_last_whole_block(tmp_path: Path) -> N
     blocks = sample().blocks
     data, path = b"".join(blocks), tmp_path / "log"
     everything = items(sample().write(path), packets=True)
-    for cut in range(len(data)):
-        path.write_bytes(data[:cut])
+    ends = [len(b"".join(blocks[:count])) for count in range(len(blocks) + 1)]
+    path.write_bytes(data)
+    for cut in reversed(range(len(data))):
+        os.truncate(path, cut)
         reader = CaptureReader(path, packets=True)
         found = list(reader)
         assert found == everything[: len(found)]
-        ends = [len(b"".join(blocks[:count])) for count in range(len(blocks) + 1)]
         whole = max(end for end in ends if end <= cut)
         assert (reader.read, reader.left_over, reader.damaged) == (whole, cut - whole, 0)
         assert reader.truncated == (cut != whole)

@@ -14,7 +14,7 @@ import pytest
 from siprecord.errors import MediaError
 from siprecord.media import CaptureLog, MediaEngine, MediaSettings, MediaStream, StreamSpec
 from tests.media import capture
-from tests.media.capture import SENDER_REPORT, Sender, rtp
+from tests.media.capture import SENDER_REPORT, Sender, resting, rtp
 
 SPEC = StreamSpec(label="1", mline=0, description={"payloads": {"0": {"encoding": "PCMU", "rate": 8000}}})
 
@@ -22,9 +22,11 @@ SPEC = StreamSpec(label="1", mline=0, description={"payloads": {"0": {"encoding"
 @pytest.fixture
 def first() -> Iterator[MediaEngine]:
     """The engine of the process that dies: it drains only when it is told to."""
-    settings = MediaSettings(bind_address="127.0.0.1", drain_interval_ms=3_600_000, port_min=21_000)
+    settings = MediaSettings(
+        bind_address="127.0.0.1", drain_interval_ms=3_600_000, port_min=21_000, threads=1
+    )
     engine = MediaEngine(settings)
-    yield engine
+    yield resting(engine)
     engine.close()
 
 

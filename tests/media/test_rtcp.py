@@ -14,6 +14,8 @@ import pytest
 
 from siprecord.media import MediaEngine, MediaSettings, SrtpKeys, SrtpReceiver, SrtpSender, StreamSpec
 from tests.media.capture import SENDER_REPORT, rtp
+from tests.support.patience import PATIENCE
+from tests.support.ports import HAS_IPV6
 
 SPEC = StreamSpec(label="1", mline=0)
 
@@ -68,7 +70,7 @@ def talking() -> Iterator[MediaEngine]:
 
 def received(sock: socket.socket) -> tuple[bytes, int]:
     """The next datagram, and the port that it came from."""
-    assert select.select([sock], [], [], 10)[0], "nothing came"
+    assert select.select([sock], [], [], PATIENCE)[0], "nothing came"
     data, source = sock.recvfrom(2048)
     return data, source[1]
 
@@ -92,14 +94,19 @@ def test_RTCP_01_reports_begin_with_a_receiver_report_and_name_us(
     log = talking.open_log(tmp_path / "a.pcapng")
     stream = log.open_stream(SPEC)
     far.send(stream.rtp_port, *(rtp(number) for number in (65_534, 65_535, 65_537, 65_538)))
-    data, port = received(far.rtcp)
-    assert port == stream.rtcp_port
-    (kind, count, report), (name_kind, _, name) = dissect(data)
-    assert (kind, count, name_kind) == (201, 1, 202)
-    ours = report[:4]
-    ssrc, loss, highest, _, last, delay = struct.unpack("!IIIIII", report[4:])
-    assert (ssrc, highest, last, delay) == (0x1234, 65_538, 0, 0)
-    assert (loss & 0xFFFFFF, loss >> 24) == (1, 256 // 5)
+    loss = 0
+    while loss == 0:  # a first report may have left before the last packets came
+        data, port = received(far.rtcp)
+        assert port == stream.rtcp_port
+        (kind, count, report), (name_kind, _, name) = dissect(data)
+        assert (kind, count, name_kind) == (201, 1, 202)
+        ours = report[:4]
+        ssrc, loss, highest, _, last, delay = struct.unpack("!IIIIII", report[4:])
+        assert (ssrc, last, delay) == (0x1234, 0, 0)
+    assert (highest, loss & 0xFFFFFF, loss >> 24) in [
+        (65_538, 1, 256 // 5), (65_538, 1, 256 // 4), (65_538, 1, 256 // 3),
+        (65_537, 1, 256 // 4), (65_537, 1, 256 // 3), (65_537, 1, 256 // 2),
+    ]  # fmt: skip
     assert name[:4] == ours
     assert (name[4], name[5]) == (1, 24)
     again, _ = received(far.rtcp)
@@ -114,13 +121,13 @@ def test_RTCP_04_the_last_sender_report_is_told(talking: MediaEngine, far: Far, 
     far.send(stream.rtp_port, rtp(1), rtp(2))
     received(far.rtcp)
     far.rtcp.sendto(SENDER_REPORT, ("127.0.0.1", stream.rtcp_port))
-    end = time.monotonic() + 10
+    end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         *_, last, delay = struct.unpack("!IIIIII", dissect(received(far.rtcp)[0])[0][2][4:])
         if last:
             break
     assert last == 0x7E800000
-    assert delay < 10 * 65_536
+    assert delay < PATIENCE * 65_536
     log.close()
 
 
@@ -217,10 +224,8 @@ def test_no_reports_when_they_are_off(far: Far, tmp_path: Path) -> None:
     engine.close()
 
 
-@pytest.mark.skipif(not socket.has_ipv6, reason="no IPv6 on this machine")
+@pytest.mark.skipif(not HAS_IPV6, reason="no IPv6 on this machine")
 def test_an_ipv6_socket_reports_to_an_ipv4_sender(far: Far, tmp_path: Path) -> None:
-    if not Path("/proc/net/if_inet6").exists():
-        pytest.skip("no IPv6 on this machine")
     settings = MediaSettings(bind_address="::", drain_interval_ms=5, rtcp_interval_s=0.05, port_min=27_000)
     engine = MediaEngine(settings)
     log = engine.open_log(tmp_path / "a.pcapng")

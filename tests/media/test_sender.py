@@ -10,6 +10,7 @@ import pytest
 
 from siprecord.errors import MediaError
 from siprecord.media.sender import Impairments, RtpClip, RtpSender, SendSpec
+from tests.support.patience import PATIENCE
 
 FRAME_BYTES = 16
 """Frames of 2 ms keep the tests short."""
@@ -19,7 +20,7 @@ FRAME_BYTES = 16
 def peer() -> Iterator[socket.socket]:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
         receiver.bind(("127.0.0.1", 0))
-        receiver.settimeout(5)
+        receiver.settimeout(PATIENCE)
         yield receiver
 
 
@@ -62,7 +63,7 @@ def test_a_clip_arrives_packet_by_packet(sender: RtpSender, peer: socket.socket)
         (0x08, 1, 16, clip[16:32]),
         (0x08, 2, 32, clip[32:]),
     ]
-    assert sender.wait(10)
+    assert sender.wait(PATIENCE)
     (progress,) = sender.progress([number])
     assert (progress.sent, progress.failed, progress.done) == (3, 0, True)
     assert sender.lateness >= 0
@@ -97,13 +98,13 @@ def test_a_loop_goes_on_until_it_is_stopped(sender: RtpSender, peer: socket.sock
     assert [packet[1] for packet in receive(peer, 4)] == [0, 1, 2, 3]
     assert not sender.wait(0)
     sender.stop_streams(numbers)
-    assert sender.wait(10)
+    assert sender.wait(PATIENCE)
 
 
 def test_the_number_of_packets_may_be_set(sender: RtpSender, peer: socket.socket) -> None:
     sender.add_streams([replace(spec_for(sender, peer, bytes(16)), packets=3)])
     sender.start()
-    assert sender.wait(10)
+    assert sender.wait(PATIENCE)
     assert sender.progress()[0].sent == 3
 
 
@@ -111,7 +112,7 @@ def test_waiting_lets_other_threads_run(sender: RtpSender, peer: socket.socket) 
     sender.add_streams([replace(spec_for(sender, peer, bytes(16)), loop=True)])
     sender.start()
     threading.Thread(target=sender.stop).start()
-    assert sender.wait(10)
+    assert sender.wait(PATIENCE)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from siprecord.media.sharded_map import ShardedMap
+from tests.support.patience import PATIENCE
 
 
 def fnv1a(data: bytes) -> int:
@@ -267,7 +268,7 @@ def test_threads_neither_lose_counts_nor_deadlock() -> None:
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(timeout=30)
+        worker.join(timeout=PATIENCE)
         assert not worker.is_alive()
     stored = calls.keys()
     total = sum(calls.load(key, 0) for key in stored)

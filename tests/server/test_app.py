@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import resource
 import signal
 import socket
 from collections.abc import AsyncIterator
@@ -11,13 +12,15 @@ from typing import Any
 
 import httpx2
 import pytest
+from structlog.testing import capture_logs
 
 from siprecord.errors import ConfigError
-from siprecord.server.app import Application, serve
+from siprecord.server.app import Application, allow_files, serve
 from siprecord.server.config import Config
 from siprecord.server.lifecycle import DataDirLock
 from siprecord.transport import ListenerInfo
 from tests.support.messages import multipart, request, sdp
+from tests.support.patience import PATIENCE
 
 Listeners = tuple[ListenerInfo, ...]
 
@@ -51,7 +54,7 @@ async def running(settings: Config) -> AsyncIterator[tuple[Application, Listener
     finally:
         application.stop.request()
         application.stop.request()
-        await asyncio.wait_for(task, 20)
+        await asyncio.wait_for(task, PATIENCE)
 
 
 class Caller:
@@ -65,7 +68,7 @@ class Caller:
         self.tag = ""
 
     async def hear(self) -> bytes:
-        return await asyncio.wait_for(asyncio.get_running_loop().sock_recv(self.sock, 65536), 10)
+        return await asyncio.wait_for(asyncio.get_running_loop().sock_recv(self.sock, 65536), PATIENCE)
 
     async def final(self) -> bytes:
         while (answer := await self.hear()).startswith(b"SIP/2.0 1"):
@@ -104,7 +107,7 @@ async def test_a_call_is_recorded_into_a_capture_log(tmp_path: Path) -> None:
 async def test_http_shows_the_running_server(tmp_path: Path) -> None:
     async with running(config(tmp_path, http={"enabled": True})) as (application, (udp,)):
         base = f"http://127.0.0.1:{application.http.port}"
-        async with httpx2.AsyncClient(base_url=base, timeout=60) as client:
+        async with httpx2.AsyncClient(base_url=base, timeout=PATIENCE) as client:
             assert (await client.get("/health/ready")).json() == {"ok": True, "reasons": []}
             status = (await client.get("/api/status")).json()
             assert status["listeners"] == [{"transport": "udp", "host": "127.0.0.1", "port": udp.port}]
@@ -117,7 +120,7 @@ async def test_draining_refuses_new_calls_and_lets_running_ones_finish(tmp_path:
         first, second = Caller(udp.port), Caller(udp.port)
         assert (await first.invite("c1")).startswith(b"SIP/2.0 200")
         application.stop.request()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while not application.handler.draining:  # noqa: ASYNC110  (a few turns of the loop)
                 await asyncio.sleep(0)
         refusal = await second.invite("c2")
@@ -130,7 +133,7 @@ async def test_draining_refuses_new_calls_and_lets_running_ones_finish(tmp_path:
 
 
 async def test_a_second_request_ends_at_once_but_finishes_the_recording(tmp_path: Path) -> None:
-    settings = config(tmp_path, recording={"shutdown_grace_s": 0.2})
+    settings = config(tmp_path, recording={"shutdown_grace_s": 2})
     async with running(settings) as (application, (udp,)):
         caller = Caller(udp.port)
         assert (await caller.invite("c1")).startswith(b"SIP/2.0 200")
@@ -146,7 +149,7 @@ async def test_a_second_request_ends_at_once_but_finishes_the_recording(tmp_path
 async def test_signals_end_the_server(tmp_path: Path) -> None:
     async with running(config(tmp_path)) as (application, _):
         signal.raise_signal(signal.SIGTERM)
-        await asyncio.wait_for(application.stop.drain.wait(), 5)
+        await asyncio.wait_for(application.stop.drain.wait(), PATIENCE)
 
 
 async def test_a_taken_sip_port_ends_the_start_with_words(tmp_path: Path) -> None:
@@ -176,3 +179,19 @@ async def test_a_server_without_a_listener_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"sip\.udp, sip\.tcp or tls\.certificate"):
         async with running(config(tmp_path, sip={"udp": False, "tcp": False})):
             pass
+
+
+def test_the_soft_limit_of_files_is_raised_and_only_a_low_hard_one_is_told() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard - 1, hard))
+    try:
+        with capture_logs() as told:
+            allow_files(hard)
+        assert told == []
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (hard, hard)
+        with capture_logs() as told:
+            allow_files(hard + 1)
+        assert [(line["files"], line["wanted"]) for line in told] == [(hard, hard + 1)]
+        assert "raise the hard limit" in told[0]["event"]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -19,6 +19,7 @@ from siprecord.syntax.sdp import parse_sdp
 from siprecord.syntax.sip import Response, parse_message
 from siprecord.transport import CustomSIPServer
 from tests.support.messages import multipart, request, sdp
+from tests.support.patience import PATIENCE
 
 RTP = b"\x80\x00\x00\x01\x00\x00\x00\xa0\x00\x00\x00\x07" + b"\xd5" * 160
 
@@ -44,7 +45,7 @@ class Phone:
         loop = asyncio.get_running_loop()
         self.socket.sendto(message, self.target)
         while True:
-            answer = parse_message(await asyncio.wait_for(loop.sock_recv(self.socket, 65536), 5))
+            answer = parse_message(await asyncio.wait_for(loop.sock_recv(self.socket, 65536), PATIENCE))
             if isinstance(answer, Response) and answer.status >= 200:
                 return answer
 
@@ -64,7 +65,7 @@ async def test_a_real_call_leaves_a_real_log(tmp_path: Path) -> None:
     for media in parse_sdp(answer.body).media:
         phone.socket.sendto(RTP, ("127.0.0.1", media.port))
     assert (await phone.ask(request("BYE", "c1", number=2, to_tag=tag))).status == 200
-    name, path = await asyncio.wait_for(closed, 5)
+    name, path = await asyncio.wait_for(closed, PATIENCE)
     assert path == tmp_path / "spool" / f"{name}.pcapng"
     data = path.read_bytes()
     assert data.count(RTP) == 2

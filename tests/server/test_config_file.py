@@ -211,3 +211,11 @@ def test_a_fault_in_a_listener_names_its_place(tmp_path: Path) -> None:
         load_config(None, {"SIPRECORD_SIP__LISTENERS": '[{"transport": "tls"}]'})
     with pytest.raises(ConfigError, match=r"sip\.listeners is '\[{': .*valid tuple"):
         load_config(None, {"SIPRECORD_SIP__LISTENERS": "[{"})
+
+
+@pytest.mark.parametrize("wrong", ["3", '"udp"', "[]"])
+def test_a_variable_does_not_hide_a_wrong_section_of_the_file(tmp_path: Path, wrong: str) -> None:
+    path = write(tmp_path, f"sip = {wrong}\n")
+    told = rf"^{path}: sip is a section, such as \[sip\], not a single value$"
+    with pytest.raises(ConfigError, match=told):
+        load_config(path, {"SIPRECORD_SIP__PORT": "5070"})

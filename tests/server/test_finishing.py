@@ -5,9 +5,12 @@ import json
 import os
 from pathlib import Path
 
+from structlog.testing import capture_logs
+
 from siprecord.errors import RenderError
 from siprecord.server.finishing import Finisher
 from siprecord.store import LocalStore
+from tests.support.patience import PATIENCE
 
 ID = "20261121T031500Z-4f2a9c"
 HOME = "recordings/2026/11/21"
@@ -56,7 +59,7 @@ def spooled(tmp_path: Path, name: str = ID) -> Path:
 
 
 async def settle(finisher: Finisher) -> None:
-    await asyncio.wait_for(finisher.idle(), 10)
+    await asyncio.wait_for(finisher.idle(), PATIENCE)
 
 
 async def test_a_closed_log_becomes_a_recording(tmp_path: Path) -> None:
@@ -171,13 +174,71 @@ async def test_a_log_that_can_not_be_moved_is_tried_again(tmp_path: Path) -> Non
     (tmp_path / "recordings").touch()
     finisher.submit(ID, spooled(tmp_path), "c1")
     await settle(finisher)
-    assert (finisher.failed, finisher.queued, pool.done) == (1, 1, [])
+    assert (finisher.failed, pool.done) == (1, [])
+    assert finisher.queued >= 1
     (tmp_path / "recordings").unlink()
-    await asyncio.sleep(0.5)
-    await settle(finisher)
-    assert finisher.queued == 0
+    await emptied(finisher)
     assert pool.done == [ID]
     await finisher.close(1)
+
+
+class FailingPool(FakePool):
+    """Fails so many times, then renders."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.times = times
+        self.attempts = 0
+
+    async def render(self, capture: Path, destination: Path) -> object:
+        self.attempts += 1
+        if self.attempts <= self.times:
+            raise RenderError("no memory")
+        return await super().render(capture, destination)
+
+
+async def emptied(finisher: Finisher) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while finisher.queued:  # noqa: ASYNC110  (nothing tells of it)
+            await asyncio.sleep(0.01)
+
+
+async def test_what_could_not_be_rendered_is_tried_again(tmp_path: Path) -> None:
+    pool = FailingPool(2)
+    finisher = Finisher(LocalStore(tmp_path), pool, render_again_s=(0, 0, 0))
+    await finisher.start()
+    with capture_logs() as told:
+        finisher.submit(ID, spooled(tmp_path), "c1")
+        await emptied(finisher)
+    assert (pool.done, pool.attempts, finisher.failed) == ([ID], 3, 1)
+    failures = [line for line in told if line["event"] == "not rendered"]
+    assert [(line["attempt"], line["again_in_s"], line["call_id"]) for line in failures] == [
+        (1, 0, "c1"),
+        (2, 0, "c1"),
+    ]
+    await finisher.close(1)
+
+
+async def test_rendering_is_given_up_in_the_end(tmp_path: Path) -> None:
+    pool = FailingPool(100)
+    finisher = Finisher(LocalStore(tmp_path), pool, render_again_s=(0, 0))
+    await finisher.start()
+    with capture_logs() as told:
+        finisher.submit(ID, spooled(tmp_path))
+        await emptied(finisher)
+    assert (pool.attempts, finisher.failed) == (3, 1)
+    assert [line["again_in_s"] for line in told if line["event"] == "not rendered"] == [0, 0, None]
+    await finisher.close(1)
+
+
+async def test_closing_does_not_wait_for_another_rendering(tmp_path: Path) -> None:
+    finisher = Finisher(LocalStore(tmp_path), FailingPool(1))
+    await finisher.start()
+    finisher.submit(ID, spooled(tmp_path))
+    await settle(finisher)
+    assert finisher.queued == 1
+    await asyncio.wait_for(finisher.close(PATIENCE), PATIENCE)
+    assert finisher.queued == 0
 
 
 async def test_closing_does_not_wait_for_another_attempt(tmp_path: Path) -> None:
@@ -189,5 +250,5 @@ async def test_closing_does_not_wait_for_another_attempt(tmp_path: Path) -> None
     log = spooled(tmp_path)
     finisher.submit(ID, log)
     await settle(finisher)
-    await asyncio.wait_for(finisher.close(10), 2)
+    await asyncio.wait_for(finisher.close(10), PATIENCE)
     assert log.exists()

@@ -19,6 +19,7 @@ from siprecord.server.lifecycle import (
     reloading,
     run,
 )
+from tests.support.patience import PATIENCE
 
 
 def test_a_data_directory_has_one_server(tmp_path: Path) -> None:
@@ -56,10 +57,10 @@ async def test_the_first_signal_drains_and_the_second_ends() -> None:
     requests = StopRequests()
     with requests.listening():
         os.kill(os.getpid(), signal.SIGTERM)
-        await asyncio.wait_for(requests.drain.wait(), 5)
+        await asyncio.wait_for(requests.drain.wait(), PATIENCE)
         assert not requests.now.is_set()
         os.kill(os.getpid(), signal.SIGINT)
-        await asyncio.wait_for(requests.now.wait(), 5)
+        await asyncio.wait_for(requests.now.wait(), PATIENCE)
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
@@ -68,7 +69,7 @@ async def test_sighup_reloads_and_ends_nothing() -> None:
     reloaded = asyncio.Event()
     with requests.listening(), reloading(reloaded.set):
         os.kill(os.getpid(), signal.SIGHUP)
-        await asyncio.wait_for(reloaded.wait(), 5)
+        await asyncio.wait_for(reloaded.wait(), PATIENCE)
         assert not requests.drain.is_set()
     assert signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
 

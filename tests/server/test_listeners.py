@@ -8,9 +8,13 @@ import socket
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from siprecord.transport import ListenerInfo
 from tests.server.test_app import config, running
 from tests.support.messages import multipart, request, sdp
+from tests.support.patience import PATIENCE
+from tests.support.ports import HAS_IPV6, free_port
 
 
 async def ask(listener: ListenerInfo, call: str) -> str:
@@ -22,13 +26,15 @@ async def ask(listener: ListenerInfo, call: str) -> str:
         client.setblocking(False)
         await loop.sock_connect(client, (listener.host, listener.port))
         await loop.sock_sendall(client, request("INVITE", call, body=multipart(sdp())))
-        while (answer := await asyncio.wait_for(loop.sock_recv(client, 65536), 10)).startswith(b"SIP/2.0 1"):
+        while (answer := await asyncio.wait_for(loop.sock_recv(client, 65536), PATIENCE)).startswith(
+            b"SIP/2.0 1"
+        ):
             pass
         tag = re.search(rb"(?m)^To:.*;tag=([^;\r\n]+)", answer)
         assert tag, answer
         await loop.sock_sendall(client, request("ACK", call, to_tag=tag[1].decode()))
         await loop.sock_sendall(client, request("BYE", call, number=2, to_tag=tag[1].decode()))
-        assert (await asyncio.wait_for(loop.sock_recv(client, 65536), 10)).startswith(b"SIP/2.0 200")
+        assert (await asyncio.wait_for(loop.sock_recv(client, 65536), PATIENCE)).startswith(b"SIP/2.0 200")
     return answer.decode()
 
 
@@ -49,9 +55,7 @@ async def test_each_listener_advertises_its_own_address_for_sip_and_media(tmp_pa
 
 
 async def test_media_addresses_follow_the_listener(tmp_path: Path) -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.3", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     listeners: list[dict[str, Any]] = [
         {"transport": "udp", "host": "127.0.0.3", "port": port, "media_address": "198.51.100.9"},
         {"transport": "udp", "host": "127.0.0.4", "port": port},
@@ -62,6 +66,7 @@ async def test_media_addresses_follow_the_listener(tmp_path: Path) -> None:
         assert "c=IN IP4 127.0.0.1" in await ask(by_host["127.0.0.4"], "c2"), "where media is bound"
 
 
+@pytest.mark.skipif(not HAS_IPV6, reason="no IPv6 on this machine")
 async def test_TP_16_an_ipv6_call_from_end_to_end(tmp_path: Path) -> None:
     listeners = [{"transport": kind, "host": "::1", "port": 0} for kind in ("udp", "tcp")]
     settings = config(tmp_path, sip={"listeners": listeners}, media={"bind_address": "::1"})

@@ -12,6 +12,7 @@ import structlog
 
 from siprecord.server.config import LogConfig
 from siprecord.server.logs import QUEUE_LINES, Logs, in_call, redact, start_logs
+from tests.support.patience import PATIENCE
 
 Start = Callable[..., tuple[Logs, io.StringIO]]
 
@@ -116,7 +117,7 @@ def test_a_stream_that_takes_nothing_delays_nobody(start: Start) -> None:
 
     class Stuck(io.StringIO):
         def write(self, text: str) -> int:
-            gate.wait(30)
+            gate.wait(PATIENCE)
             return super().write(text)
 
     logs, stream = start(Stuck(), format="json")

@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 from siprecord.server.config import Config
 from tests.server.test_app import config, running
 from tests.support.certificates import Authority
+from tests.support.patience import PATIENCE
 from tests.transport.fakes import options
 
 
@@ -24,7 +25,7 @@ def over_tls(tmp_path: Path, authority: Authority) -> Config:
 
 async def connect(port: int, authority: Authority) -> asyncio.StreamWriter:
     tls = ssl.create_default_context(cafile=str(authority.certificate))
-    return (await asyncio.wait_for(asyncio.open_connection("127.0.0.1", port, ssl=tls), 5))[1]
+    return (await asyncio.wait_for(asyncio.open_connection("127.0.0.1", port, ssl=tls), PATIENCE))[1]
 
 
 def serial(writer: asyncio.StreamWriter) -> str:
@@ -38,7 +39,7 @@ async def test_sighup_reads_the_certificate_again(tmp_path: Path) -> None:
         authority.bundle("server", alternatives="IP:127.0.0.1")
         with capture_logs() as lines:
             os.kill(os.getpid(), signal.SIGHUP)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE):
                 while not lines:  # noqa: ASYNC110  (a few turns of the loop)
                     await asyncio.sleep(0)
         assert [line["event"] for line in lines] == ["certificates reloaded"]

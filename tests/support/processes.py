@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from tests.support.patience import PATIENCE
+
 
 def children(pid: int, word: str) -> list[int]:
     """Children of a process whose command line holds `word`."""
@@ -21,7 +23,7 @@ def children(pid: int, word: str) -> list[int]:
     return found
 
 
-def wait_child(pid: int, word: str, seconds: float = 10) -> int:
+def wait_child(pid: int, word: str, seconds: float = PATIENCE) -> int:
     """The one such child, once it runs."""
     end = time.monotonic() + seconds
     while not (found := children(pid, word)):

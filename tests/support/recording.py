@@ -11,6 +11,7 @@ from typing import Any
 
 from tests.support import audio
 from tests.support.audio import Samples
+from tests.support.patience import PATIENCE
 from tests.support.server import RunningServer
 
 
@@ -60,7 +61,7 @@ def find_recording(server: RunningServer, call_id: str) -> FoundRecording | None
     return None
 
 
-def wait_recording(server: RunningServer, call_id: str, seconds: float = 30) -> FoundRecording:
+def wait_recording(server: RunningServer, call_id: str, seconds: float = PATIENCE) -> FoundRecording:
     """The recording of this Call-ID, once it is rendered."""
     end = time.monotonic() + seconds
     while (found := find_recording(server, call_id)) is None:

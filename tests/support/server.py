@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,14 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-START_SECONDS = 30
-
-
-def free_port(kind: int = socket.SOCK_STREAM) -> int:
-    """A port that was free a moment ago, for TCP and UDP both."""
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from tests.support.patience import PATIENCE
+from tests.support.ports import free_port
 
 
 @dataclass
@@ -65,7 +58,7 @@ class RunningServer:
         return self
 
     def wait_ready(self) -> None:
-        end = time.monotonic() + START_SECONDS
+        end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
             assert self.process is not None
             assert self.process.poll() is None, f"the server ended at start:\n{self.log.read_text()}"
@@ -75,14 +68,14 @@ class RunningServer:
                 time.sleep(0.05)
             else:
                 return
-        raise AssertionError(f"the server was not ready in {START_SECONDS} s:\n{self.log.read_text()}")
+        raise AssertionError(f"the server was not ready in {PATIENCE} s:\n{self.log.read_text()}")
 
     def get(self, path: str) -> Any:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.http_port}{path}", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.http_port}{path}", timeout=PATIENCE) as answer:
             text = answer.read().decode()
         return json.loads(text) if "json" in answer.headers["Content-Type"] else text
 
-    def stop(self, number: int = signal.SIGTERM, seconds: float = 30) -> int:
+    def stop(self, number: int = signal.SIGTERM, seconds: float = PATIENCE) -> int:
         if self.process is None:
             return 0
         if self.process.poll() is None:
@@ -119,7 +112,19 @@ class RunningServer:
         """Folders of finished recordings, oldest first."""
         return sorted(path.parent for path in self.data.glob("recordings/*/*/*/*/metadata.json"))
 
-    def wait_recordings(self, count: int, seconds: float = 60) -> list[Path]:
+    def wait_stored(self, *packets: int) -> None:
+        """Wait until so many packets of the streams of the only call are in its log."""
+        end = time.monotonic() + PATIENCE
+        while (stored := self.stored()) != packets:
+            assert time.monotonic() < end, f"{stored} packets are stored, not {packets}"
+            time.sleep(0.02)
+
+    def stored(self) -> tuple[int, ...]:
+        """Packets in the log of the only call, stream by stream."""
+        (call,) = self.get("/api/calls")["calls"]
+        return tuple(stream["packets"] for stream in call["streams"])
+
+    def wait_recordings(self, count: int, seconds: float = PATIENCE) -> list[Path]:
         """The folders of `count` rendered recordings, once they are there."""
         end = time.monotonic() + seconds
         while len(found := self.recordings()) < count:

@@ -6,7 +6,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.server import free_port
+from tests.support.ports import free_port
 
 SCENARIOS = Path(__file__).parents[1] / "interop" / "scenarios"
 
@@ -24,7 +24,7 @@ class SippRun:
     rate: int = 10
     address: str = "127.0.0.1"
     options: tuple[str, ...] = ()
-    seconds: int = 60
+    seconds: int = 300
 
 
 def start(run: SippRun) -> subprocess.Popen[bytes]:

@@ -17,11 +17,11 @@ from siprecord.media.sender import NO_IMPAIRMENTS, Impairments, RtpClip, RtpSend
 from siprecord.syntax.sdp import SessionDescription, parse_sdp
 from siprecord.syntax.sip import Message, Request, Response, StreamFramer, parse_message
 from tests.support import messages
+from tests.support.patience import PATIENCE
 from tests.support.voices import PAYLOAD_TYPES, Voice
 
 Transport = Literal["udp", "tcp"]
 HOST = "127.0.0.1"
-PATIENCE = 10.0
 
 
 class Link:
@@ -226,7 +226,7 @@ class Src:
     def play(self, *plays: Play) -> None:
         """Send these voices to their end."""
         self.start(*plays)
-        assert self.sender.wait(60)
+        assert self.sender.wait(PATIENCE)
 
     def silence(self) -> None:
         """Send nothing more."""

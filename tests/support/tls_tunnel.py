@@ -9,6 +9,8 @@ import threading
 from pathlib import Path
 from types import TracebackType
 
+from tests.support.patience import PATIENCE
+
 
 class TlsTunnel:
     """Listens on a port of its own, which entering it returns; each connection becomes one over TLS."""
@@ -39,7 +41,7 @@ class TlsTunnel:
                 one.shutdown(socket.SHUT_RDWR)
             one.close()
         for thread in self._threads:
-            thread.join(5)
+            thread.join(PATIENCE)
 
     def _start(self, work: object, *arguments: object) -> None:
         thread = threading.Thread(target=work, args=arguments, daemon=True)  # type: ignore[arg-type]
@@ -50,7 +52,7 @@ class TlsTunnel:
         with contextlib.suppress(OSError):
             while True:
                 plain, _ = self._listener.accept()
-                raw = socket.create_connection(self._target, timeout=10)
+                raw = socket.create_connection(self._target, timeout=PATIENCE)
                 secure = self._context.wrap_socket(raw, server_hostname=self._target[0])
                 secure.settimeout(None)
                 self._open += [plain, secure]

@@ -7,6 +7,7 @@ import signal
 import time
 from pathlib import Path
 
+from tests.support.patience import PATIENCE, wait_until
 from tests.support.processes import children, wait_child
 from tests.support.recording import FoundRecording, wait_recording
 from tests.support.server import RunningServer
@@ -19,8 +20,7 @@ BOB = Voice(seed=2, seconds=0.3, law="pcma")
 LONG = Voice(seed=3, seconds=10)
 LONG_TOO = Voice(seed=4, seconds=10, law="pcma")
 RENDERER = "siprecord.render"
-DRAINED_LATE = 0.2 * 8000
-"""Samples that may still have been in the sockets when it died: one drain interval, and scheduling."""
+CAPTURES = "recordings/*/*/*/*/capture.pcapng"
 
 
 def place_call(server: RunningServer) -> Src:
@@ -42,26 +42,46 @@ def lines_with(server: RunningServer, text: str) -> list[str]:
 
 def wait_for(server: RunningServer, text: str, count: int = 1) -> None:
     """Wait until the server has logged this."""
-    end = time.monotonic() + 15
+    end = time.monotonic() + PATIENCE
     while len(lines_with(server, text)) < count:
         assert time.monotonic() < end, f"not logged: {text}\n{server.log.read_text()}"
         time.sleep(0.02)
 
 
-def wait_until_queued(server: RunningServer, count: int) -> None:
-    """Wait until the log has left the spool, and the job has reached the pipe of the renderer."""
-    end = time.monotonic() + 10
-    while len(list(server.data.glob("recordings/*/*/*/*/capture.pcapng"))) < count:
-        assert time.monotonic() < end
-        time.sleep(0.02)
-    time.sleep(0.2)
+class Trap:
+    """A call whose log can't be read to its end: a renderer that takes it hangs until it is killed."""
+
+    def __init__(self, server: RunningServer, worker: int) -> None:
+        before = set(server.data.glob(CAPTURES))
+        os.kill(worker, signal.SIGSTOP)  # it must not read the log before that is a trap
+        self.client = place_call(server)
+        wait_until(lambda: set(server.data.glob(CAPTURES)) > before)
+        (self.log,) = set(server.data.glob(CAPTURES)) - before
+        self._aside = self.log.rename(self.log.with_name("aside"))
+        os.mkfifo(self.log)
+        os.kill(worker, signal.SIGCONT)
+
+    def spring(self, worker: int, *, last: bool = False) -> None:
+        """Kill the renderer once it reads. After the last time the log is as it should be."""
+        wait_until(self._is_read)
+        if last:
+            self._aside.replace(self.log)
+        os.kill(worker, signal.SIGKILL)
+        wait_until(lambda: not Path(f"/proc/{worker}").exists())
+
+    def _is_read(self) -> bool:
+        try:
+            os.open(self.log, os.O_WRONLY | os.O_NONBLOCK)  # left open: the reader must not see an end
+        except OSError:
+            return False
+        return True
 
 
-def check_prefix(recording: FoundRecording, number: int, voice: Voice, sent: tuple[int, int]) -> None:
-    """The channel holds what was sent from its beginning; `sent` are packets before and after the death."""
+def check_prefix(recording: FoundRecording, number: int, voice: Voice, bounds: tuple[int, int]) -> None:
+    """The channel holds what was sent, from its beginning. `bounds` are packets: stored before, sent."""
     row = recording.stream(number)
     kept = row["packets_received"] * 160
-    assert sent[0] * 160 - DRAINED_LATE <= kept <= sent[1] * 160
+    assert bounds[0] * 160 <= kept <= bounds[1] * 160
     assert row["packets_lost"] == 0
     recording.place(number, voice.heard[:kept])
 
@@ -70,11 +90,9 @@ def test_a_renderer_killed_at_work_is_restarted(start_server: Start) -> None:
     server = start_server()
     wait_recording(server, place_call(server).call_id)
     worker = wait_child(server.recorder_pid, RENDERER)
-    os.kill(worker, signal.SIGSTOP)  # it will have the job and never finish it
-    client = place_call(server)
-    wait_until_queued(server, 2)
-    os.kill(worker, signal.SIGKILL)
-    recording = wait_recording(server, client.call_id)
+    trap = Trap(server, worker)
+    trap.spring(worker, last=True)
+    recording = wait_recording(server, trap.client.call_id)
     assert recording.outcome == "complete"
     check_audio(recording)
     (told,) = lines_with(server, "render worker died")
@@ -97,32 +115,17 @@ def test_what_the_renderer_died_of_twice_is_kept_and_rendered_at_the_next_start(
     server = start_server()
     wait_recording(server, place_call(server).call_id)
     worker = wait_child(server.recorder_pid, RENDERER)
-    os.kill(worker, signal.SIGSTOP)
-    client = place_call(server)
-    wait_until_queued(server, 2)
-    os.kill(worker, signal.SIGKILL)
-    wait_for(server, "render worker died")
-    os.kill(_next_worker(server, worker), signal.SIGKILL)
+    trap = Trap(server, worker)
+    trap.spring(worker)
+    trap.spring(wait_child(server.recorder_pid, RENDERER), last=True)
     wait_for(server, "not rendered")
     assert server.get("/api/status")["render_failed"] == 1
-    assert len(list(server.data.glob("recordings/*/*/*/*/capture.pcapng"))) == 2
+    assert len(list(server.data.glob(CAPTURES))) == 2
     assert server.stop() == 0
     again = start_server()
-    recording = wait_recording(again, client.call_id)
+    recording = wait_recording(again, trap.client.call_id)
     check_audio(recording)
     assert again.stop() == 0
-
-
-def _next_worker(server: RunningServer, before: int) -> int:
-    """The process that takes over, stopped before it can finish: Python needs longer to start than we do."""
-    recorder = server.recorder_pid
-    end = time.monotonic() + 10
-    while time.monotonic() < end:
-        for pid in children(recorder, RENDERER):
-            if pid != before:
-                os.kill(pid, signal.SIGSTOP)
-                return pid
-    raise AssertionError("no other renderer was started")
 
 
 def test_a_server_killed_in_mid_call_leaves_what_came_until_then(start_server: Start, tmp_path: Path) -> None:
@@ -131,9 +134,8 @@ def test_a_server_killed_in_mid_call_leaves_what_came_until_then(start_server: S
         client.call()
         client.start(Play(voice=LONG), Play(voice=LONG_TOO))
         recorder = server.recorder_pid
-        while client.sent[0] < 50:
-            time.sleep(0.01)
-        before = client.sent
+        wait_until(lambda: min(server.stored()) >= 50)
+        before = server.stored()
         server.crash(recorder)
         after = client.sent
     assert not server.recordings()
@@ -159,7 +161,7 @@ def test_a_log_cut_in_the_middle_of_a_block_is_rendered_up_to_there(start_server
     with src(server.sip_port) as client:
         client.call()
         client.play(Play(voice=ALICE), Play(voice=BOB))
-        time.sleep(0.25)
+        server.wait_stored(ALICE.packets, BOB.packets)
         server.crash()
     (log,) = server.data.glob("spool/*.pcapng")
     os.truncate(log, log.stat().st_size - 13)

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from tests.support.disk import Disk, mounted
+from tests.support.patience import PATIENCE, wait_until
 from tests.support.recording import wait_recording
 from tests.support.server import RunningServer
 from tests.support.src import Play, src
@@ -24,8 +25,6 @@ from tests.support.voices import Voice
 from tests.system.conftest import Start
 
 SETTINGS = {"RECORDING__MIN_FREE_BYTES": "1000000"}
-FRESH = 2.2
-"""Health is asked anew after two seconds."""
 
 
 @pytest.fixture
@@ -36,7 +35,9 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
 
 def ready(server: RunningServer) -> tuple[int, Any]:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{server.http_port}/health/ready", timeout=5) as answer:
+        with urllib.request.urlopen(
+            f"http://127.0.0.1:{server.http_port}/health/ready", timeout=PATIENCE
+        ) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as error:
         return error.code, json.load(error)
@@ -49,13 +50,13 @@ def messages_of(server: RunningServer, level: str) -> list[dict[str, Any]]:
 
 def test_a_short_shortage_costs_nothing(start_server: Start, disk: Disk) -> None:
     server = start_server(**SETTINGS)
-    alice, bob = Voice(seed=1, seconds=6), Voice(seed=2, seconds=6, law="pcma")
+    alice, bob = Voice(seed=1, seconds=5), Voice(seed=2, seconds=5, law="pcma")
     with src(server.sip_port) as client, src(server.sip_port) as other:
         client.call()
         client.start(Play(voice=alice), Play(voice=bob))
-        time.sleep(0.5)
+        wait_until(lambda: min(server.stored()) > 0)
         disk.fill()
-        time.sleep(FRESH)
+        wait_for_health(server, 503)
         refused = other.invite()
         assert (refused.status, refused.headers.get("Retry-After")) == (503, "30")
         assert "MiB free" in (refused.headers.get("Warning") or "")
@@ -63,9 +64,8 @@ def test_a_short_shortage_costs_nothing(start_server: Start, disk: Disk) -> None
         assert status == 503
         assert "disk_low" in json.dumps(body)
         disk.relieve()
-        time.sleep(FRESH)
-        assert ready(server)[0] == 200
-        assert client.sender.wait(20)
+        wait_for_health(server, 200)
+        assert client.sender.wait(PATIENCE)
         assert client.bye().status == 200
     recording = wait_recording(server, client.call_id)
     recording.place(0, alice.heard)
@@ -89,7 +89,7 @@ def test_after_a_long_shortage_the_recording_goes_on(start_server: Start, disk: 
         disk.fill()
         time.sleep(2.5)
         disk.relieve()
-        assert client.sender.wait(20)
+        assert client.sender.wait(PATIENCE)
         assert client.bye().status == 200
     recording = wait_recording(server, client.call_id)
     assert recording.outcome == "complete"
@@ -137,7 +137,7 @@ def test_a_server_started_on_a_full_disk_takes_calls_when_there_is_room(disk: Di
 
 
 def wait_for_health(server: RunningServer, status: int) -> None:
-    end = time.monotonic() + 20
+    end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         with contextlib.suppress(urllib.error.URLError, ConnectionError):
             found, body = ready(server)
@@ -155,7 +155,7 @@ def test_a_call_that_ends_on_a_full_disk_is_rendered_at_the_next_start(
     with src(server.sip_port) as client:
         client.call()
         client.play(Play(voice=voice))
-        time.sleep(0.3)  # all is written
+        server.wait_stored(voice.packets, 0)
         disk.fill()
         assert client.bye().status == 200
         wait_for_line(server, "not rendered")
@@ -169,7 +169,7 @@ def test_a_call_that_ends_on_a_full_disk_is_rendered_at_the_next_start(
 
 
 def wait_for_line(server: RunningServer, text: str) -> None:
-    end = time.monotonic() + 15
+    end = time.monotonic() + PATIENCE
     while text not in server.log.read_text():
         assert time.monotonic() < end, server.log.read_text()
         time.sleep(0.02)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import pytest
 
 from tests.support import messages
+from tests.support.patience import PATIENCE
 from tests.support.recording import FoundRecording, wait_recording
 from tests.support.server import RunningServer
 from tests.support.src import Play, Src, Transport, src
@@ -336,7 +337,7 @@ def test_garbage_on_a_connection_ends_it_and_nothing_else(server: RunningServer)
     with src(server.sip_port, "tcp") as client, src(server.sip_port, "tcp") as rude:
         client.call()
         rude.link.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" + b"\0" * 1000)
-        rude.link.socket.settimeout(5)
+        rude.link.socket.settimeout(PATIENCE)
         while rude.link.socket.recv(65535):
             pass
         finish(server, client)

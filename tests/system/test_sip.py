@@ -10,8 +10,10 @@ import pytest
 
 from tests.support import messages
 from tests.support.certificates import Authority
+from tests.support.patience import PATIENCE
+from tests.support.ports import free_port
 from tests.support.recording import wait_recording
-from tests.support.server import RunningServer, free_port
+from tests.support.server import RunningServer
 from tests.support.src import Play, src
 from tests.support.voices import Voice
 
@@ -40,7 +42,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> It
 
 def test_TP_02_options_over_tls(server: RunningServer, authority: Authority) -> None:
     context = ssl.create_default_context(cafile=str(authority.certificate))
-    plain = socket.create_connection(("127.0.0.1", TLS_PORT), timeout=10)
+    plain = socket.create_connection(("127.0.0.1", TLS_PORT), timeout=PATIENCE)
     with plain, context.wrap_socket(plain, server_hostname="127.0.0.1") as client:
         client.sendall(messages.request("OPTIONS", "tls1").replace(b"/UDP", b"/TLS"))
         assert client.recv(4096).startswith(b"SIP/2.0 200 OK")

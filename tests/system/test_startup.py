@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.disk import mounted
-from tests.support.server import RunningServer, free_port
+from tests.support.patience import PATIENCE
+from tests.support.ports import free_port
+from tests.support.server import RunningServer
 from tests.system.conftest import Start
 
 
@@ -39,7 +41,7 @@ def complaint(directory: Path, *arguments: str, **settings: str) -> str:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=PATIENCE,
         check=False,
     )
     assert ended.returncode == 1, ended.stderr

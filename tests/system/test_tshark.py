@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import messages
+from tests.support.patience import PATIENCE
 from tests.support.recording import FoundRecording, wait_recording
 from tests.support.server import RunningServer
 from tests.support.src import Play, Src, Transport, src
@@ -49,7 +50,7 @@ def tshark(capture: Path, display: str, *fields: str) -> list[list[str]]:
         "separator=|",
         *wanted,
     ]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert ended.returncode == 0, ended.stderr
     assert not re.search("damaged|cut short", ended.stderr), ended.stderr
     return [line.split("|") for line in ended.stdout.splitlines()]

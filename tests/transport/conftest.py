@@ -11,6 +11,7 @@ import pytest
 import uvloop
 
 from siprecord.transport import CustomSIPServer, TransportSettings
+from tests.support.patience import PATIENCE
 from tests.transport.fakes import FakeApplication, answer_all
 
 Serve = Callable[..., "Running"]
@@ -42,7 +43,7 @@ class Running:
             assert tls is not None
             work = self.server.listen_and_serve_tls("127.0.0.1", 0, tls)
         self.tasks.append(asyncio.get_running_loop().create_task(work))
-        listeners = await asyncio.wait_for(self.server.wait_listening(before + 1), 5)
+        listeners = await asyncio.wait_for(self.server.wait_listening(before + 1), PATIENCE)
         return listeners[-1].port
 
     async def stop(self) -> None:
@@ -96,4 +97,4 @@ class UdpClient:
 
     async def ask(self, data: bytes) -> bytes:
         self.sock.send(data)
-        return await asyncio.wait_for(asyncio.get_running_loop().sock_recv(self.sock, 65536), 5)
+        return await asyncio.wait_for(asyncio.get_running_loop().sock_recv(self.sock, 65536), PATIENCE)

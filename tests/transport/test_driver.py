@@ -8,6 +8,7 @@ import pytest
 from siprecord.protocol import Answer, Endpoint, Event, RequestReceived, Transmit
 from siprecord.transport import EndpointControl, TransportCounters
 from siprecord.transport.driver import Driver
+from tests.support.patience import PATIENCE
 from tests.transport.fakes import FLOW, FakeApplication, FakeEndpoint, answer_all, received, rejected
 
 
@@ -102,7 +103,7 @@ async def test_one_timer_serves_the_endpoint_and_the_application() -> None:
     driver.set_deadline(now, lambda at: fired.put_nowait("first"))
     driver.set_deadline(now, lambda at: fired.put_nowait("cancelled")).cancel()
     driver.set_deadline(now + 0.001, lambda at: fired.put_nowait("second"))
-    assert [await asyncio.wait_for(fired.get(), 5) for _ in range(2)] == ["first", "second"]
+    assert [await asyncio.wait_for(fired.get(), PATIENCE) for _ in range(2)] == ["first", "second"]
     assert fired.empty()
     assert ("expire",) in endpoint.asked
 
@@ -130,7 +131,7 @@ async def test_a_timer_with_a_bug_does_not_spin() -> None:
     fired = asyncio.Event()
     endpoint.due = driver.now()
     driver.set_deadline(driver.now(), lambda at: fired.set())
-    await asyncio.wait_for(fired.wait(), 5)
+    await asyncio.wait_for(fired.wait(), PATIENCE)
     for _ in range(20):
         await asyncio.sleep(0)
     assert endpoint.asked == [("expire",)]

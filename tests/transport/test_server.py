@@ -11,6 +11,7 @@ import pytest
 from siprecord.errors import ConfigError, SiprecordError
 from siprecord.protocol import Flow, OutOfDialogRequest, RequestReceived
 from siprecord.transport import EndpointControl, ListenerInfo
+from tests.support.patience import PATIENCE
 from tests.transport.conftest import Serve, UdpClient
 from tests.transport.fakes import FakeApplication, options
 
@@ -20,11 +21,11 @@ Tls = tuple[ssl.SSLContext, ssl.SSLContext]
 async def connect(
     port: int, tls: ssl.SSLContext | None = None
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    return await asyncio.wait_for(asyncio.open_connection("127.0.0.1", port, ssl=tls), 5)
+    return await asyncio.wait_for(asyncio.open_connection("127.0.0.1", port, ssl=tls), PATIENCE)
 
 
 async def head(reader: asyncio.StreamReader) -> bytes:
-    return await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+    return await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENCE)
 
 
 async def test_TP_01_udp_and_tcp_are_served_on_one_port_number(serve: Serve) -> None:
@@ -81,7 +82,7 @@ async def test_TP_17_TXN_16_a_client_that_can_t_be_reached_keeps_its_transaction
     own = gone.sock.getsockname()
     gone.sock.send(invite)
     gone.sock.close()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while running.server.counters.datagrams_sent < 2:  # noqa: ASYNC110  (the 200 repeats after T1)
             await asyncio.sleep(0.05)
     back = UdpClient(port, own)
@@ -123,7 +124,7 @@ async def test_KA_01_a_double_crlf_is_answered_with_a_single_one(serve: Serve) -
     running = serve()
     reader, writer = await connect(await running.listen("tcp"))
     writer.write(b"\r\n\r\n")
-    assert await asyncio.wait_for(reader.readexactly(2), 5) == b"\r\n"
+    assert await asyncio.wait_for(reader.readexactly(2), PATIENCE) == b"\r\n"
     writer.write(options(via="TCP"))
     assert (await head(reader)).startswith(b"SIP/2.0 200")
     writer.close()
@@ -135,7 +136,7 @@ async def test_TP_08_a_stream_without_lengths_gets_400_and_is_closed(serve: Serv
     reader, writer = await connect(port)
     other_reader, other_writer = await connect(port)
     writer.write(options(via="TCP").replace(b"Content-Length: 0\r\n", b""))
-    answer = await asyncio.wait_for(reader.read(), 5)
+    answer = await asyncio.wait_for(reader.read(), PATIENCE)
     assert answer.startswith(b"SIP/2.0 400 Content-Length missing\r\n")
     assert b"Call-ID: c1\r\n" in answer
     writer.close()
@@ -161,7 +162,7 @@ async def test_TP_13_OVL_02_a_lost_connection_is_made_again_to_the_clients_port(
     assert control is not None
     flow = Flow("tcp", ("127.0.0.1", port), back.sockets[0].getsockname()[:2], 4711)
     control.send(ping(flow), control.now())
-    assert (await asyncio.wait_for(heard.get(), 5)).startswith(b"OPTIONS ")
+    assert (await asyncio.wait_for(heard.get(), PATIENCE)).startswith(b"OPTIONS ")
     back.close()
     await back.wait_closed()
 
@@ -230,7 +231,7 @@ async def test_a_connection_that_cannot_be_made_is_told(serve: Serve) -> None:
     told = asyncio.Event()
     application.on_event = lambda *_: told.set()
     control.send(ping(Flow("tcp", ("127.0.0.1", port), target)), control.now())
-    await asyncio.wait_for(told.wait(), 5)
+    await asyncio.wait_for(told.wait(), PATIENCE)
     assert running.server.counters.connect_failures == 1
     assert running.server.connections == []
 
@@ -242,7 +243,7 @@ async def test_connections_above_the_limit_are_turned_away(serve: Serve) -> None
     first_writer.write(options(via="TCP"))
     await head(first)
     second, second_writer = await connect(port)
-    assert await asyncio.wait_for(second.read(), 5) == b""
+    assert await asyncio.wait_for(second.read(), PATIENCE) == b""
     assert running.server.counters.connections_refused == 1
     first_writer.close()
     second_writer.close()
@@ -262,7 +263,7 @@ async def test_a_place_is_free_again_when_its_connection_is_gone(serve: Serve) -
 
 async def settle(condition: Callable[[], bool]) -> None:
     """Let the loop turn until `condition` holds."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while not condition():  # noqa: ASYNC110  (any number of turns)
             await asyncio.sleep(0)
 
@@ -276,7 +277,7 @@ async def test_a_peer_that_does_not_read_is_cut_off(serve: Serve) -> None:
     loop = asyncio.get_running_loop()
     await loop.sock_connect(sock, ("127.0.0.1", port))
     with contextlib.suppress(ConnectionError, BrokenPipeError):
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while not running.server.counters.connections_cut_off:
                 await loop.sock_sendall(sock, b"\r\n\r\n" * 4000)
     assert running.server.counters.connections_cut_off == 1
@@ -289,7 +290,7 @@ async def test_a_client_that_speaks_no_tls_is_dropped(serve: Serve, tls: Tls) ->
     reader, writer = await connect(port)
     writer.write(options(via="TLS"))
     with contextlib.suppress(ConnectionError):
-        await asyncio.wait_for(reader.read(), 5)
+        await asyncio.wait_for(reader.read(), PATIENCE)
     await settle(lambda: running.server.connections == [])
     assert running.server.counters.handshake_failures == 1
     writer.close()
@@ -323,7 +324,7 @@ async def test_messages_sent_while_stopping_still_find_a_socket(serve: Serve) ->
     await running.listen("tcp")
     client = UdpClient(port)
     await running.stop()
-    heard = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(client.sock, 65536), 5)
+    heard = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(client.sock, 65536), PATIENCE)
     assert heard.startswith(b"OPTIONS ")
     client.sock.close()
 
@@ -334,7 +335,7 @@ async def test_open_connections_end_with_the_server(serve: Serve) -> None:
     writer.write(options(via="TCP"))
     await head(reader)
     await running.stop()
-    assert await asyncio.wait_for(reader.read(), 5) == b""
+    assert await asyncio.wait_for(reader.read(), PATIENCE) == b""
     writer.close()
 
 
@@ -367,6 +368,6 @@ async def test_the_lines_of_the_design_work(serve: Serve, tls: Tls) -> None:
             tasks.create_task(running.server.listen_and_serve_tls("127.0.0.1", 0, tls[0]))
 
     running.tasks.append(asyncio.get_running_loop().create_task(group()))
-    assert len(await asyncio.wait_for(running.server.wait_listening(3), 5)) == 3
+    assert len(await asyncio.wait_for(running.server.wait_listening(3), PATIENCE)) == 3
     await running.stop()
     assert running.application.log == ["start", "stop"]

@@ -13,6 +13,7 @@ from siprecord.protocol import RequestReceived
 from siprecord.server.tls import server_context
 from siprecord.server.tls_config import TlsConfig
 from tests.support.certificates import Authority
+from tests.support.patience import PATIENCE
 from tests.transport.conftest import Serve
 from tests.transport.fakes import options
 
@@ -43,9 +44,9 @@ def client(authority: Authority, certificate: Path | None = None) -> ssl.SSLCont
 async def ask(port: int, tls: ssl.SSLContext) -> bytes:
     """The answer to an OPTIONS; empty when the connection is closed instead."""
     try:
-        reader, writer = await asyncio.wait_for(asyncio.open_connection("127.0.0.1", port, ssl=tls), 5)
+        reader, writer = await asyncio.wait_for(asyncio.open_connection("127.0.0.1", port, ssl=tls), PATIENCE)
         writer.write(options(via="TLS"))
-        answer = await asyncio.wait_for(reader.read(4096), 5)
+        answer = await asyncio.wait_for(reader.read(4096), PATIENCE)
         writer.close()
     except (ssl.SSLError, ConnectionError):
         return b""
@@ -61,7 +62,7 @@ async def test_RSEC_01_RSEC_02_versions(serve: Serve, server_file: Path, options
     if not spoken:
         command += ["-cipher", "DEFAULT:@SECLEVEL=0"]  # or the client itself would refuse to ask
     done = await asyncio.to_thread(
-        subprocess.run, command, input=b"", capture_output=True, timeout=20, check=False
+        subprocess.run, command, input=b"", capture_output=True, timeout=PATIENCE, check=False
     )
     assert (b"Cipher is (NONE)" not in done.stdout) is spoken
 
@@ -85,7 +86,7 @@ async def test_SEC_08_the_names_of_the_certificate_come_with_the_flow(
     port = await running.listen("tls", context(server_file, client_ca=authority.certificate))
     reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=client(authority, known))
     writer.write(options(via="TLS"))
-    await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+    await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENCE)
     (event,) = running.application.events
     assert isinstance(event, RequestReceived)
     assert event.flow.identity == ("sbc.example.com",)
@@ -130,7 +131,7 @@ async def test_a_handshake_that_never_ends_is_cut_off(serve: Serve, server_file:
     port = await running.listen("tls", context(server_file))
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"\x16\x03\x01\x02\x00\x01")  # the first bytes of a hello, and no more
-    assert await asyncio.wait_for(reader.read(), 5) == b""
+    assert await asyncio.wait_for(reader.read(), PATIENCE) == b""
     assert running.server.connections == []
     assert running.server.counters.handshake_failures == 1
     writer.close()
@@ -147,7 +148,7 @@ async def test_SEC_11_new_certificates_hold_for_new_connections_and_old_ones_liv
     assert await ask(port, client(authority)) == b""
     assert (await ask(port, client(renewed))).startswith(b"SIP/2.0 200")
     writer.write(options("old", via="TLS"))
-    assert b"Call-ID: old" in await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+    assert b"Call-ID: old" in await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENCE)
     writer.close()
 
 
@@ -157,5 +158,5 @@ async def test_use_certificates_leaves_tcp_alone(serve: Serve, server_file: Path
     running.server.use_certificates(context(server_file))
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(options(via="TCP"))
-    assert (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)).startswith(b"SIP/2.0 200")
+    assert (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENCE)).startswith(b"SIP/2.0 200")
     writer.close()

@@ -27,5 +27,8 @@ pub mod render;
 // Sending: real-time RTP for test calls and load.
 pub mod sender;
 
+#[cfg(test)]
+mod testing;
+
 // Comparing: what a capture log holds of what was sent.
 pub mod verify;

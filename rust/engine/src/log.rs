@@ -46,6 +46,8 @@ pub struct Log {
     dropped: u64,
     /// While writing fails: the value of `dropped` when that began.
     failing_since: Option<u64>,
+    /// Somebody has deleted the file, and it can't be brought back so far.
+    deleted: bool,
 }
 
 impl Log {
@@ -123,6 +125,7 @@ impl Log {
             noted: 0,
             dropped: 0,
             failing_since: None,
+            deleted: false,
         }
     }
 
@@ -251,17 +254,36 @@ impl Log {
         if !self.place.backlog.is_empty() {
             self.give_up()?;
         }
-        if let Some(file) = restore(&self.file, &self.path)? {
-            self.file = file;
-            let text = "somebody deleted the capture log while it was written; it is restored";
-            self.tell(Kind::WriteFailed, text.to_owned(), 0);
-        }
+        self.bring_back()?;
         unlock(&self.file);
         if sync {
             self.file.sync_data()
         } else {
             Ok(())
         }
+    }
+
+    /// Brings the file back if somebody has deleted it. For now and then: it costs a system call.
+    pub fn watch(&mut self) {
+        match self.bring_back() {
+            Ok(()) => self.deleted = false,
+            Err(error) if !self.deleted => {
+                self.deleted = true;
+                let text = "somebody deleted the capture log, and it can't be restored so far";
+                self.tell(Kind::WriteFailed, format!("{text}: {error}"), 0);
+            }
+            Err(_) => {}
+        }
+    }
+
+    fn bring_back(&mut self) -> io::Result<()> {
+        if let Some(file) = restore(&self.file, &self.path)? {
+            let _ = lock(&file); // nobody else can have it yet
+            self.file = file;
+            let text = "somebody deleted the capture log while it was written; it is restored";
+            self.tell(Kind::WriteFailed, text.to_owned(), 0);
+        }
+        Ok(())
     }
 
     pub fn bytes_written(&self) -> u64 {

@@ -174,28 +174,33 @@ impl PortPool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::{await_datagram, free_ports, own_address};
     use std::os::fd::AsRawFd;
 
-    const LOCAL: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
     const HOUR: Duration = Duration::from_secs(3_600);
 
-    fn pool(range: (u16, u16), quarantine: Duration) -> PortPool {
-        PortPool::new(LOCAL, range, 0, quarantine)
+    /// A pool of some ports of its own, and the first of them.
+    fn pool(count: u16) -> (PortPool, u16) {
+        let address = own_address();
+        let (first, last) = free_ports(address, count);
+        let pool = PortPool::new(address, (first, last), 0, HOUR);
+        (pool, first)
     }
 
     #[test]
     fn both_sockets_are_bound() {
-        let pair = pool((23_110, 23_111), HOUR).open().unwrap();
-        assert_eq!(pair.rtp.local_addr().unwrap().port(), 23_110);
-        assert_eq!(pair.rtcp.local_addr().unwrap().port(), 23_111);
+        let (pool, first) = pool(2);
+        let pair = pool.open().unwrap();
+        assert_eq!(pair.rtp.local_addr().unwrap().port(), first);
+        assert_eq!(pair.rtcp.local_addr().unwrap().port(), first + 1);
     }
 
     #[test]
     fn a_closed_pair_rests_and_the_error_says_so() {
-        let pool = pool((23_112, 23_115), HOUR);
+        let (pool, first) = pool(4);
         let port = pool.open().unwrap().rtp_port;
         pool.release(port);
-        assert_eq!(pool.open().unwrap().rtp_port, 23_114);
+        assert_eq!(pool.open().unwrap().rtp_port, first + 2);
         assert!(matches!(
             pool.open(),
             Err(NoPair::Exhausted { resting: 1, .. })
@@ -204,13 +209,13 @@ mod tests {
 
     #[test]
     fn ports_of_other_programs_are_skipped_and_do_not_rest() {
-        let _rtp = UdpSocket::bind((LOCAL, 23_120)).unwrap();
-        let _rtcp = UdpSocket::bind((LOCAL, 23_123)).unwrap();
-        let pool = pool((23_120, 23_125), HOUR);
-        assert_eq!(pool.open().unwrap().rtp_port, 23_124);
+        let (pool, first) = pool(6);
+        let _rtp = UdpSocket::bind((pool.address, first)).unwrap();
+        let rtcp = UdpSocket::bind((pool.address, first + 3)).unwrap();
+        assert_eq!(pool.open().unwrap().rtp_port, first + 4);
         assert!(matches!(pool.open(), Err(NoPair::Exhausted { .. })));
-        drop(_rtcp);
-        assert_eq!(pool.open().unwrap().rtp_port, 23_122);
+        drop(rtcp);
+        assert_eq!(pool.open().unwrap().rtp_port, first + 2);
     }
 
     #[test]
@@ -225,25 +230,27 @@ mod tests {
 
     #[test]
     fn an_adopted_pair_keeps_its_packets_and_its_place() {
-        let pair = pool((23_140, 23_141), HOUR).open().unwrap();
+        let (pool, first) = pool(4);
+        let before = PortPool::new(pool.address, (first, first + 1), 0, HOUR);
+        let pair = before.open().unwrap();
         UdpSocket::bind("127.0.0.1:0")
             .unwrap()
-            .send_to(b"before", (LOCAL, 23_140))
+            .send_to(b"before", (pool.address, first))
             .unwrap();
-        let pool = pool((23_140, 23_143), HOUR);
         let adopted = pool
             .adopt(pair.rtp.as_raw_fd(), pair.rtcp.as_raw_fd())
             .unwrap();
         drop(pair);
-        assert_eq!((adopted.rtp_port, adopted.address), (23_140, LOCAL));
+        assert_eq!((adopted.rtp_port, adopted.address), (first, pool.address));
         let mut buffer = [0; 16];
+        await_datagram(&adopted.rtp);
         assert_eq!(adopted.rtp.recv(&mut buffer).unwrap(), 6);
-        assert_eq!(pool.open().unwrap().rtp_port, 23_142);
+        assert_eq!(pool.open().unwrap().rtp_port, first + 2);
     }
 
     #[test]
     fn what_is_no_pair_of_media_sockets_is_not_adopted() {
-        let pool = pool((23_150, 23_153), HOUR);
+        let (pool, _) = pool(4);
         let pair = pool.open().unwrap();
         let (rtp, rtcp) = (pair.rtp.as_raw_fd(), pair.rtcp.as_raw_fd());
         let stream = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

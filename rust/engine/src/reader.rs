@@ -3,7 +3,8 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use siprecord_core::pcapng::block::{ENTERPRISE, LINK_EXPORTED, LINK_RAW_IP};
 use siprecord_core::pcapng::read::{
@@ -36,6 +37,7 @@ pub struct Located<'a> {
 #[derive(Debug)]
 pub struct LogReader {
     file: File,
+    path: PathBuf,
     parser: Parser,
     ending: Ending,
     buffer: Vec<u8>,
@@ -63,6 +65,7 @@ impl LogReader {
         file.seek(SeekFrom::Start(position))?;
         Ok(Self {
             file,
+            path: path.to_owned(),
             parser,
             ending,
             buffer: vec![0; CHUNK],
@@ -137,12 +140,30 @@ impl LogReader {
         }
         while self.end - self.start < needed {
             match self.file.read(&mut self.buffer[self.end..]) {
+                Ok(0) if self.ending == Ending::Growing && self.reopen()? => {}
                 Ok(0) => return Ok(false),
                 Ok(count) => self.end += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
+        Ok(true)
+    }
+
+    /// A log that was deleted is restored as another file of the same content; false when there is none.
+    fn reopen(&mut self) -> io::Result<bool> {
+        if self.file.metadata()?.nlink() > 0 {
+            return Ok(false);
+        }
+        let at = self.file.stream_position()?;
+        let Ok(mut file) = File::open(&self.path) else {
+            return Ok(false);
+        };
+        if file.seek(SeekFrom::End(0))? <= at {
+            return Ok(false); // not restored, or nothing has come since
+        }
+        file.seek(SeekFrom::Start(at))?;
+        self.file = file;
         Ok(true)
     }
 

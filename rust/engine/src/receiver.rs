@@ -289,16 +289,12 @@ fn address(storage: &libc::sockaddr_storage) -> SocketAddr {
 mod tests {
     use super::*;
     use crate::socket::{bind, keep_stamping, wall_clock};
+    use crate::testing::await_datagram;
     use std::net::UdpSocket;
     use std::os::fd::AsRawFd;
-    use std::time::Duration;
 
     fn receive_one(receiver: &mut Receiver, socket: &UdpSocket) -> usize {
-        socket
-            .set_read_timeout(Some(Duration::from_secs(5)))
-            .unwrap();
-        socket.set_nonblocking(false).unwrap();
-        socket.peek_from(&mut [0; 16]).unwrap();
+        await_datagram(socket);
         receiver.reset();
         receiver.receive(socket.as_raw_fd()).unwrap()
     }
@@ -358,10 +354,11 @@ mod tests {
             .unwrap()
             .send_to(b"x", socket.local_addr().unwrap())
             .unwrap();
-        let sent = wall_clock();
+        await_datagram(&socket);
+        let arrived = wall_clock();
         let mut receiver = Receiver::own(2_048).unwrap();
         assert_eq!(receiver.receive(socket.as_raw_fd()).unwrap(), 1);
-        assert!(receiver.datagram(0).control.time_ns.unwrap() <= sent);
+        assert!(receiver.datagram(0).control.time_ns.unwrap() <= arrived);
     }
 
     #[test]

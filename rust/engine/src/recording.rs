@@ -328,6 +328,9 @@ impl Recording {
         #[cfg(test)]
         assert!(!inner.defect, "a planted defect");
         inner.log.retry();
+        if with_rtcp {
+            inner.log.watch();
+        }
         let visit = Visit {
             batches,
             until: u64::MAX,

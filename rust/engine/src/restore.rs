@@ -33,6 +33,7 @@ pub fn restore(file: &File, path: &Path) -> io::Result<Option<File>> {
 mod tests {
     use crate::log::{Keep, Log};
     use crate::notice::{Kind, Notices};
+    use crate::shelter::estate::Found;
     use crate::shelter::Shelter;
     use siprecord_core::pcapng::write;
     use std::path::PathBuf;
@@ -71,6 +72,55 @@ mod tests {
         let content = std::fs::read(directory.join("log")).unwrap();
         assert_eq!(content, [event(8), event(12)].concat());
         assert_eq!(notices.drain()[0].kind, Kind::WriteFailed);
+        std::fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn a_log_that_was_deleted_is_restored_while_it_is_written_and_told_once() {
+        let (mut log, directory, notices) = log("watched");
+        let path = directory.join("log");
+        log.append(&event(8), Keep::IfRoom);
+        log.watch();
+        std::fs::remove_file(&path).unwrap();
+        log.watch();
+        assert_eq!(std::fs::read(&path).unwrap(), event(8));
+        log.append(&event(12), Keep::IfRoom);
+        log.watch();
+        assert_eq!(
+            std::fs::read(&path).unwrap(),
+            [event(8), event(12)].concat()
+        );
+        assert!(
+            Log::resume(
+                &path,
+                notices.clone(),
+                &Shelter::new(2_048, 0).unwrap(),
+                &Found::default()
+            )
+            .is_err(),
+            "it is locked"
+        );
+        let told: Vec<_> = notices.drain().into_iter().map(|told| told.text).collect();
+        assert_eq!(told.len(), 1);
+        assert!(told[0].ends_with("it is restored"));
+        log.finish(false).unwrap();
+        std::fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn a_log_that_cannot_be_restored_is_told_once_and_tried_again() {
+        let (mut log, directory, notices) = log("obstructed");
+        let path = directory.join("log");
+        log.append(&event(8), Keep::IfRoom);
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, b"another").unwrap();
+        log.watch();
+        log.watch();
+        assert_eq!(notices.drain().len(), 1);
+        std::fs::remove_file(&path).unwrap();
+        log.watch();
+        assert_eq!(std::fs::read(&path).unwrap(), event(8));
+        log.finish(false).unwrap();
         std::fs::remove_dir_all(directory).unwrap();
     }
 

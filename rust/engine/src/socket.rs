@@ -78,12 +78,13 @@ fn set(socket: &UdpSocket, level: i32, name: i32, value: libc::c_int) -> io::Res
 /// Opens a socket that makes the kernel stamp every packet on arrival for as long as it stays open.
 ///
 /// The kernel begins to stamp some time after the first socket asks for it, and a packet that came before is
-/// stamped when it is read. A pause must know what came before it, so this waits until stamping has begun.
+/// stamped when it is read. A pause must know what came before it, so this waits until stamping has begun,
+/// for a second at most.
 pub fn keep_stamping() -> io::Result<UdpSocket> {
     let socket = bind(IpAddr::V4(Ipv4Addr::LOCALHOST), 0, 0)?;
     let address = socket.local_addr()?;
     let mut receiver = Receiver::own(64)?;
-    for _ in 0..100 {
+    for _ in 0..1_000 {
         if socket.send_to(b"", address).is_err() {
             break; // no loopback interface, so nothing to learn
         }

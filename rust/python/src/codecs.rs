@@ -4,9 +4,30 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
+use siprecord_core::g711::Law;
 use siprecord_core::payload::amr::{self, Format};
 use siprecord_core::payload::opus;
 use siprecord_core::{g722, ogg};
+use siprecord_engine::render::Codec;
+
+/// The default meaning of each payload type, overlaid with what the session description said.
+pub fn codecs(named: &[(u8, String)]) -> PyResult<[Codec; 128]> {
+    let mut all = std::array::from_fn(|number| Codec::by_default(number as u8));
+    for (number, name) in named {
+        all[usize::from(number & 0x7f)] = codec_of(name)?;
+    }
+    Ok(all)
+}
+
+pub fn codec_of(name: &str) -> PyResult<Codec> {
+    match name {
+        "pcmu" => Ok(Codec::G711(Law::Mu)),
+        "pcma" => Ok(Codec::G711(Law::A)),
+        "signal" => Ok(Codec::Signal),
+        "foreign" => Ok(Codec::Foreign),
+        _ => Err(PyValueError::new_err(format!("no such codec: {name}"))),
+    }
+}
 
 /// The decoder of one G.722 stream; keep one for each.
 #[pyclass(module = "siprecord.media._core")]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use pyo3::prelude::*;
 use siprecord_engine::merge::{Merge, Pause};
 
-use crate::reader::detached;
+use crate::error::detached_io as detached;
 
 /// Interface, from, to.
 type PauseTuple = (u32, i64, i64);

@@ -1,7 +1,5 @@
 //! The capture log's reader for Python: batches of plain tuples, kind first.
 
-use std::io;
-use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::path::PathBuf;
 
 use pyo3::prelude::*;
@@ -10,16 +8,8 @@ use siprecord_core::pcapng::read::Transport;
 use siprecord_engine::follow;
 use siprecord_engine::reader::{Item, ItemReader};
 
-use crate::render::codecs;
-
-/// Works without the GIL; a panic becomes an `OSError`, which `except Exception` sees.
-pub fn detached<T: Send>(
-    py: Python<'_>,
-    work: impl FnOnce() -> io::Result<T> + Send,
-) -> PyResult<T> {
-    let outcome = py.detach(|| catch_unwind(AssertUnwindSafe(work)));
-    Ok(outcome.unwrap_or_else(|_| Err(io::Error::other("a defect in the media core")))?)
-}
+use crate::codecs::codecs;
+use crate::error::detached_io as detached;
 
 #[pyclass(module = "siprecord.media._core")]
 struct ItemBatches(ItemReader);

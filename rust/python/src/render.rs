@@ -12,7 +12,8 @@ use siprecord_engine::render::{
     Codec, EventPacket, Format, Located, Renderer, StreamReport, StreamSpec,
 };
 
-use crate::reader::detached;
+use crate::codecs::{codec_of, codecs};
+use crate::error::detached_io as detached;
 
 /// (payload type, kind, RTP clock, sample rate, two numbers that mean what the kind says)
 type CodecTuple = (u8, String, u32, u32, u16, u16);
@@ -180,25 +181,6 @@ fn coded((_, kind, clock, rate, first, second): &CodecTuple) -> PyResult<Codec> 
         clock: *clock,
         rate: *rate,
     }))
-}
-
-/// The default meaning of each payload type, overlaid with what the session description said.
-pub fn codecs(named: &[(u8, String)]) -> PyResult<[Codec; 128]> {
-    let mut all = std::array::from_fn(|number| Codec::by_default(number as u8));
-    for (number, name) in named {
-        all[usize::from(number & 0x7f)] = codec_of(name)?;
-    }
-    Ok(all)
-}
-
-fn codec_of(name: &str) -> PyResult<Codec> {
-    match name {
-        "pcmu" => Ok(Codec::G711(Law::Mu)),
-        "pcma" => Ok(Codec::G711(Law::A)),
-        "signal" => Ok(Codec::Signal),
-        "foreign" => Ok(Codec::Foreign),
-        _ => Err(PyValueError::new_err(format!("no such codec: {name}"))),
-    }
 }
 
 fn cause_of(name: &str) -> PyResult<Cause> {

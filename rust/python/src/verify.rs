@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use pyo3::prelude::*;
 use siprecord_engine::verify::{verify, Found, Sent};
 
-use crate::reader::detached;
+use crate::error::detached_io as detached;
 use crate::sender::PySendSpec;
 
 /// The attributes of `siprecord.media.verification.SentStream`.

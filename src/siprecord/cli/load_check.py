@@ -16,7 +16,7 @@ from siprecord.media import FoundCapture, SentStream, verify_capture
 from siprecord.media.reader import first_event
 from siprecord.store import LocalStore
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 """How long no further recording may appear before the missing ones are given up."""
 POLL_SECONDS = 0.25
 EARLIER = timedelta(seconds=2)

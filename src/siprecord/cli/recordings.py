@@ -81,8 +81,9 @@ def _find(store: LocalStore, wanted: str) -> Recording:
     from siprecord.store import Recording
 
     folder = Path(wanted)
-    if "/" in wanted and folder.is_dir():
-        return Recording(folder.resolve().name, folder)
+    given = Recording(folder.resolve().name, folder)
+    if "/" in wanted and (given.rendered or given.capture.is_file()):
+        return given
     return store.find(wanted)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
 
 from siprecord.aio import spawn
@@ -13,7 +14,7 @@ from siprecord.client.plan import CallPlan
 from siprecord.client.ports import Player
 from siprecord.client.report import CallError, CallReport
 
-SILENCE_SECONDS = 5.0
+SILENCE_SECONDS = 15.0
 """When nothing at all has been answered for this long from the start, nobody is there."""
 
 
@@ -88,12 +89,10 @@ class Load:
         if left <= 0:
             await asyncio.sleep(0)  # behind time, but answers must be read too
             return self._stopping.is_set()
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(left):
                 await self._stopping.wait()
-        except TimeoutError:
-            return False
-        return True
+        return self._stopping.is_set()  # it may have been set just when the time was over
 
     def _place(self, number: int, plan: CallPlan) -> None:
         self._placed += 1

@@ -13,11 +13,11 @@ def is_ours(host: str) -> bool:
     if ip_address(host.partition("%")[0]).is_loopback:
         return True
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        try:
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
             probe.bind((host, 0))
-        except OSError:
-            return False
+    except OSError:
+        return False
     return not ip_address(host).is_unspecified and not ip_address(host).is_multicast
 
 

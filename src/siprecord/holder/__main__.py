@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import sys
@@ -16,7 +17,8 @@ JSON_LOG = "SIPRECORD_INTERNAL_JSON_LOG"
 def main() -> int:
     """Hold the sockets of the command given; exits as it does."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    with contextlib.suppress(ValueError, OSError):  # a hard limit above what the kernel allows by now
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return Holder(sys.argv[1:], os.environ, say).run()
 
 

@@ -206,14 +206,16 @@ class Application:
 async def serve(config: Config, keeping: Keeping | None = None) -> None:
     """`siprecord serve`: one server to a data directory, until SIGTERM or SIGINT. Raises SiprecordError."""
     with DataDirLock(config.data_dir):
-        files = raise_file_limit()
-        if files < FILES_PER_CALL * config.max_concurrent_calls:
-            _log.warning(
-                "few files may be open; raise the limit (ulimit -n)",
-                files=files,
-                wanted=FILES_PER_CALL * config.max_concurrent_calls,
-            )
+        allow_files(FILES_PER_CALL * config.max_concurrent_calls)
         await Application(config, keeping=keeping).run()
+
+
+def allow_files(wanted: int) -> None:
+    """Raise our soft limit of open files as far as we may; warn where the hard one is below `wanted`."""
+    files = raise_file_limit()
+    if files < wanted:
+        text = "few files may be open; raise the hard limit (ulimit -Hn, or LimitNOFILE= in the unit)"
+        _log.warning(text, files=files, wanted=wanted)
 
 
 def transport_settings(sip: SipConfig) -> TransportSettings:

@@ -132,13 +132,20 @@ def _merge(
     for name, value in new.items():
         key = (*at, name)
         if isinstance(value, Mapping):
-            origins.setdefault(key, origin)
             below = into.get(name)
+            if below is not None and not isinstance(below, dict) and _is_section(key):
+                continue  # what stands there is wrong, and has to be told
+            origins.setdefault(key, origin)
             into[name] = below if isinstance(below, dict) else {}
             _merge(into[name], origins, value, origin, key)
         else:
             into[name] = value
             origins[key] = origin
+
+
+def _is_section(key: Key) -> bool:
+    kind = Config.model_fields[key[0]].annotation if len(key) == 1 and key[0] in Config.model_fields else None
+    return isinstance(kind, type) and issubclass(kind, Section)
 
 
 def _fault(detail: ErrorDetails, origins: Mapping[Key, str]) -> str:

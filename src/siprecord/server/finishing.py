@@ -1,7 +1,7 @@
 """What becomes of a capture log when its call is over: it moves out of the spool and is rendered.
 
-Nothing here can hurt a running call, and nothing is forgotten: what an earlier life of the server left in the
-spool, or moved and did not render, is taken up at the next start.
+Nothing here can hurt a running call, and nothing is forgotten: what could not be rendered is tried again some
+times, and at the next start, as is what an earlier life of the server left in the spool.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import asyncio
 import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Coroutine, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,6 +25,8 @@ from siprecord.store import LocalStore, Recording, RecordingNotFound
 _ID_TIME = re.compile(r"(\d{8}T\d{6})Z")
 RETRY_SECONDS = 30.0
 """Between attempts to move the logs that could not be moved, as on a full disk."""
+RENDER_AGAIN_SECONDS = (60.0, 600.0, 3600.0)
+"""How long to wait before each further attempt to render; after the last one the next start tries again."""
 _SUMMARY = ("outcome", "reason", "started", "ended", "duration_s")
 _SIP_SUMMARY = ("call_id", "from", "to", "source")
 
@@ -43,6 +46,15 @@ class Renderer(Protocol):
         """Render one recording; raises RenderError."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """A recording to be rendered; `attempt` counts from 1."""
+
+    recording: Recording
+    call_id: str | None
+    attempt: int = 1
+
+
 class Finisher:
     """Turns closed capture logs into recordings, off the loop. `renderer` None: they are only moved."""
 
@@ -53,17 +65,22 @@ class Finisher:
         *,
         keep_capture: bool = True,
         retry_s: float = RETRY_SECONDS,
+        render_again_s: Sequence[float] = RENDER_AGAIN_SECONDS,
     ) -> None:
         self._store = store
         self._renderer = renderer
         self._keep_capture = keep_capture
         self._retry_s = retry_s
+        self._render_again_s = render_again_s
         self._unmoved: dict[str, tuple[Path, str | None]] = {}
         self._tried: set[str] = set()
         """Those of which an attempt has failed; `failed` counts them once."""
         self._retrying: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._mine: set[Path] = set()
+        self._waiting: set[asyncio.Task[None]] = set()
+        """Recordings that are to be rendered once more, later."""
+        self._closing = False
         self.failed = 0
         """Recordings that could not be moved or rendered; their logs are kept."""
         self.gaps: Counter[str] = Counter()
@@ -72,8 +89,8 @@ class Finisher:
 
     @property
     def queued(self) -> int:
-        """Recordings that wait or are being worked on, those in the spool for want of room included."""
-        return len(self._tasks) + len(self._unmoved)
+        """Recordings that wait or are being worked on, those that failed and are tried again included."""
+        return len(self._tasks) + len(self._unmoved) + len(self._waiting)
 
     async def start(self, running: Collection[str] = ()) -> None:
         """Take up what an earlier life left behind, but for the recordings that still run.
@@ -97,12 +114,14 @@ class Finisher:
         self._run(self._finish(recording_id, log, call_id), f"finish {recording_id}")
 
     async def idle(self) -> None:
-        """Wait until nothing waits any more."""
+        """Wait until nothing is being worked on."""
         while self._tasks:
             await asyncio.wait(self._tasks)
 
     async def close(self, grace: float) -> None:
         """Wait for what is being worked on, up to `grace` seconds; the rest is for the next start."""
+        self._closing = True
+        await finish(*self._waiting)
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=grace)
         if self._renderer is not None:
@@ -125,9 +144,11 @@ class Finisher:
         return {**(document or {}), "id": recording.id, "rendered": document is not None}
 
     def _run(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        task = spawn(work, name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._keep(self._tasks, spawn(work, name=name))
+
+    def _keep(self, among: set[asyncio.Task[None]], task: asyncio.Task[None]) -> None:
+        among.add(task)
+        task.add_done_callback(among.discard)
 
     async def _finish(self, recording_id: str, log: Path, call_id: str | None) -> None:
         try:
@@ -158,18 +179,25 @@ class Finisher:
             self.submit(recording_id, log, call_id)
 
     async def _render(self, recording: Recording, call_id: str | None = None) -> None:
-        if self._renderer is None or recording.directory in self._mine:
-            return
-        self._mine.add(recording.directory)
-        ids = {"recording_id": recording.id, "call_id": call_id}
+        if self._renderer is not None and recording.directory not in self._mine:
+            self._mine.add(recording.directory)
+            await self._attempt(self._renderer, _Job(recording, call_id))
+
+    async def _attempt(self, renderer: Renderer, job: _Job) -> None:
+        recording = job.recording
+        ids = {"recording_id": recording.id, "call_id": job.call_id}
         try:
-            await self._renderer.render(recording.capture, recording.directory)
+            await renderer.render(recording.capture, recording.directory)
             self._note_gaps(await asyncio.to_thread(self._store.load_metadata, recording))
             if not self._keep_capture:
                 await asyncio.to_thread(recording.capture.unlink, missing_ok=True)
         except (RenderError, OSError) as error:
-            self.failed += 1
-            _log.error("not rendered", **ids, error=str(error))
+            self.failed += job.attempt == 1
+            again = next(iter(self._render_again_s[job.attempt - 1 :]), None)
+            _log.error("not rendered", **ids, error=str(error), attempt=job.attempt, again_in_s=again)
+            if again is not None and not self._closing:
+                later = self._attempt_later(again, renderer, replace(job, attempt=job.attempt + 1))
+                self._keep(self._waiting, spawn(later, name=f"wait to render {recording.id}"))
         else:
             _log.info("rendered", **ids, directory=str(recording.directory))
 
@@ -178,6 +206,10 @@ class Finisher:
         for gap in (gap for stream in streams for gap in stream.get("gaps") or ()):
             self.gaps[gap["cause"]] += 1
             self.gap_seconds[gap["cause"]] += gap["end_s"] - gap["start_s"]
+
+    async def _attempt_later(self, seconds: float, renderer: Renderer, job: _Job) -> None:
+        await asyncio.sleep(seconds)
+        self._run(self._attempt(renderer, job), f"render {job.recording.id} again")
 
     async def _take_up_unrendered(self) -> None:
         """A long look through all recordings, hence beside the first calls."""

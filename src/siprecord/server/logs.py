@@ -12,6 +12,7 @@ import logging
 import queue
 import re
 from contextlib import AbstractContextManager
+from datetime import datetime
 from logging.handlers import QueueHandler, QueueListener
 from typing import Any, TextIO
 
@@ -161,6 +162,8 @@ def _formatter(settings: LogConfig, stream: TextIO) -> logging.Formatter:
 
 
 def _clean(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
     if isinstance(value, bytes):
         value = value.decode("utf-8", "backslashreplace")
     if isinstance(value, str):

@@ -1,16 +1,16 @@
 use super::*;
 use crate::notice::Kind;
 use crate::stream::StreamSpec;
-use std::net::Ipv4Addr;
+use crate::testing::{free_ports, own_address, PATIENCE};
 use std::path::PathBuf;
 
-fn engine() -> Engine {
+fn engine(bind_address: IpAddr, threads: usize) -> Engine {
     let settings = Settings {
-        bind_address: IpAddr::V4(Ipv4Addr::LOCALHOST),
-        ports: (24_000, 24_999),
+        bind_address,
+        ports: free_ports(bind_address, 4),
         quarantine: Duration::ZERO,
         interval: Duration::from_millis(5),
-        threads: 1,
+        threads,
         receive_buffer: 0,
         max_pending: 1 << 20,
         datagram_bytes: 2_048,
@@ -26,7 +26,7 @@ fn path(name: &str) -> PathBuf {
 }
 
 fn wait_until(mut condition: impl FnMut() -> bool) {
-    let end = Instant::now() + Duration::from_secs(10);
+    let end = Instant::now() + PATIENCE;
     while !condition() {
         assert!(Instant::now() < end, "it did not happen in time");
         thread::sleep(Duration::from_millis(1));
@@ -35,7 +35,8 @@ fn wait_until(mut condition: impl FnMut() -> bool) {
 
 #[test]
 fn a_defect_ends_its_recording_and_no_other() {
-    let engine = engine();
+    let address = own_address();
+    let engine = engine(address, 1);
     let (broken_path, sound_path) = (path("broken"), path("sound"));
     let broken = engine.open_log(&broken_path, &Section::default()).unwrap();
     let sound = engine.open_log(&sound_path, &Section::default()).unwrap();
@@ -52,7 +53,7 @@ fn a_defect_ends_its_recording_and_no_other() {
     assert!(matches!(broken.append_event(b"{}"), Err(Error::Failed(_))));
     assert!(broken.close(false).is_ok());
     let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
-    sender.send_to(&[0x80; 12], ("127.0.0.1", port)).unwrap();
+    sender.send_to(&[0x80; 12], (address, port)).unwrap();
     wait_until(|| sound.stream_report(interface).unwrap().counts.packets == 1);
     sound.close(false).unwrap();
     std::fs::remove_file(broken_path).unwrap();
@@ -61,18 +62,7 @@ fn a_defect_ends_its_recording_and_no_other() {
 
 #[test]
 fn recordings_are_spread_over_the_threads() {
-    let engine = Engine::start(&Settings {
-        bind_address: IpAddr::V4(Ipv4Addr::LOCALHOST),
-        ports: (25_000, 25_001),
-        quarantine: Duration::ZERO,
-        interval: Duration::from_millis(5),
-        threads: 3,
-        receive_buffer: 0,
-        max_pending: 0,
-        datagram_bytes: 0,
-        report_interval: Duration::ZERO,
-    })
-    .unwrap();
+    let engine = engine(own_address(), 3);
     let paths: Vec<_> = (0..6)
         .map(|number| path(&format!("spread-{number}")))
         .collect();

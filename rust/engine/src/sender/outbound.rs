@@ -212,15 +212,13 @@ fn message_of(packet: &Outgoing<'_>, slices: &mut [libc::iovec; 2]) -> libc::mms
 #[cfg(test)]
 mod tests {
     use std::net::{Ipv4Addr, Ipv6Addr};
-    use std::time::Duration;
 
     use super::*;
+    use crate::testing::PATIENCE;
 
     fn receiver(host: IpAddr) -> (UdpSocket, Destination) {
         let socket = UdpSocket::bind((host, 0)).expect("a free port");
-        socket
-            .set_read_timeout(Some(Duration::from_secs(5)))
-            .expect("a time-out");
+        socket.set_read_timeout(Some(PATIENCE)).expect("a time-out");
         let address = socket.local_addr().expect("an address");
         (socket, address.into())
     }

@@ -1,6 +1,7 @@
 use std::net::{Ipv4Addr, UdpSocket};
 
 use super::*;
+use crate::testing::PATIENCE;
 
 const FRAME: Duration = Duration::from_millis(2);
 
@@ -12,9 +13,7 @@ struct Peer {
 impl Peer {
     fn new() -> Self {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-        socket
-            .set_read_timeout(Some(Duration::from_secs(5)))
-            .expect("a time-out");
+        socket.set_read_timeout(Some(PATIENCE)).expect("a time-out");
         let address = socket.local_addr().expect("an address");
         Self { socket, address }
     }
@@ -70,7 +69,7 @@ fn packets_leave_in_order_and_not_before_their_time() {
     assert!(!sender.wait(Some(Duration::from_millis(1))));
     let before = Instant::now();
     sender.start().expect("a thread");
-    assert!(sender.wait(Some(Duration::from_secs(10))));
+    assert!(sender.wait(Some(PATIENCE)));
     assert!(before.elapsed() >= FRAME * 4);
     assert_eq!(peer.sequence_numbers(5), [100, 101, 102, 103, 104]);
     let done = Progress {
@@ -97,7 +96,7 @@ fn streams_join_while_others_run_and_can_be_stopped() {
         .expect("a good specification");
     assert_eq!(other.sequence_numbers(5), [100, 101, 102, 103, 104]);
     sender.stop_streams(&first);
-    assert!(sender.wait(Some(Duration::from_secs(10))));
+    assert!(sender.wait(Some(PATIENCE)));
     assert!(sender.progress().iter().all(|progress| progress.done));
 }
 
