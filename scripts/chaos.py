@@ -183,7 +183,7 @@ PROOFS: dict[str, tuple[str, Proof | str]] = {
     "R9": ("only lack of room refuses, before the 200", full),
     "R10": ("what was unfinished is repaired at start", machine_died),
     "R11": ("a missing BYE ends the recording", bye_missing),
-    "R12": ("every gap has its cause", ""),
+    "R12": ("every gap has its cause", "see tests/render/test_absences.py; nothing was missing in R1"),
     "R13": ("partition: record twice rather than not", ""),
     "R14": ("a repeated INVITE opens no second recording", invite_again),
     "R15": ("one command proves it", "this report"),
