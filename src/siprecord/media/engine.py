@@ -143,7 +143,8 @@ class CaptureLog:
         """Take a stream of a resumed log up again with the sockets it had; `interface` is its old number.
 
         What waits in the sockets is stored, or dropped if `paused`. Both descriptors are duplicated: close
-        yours afterwards. Packets are counted on where an inherited shelter tells how many came. Raises MediaError for what is no pair of media sockets.
+        yours afterwards. Packets are counted on where an inherited shelter tells how many came. Raises
+        MediaError for what is no pair of media sockets.
         """
         details = _Details.of(spec)
         return MediaStream(
