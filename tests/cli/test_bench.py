@@ -7,10 +7,14 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from siprecord.cli.bench import CODEC_NAMES
 from siprecord.client import CallError
+from siprecord.client.codecs import CODECS
+from siprecord.syntax.sdp import SUITES
 from tests.cli.conftest import Run
 from tests.client.recorder import Recorder, accept, listening
 from tests.support.server import RunningServer
@@ -60,6 +64,36 @@ def test_the_report_for_people(run: Run, server: RunningServer) -> None:
     assert "not checked" in outcome.text
 
 
+def verified(run: Run, server: RunningServer, *words: object) -> dict[str, Any]:
+    """A small load whose every packet must be found again."""
+    outcome = run(
+        *("bench", f"sip:127.0.0.1:{server.sip_port}", "--calls", 3, "--rate", 10, "--seconds", 1, *words),
+        *("--verify", "--data", server.data, "--url", f"http://127.0.0.1:{server.http_port}", "--json"),
+    )
+    report: dict[str, Any] = outcome.json
+    assert outcome.code == 0, report
+    assert report["packets_stored"] == 300
+    return report
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_any_codec_is_sent_and_found_again(run: Run, server: RunningServer, codec: str) -> None:
+    assert verified(run, server, "--codec", codec)["codec"] == codec
+    assert codec in CODEC_NAMES.split(", ")
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_a_protected_load_is_found_again_in_the_clear(run: Run, server: RunningServer, suite: str) -> None:
+    assert verified(run, server, "--srtp", "--srtp-suite", suite)["srtp"] == suite
+
+
+def test_a_protected_load_may_be_impaired(run: Run, server: RunningServer) -> None:
+    words = ("--srtp", "--codec", "opus", "--jitter", 60, "--duplicate", 5, "--reorder", 2, "--seed", 7)
+    report = verified(run, server, *words)
+    assert (report["jitter_ms"], report["packets_surplus"], report["packets_damaged"]) == (60, 0, 0)
+    assert report["packets_sent"] > 300
+
+
 def test_recordings_that_are_not_there_are_missed(
     run: Run, server: RunningServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -101,6 +135,6 @@ def test_what_can_not_be_done_is_one_clear_sentence(run: Run, words: tuple[str, 
     assert text in str(outcome.error)
 
 
-@pytest.mark.parametrize("words", [("--codec", "opus"), ("--transport", "sctp")])
+@pytest.mark.parametrize("words", [("--codec", "mp3"), ("--srtp-suite", "ROT13"), ("--transport", "sctp")])
 def test_unknown_words_are_a_wrong_usage(run: Run, words: tuple[str, ...]) -> None:
     assert run("bench", "sip:127.0.0.1", *words).code == 2

@@ -7,6 +7,8 @@ from pathlib import Path
 from tests.cli.conftest import Run
 from tests.cli.test_inspect_field import ethernet, ipv4, pcap, udp
 from tests.support.capture_builder import CaptureBuilder
+from tests.support.faults import GOOD, METADATA, XML
+from tests.support.faults import request as fault_request
 from tests.support.vendor_messages import BROADWORKS, ORACLE
 
 RULES = """
@@ -49,3 +51,37 @@ def test_a_log_of_ours_knows_its_trunk(run: Run, tmp_path: Path) -> None:
     capture = log.write(tmp_path / "rec.pcapng")
     (row,) = run("config", "check", "--config", config, "--against", capture, "--json").json
     assert (row["action"], row["trunk"], row["rule"]) == ("mask", "sbc", "quiet-trunk")
+
+
+LATE = """
+[[rules]]
+name = "no-carol"
+action = "refuse"
+participants = ["carol@*"]
+
+[[rules]]
+name = "keys"
+headers = { X-Queue = "^pin$" }
+digits = "masked"
+"""
+
+
+def test_what_comes_later_is_judged_too(run: Run, tmp_path: Path) -> None:
+    config, trace = tmp_path / "siprecord.toml", tmp_path / "trace.pcap"
+    config.write_text(LATE)
+    carol = METADATA.replace("sip:bob@", "sip:carol@")
+    messages = [
+        GOOD,
+        GOOD,
+        fault_request("INFO", "x", "text/plain", number=2).replace(b"Require:", b"X-Queue: pin\r\nRequire:"),
+        fault_request("UPDATE", carol, XML, number=3),
+        fault_request("UPDATE", carol.replace("complete", "partial"), XML, number=4),
+    ]
+    trace.write_bytes(pcap(*(ethernet(ipv4(17, udp(each))) for each in messages)))
+    rows = run("config", "check", "--config", config, "--against", trace, "--json").json
+    assert [(row["method"], row["late"], row["rule"], row["digits"]) for row in rows] == [
+        ("INVITE", False, None, None),
+        ("INFO", True, "keys", "masked"),
+        ("UPDATE", True, "no-carol", None),
+    ]
+    assert "UPDATE (late)" in run("config", "check", "--config", config, "--against", trace).text

@@ -50,7 +50,8 @@ def test_deviations_are_named(run: Run, file: Path) -> None:
     message = messages.request("INVITE", "abc", body=messages.multipart(offer))
     file.write_bytes(message.replace(b";+sip.src", b""))
     text = run("inspect", file).text
-    assert "The metadata names label 2, but no m-line has it. (RFC 7866 section 7.1.1)" in text
+    assert "The metadata names label 2, but no m-line has it." in text
+    assert "RFC 7866 section 7.1.1: " in text
     assert "no +sip.src feature tag" in text
 
 
@@ -80,11 +81,22 @@ def test_a_response_is_explained(run: Run, file: Path) -> None:
     assert [line["port"] for line in known["media"]] == [40000, 0]
 
 
+def test_a_message_out_of_a_log_is_found(run: Run, file: Path) -> None:
+    file.write_bytes(b"2026-11-21 03:15:00.123 [sip] received from 192.0.2.10:5060\n" + INVITE)
+    assert run("inspect", file, "--json").json["verdict"].startswith("It is a SIPREC call")
+
+
+def test_a_message_without_to_is_explained(run: Run, file: Path) -> None:
+    file.write_bytes(b"INVITE sip:a@b SIP/2.0\r\n\r\n")
+    known = run("inspect", file, "--json").json
+    assert known["verdict"] == "It would be refused: 400"
+
+
 def test_what_is_no_message_is_refused(run: Run, file: Path) -> None:
     file.write_bytes(b"\x00\x01\x02")
     outcome = run("inspect", file)
     assert outcome.code == 1
-    assert f"{file} is no SIP message that can be read" in str(outcome.error)
+    assert f"{file} is no text, and no capture" in str(outcome.error)
 
 
 def test_octets_that_are_no_utf8_are_shown_as_escapes(run: Run, file: Path) -> None:

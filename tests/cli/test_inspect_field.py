@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import struct
 from ipaddress import ip_address
 from pathlib import Path
@@ -68,7 +69,7 @@ def pcapng(*frames: bytes, link: int = 1) -> bytes:
 def found(tmp_path: Path, capture: bytes) -> list[bytes]:
     file = tmp_path / "trace"
     file.write_bytes(capture)
-    return [each.data for each in sip_messages(file)]
+    return [each.data for each in sip_messages(file).messages]
 
 
 @pytest.mark.parametrize(
@@ -141,7 +142,7 @@ def test_a_trace_is_explained(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "trace.pcap"
     file.write_bytes(pcap(ethernet(ipv4(17, udp(AUDIOCODES.invite().raw)))))
     text = run("inspect", file).text
-    wanted = ("4 of 4 streams would be recorded", "audiocodes", "ucid", "What to change", "We would answer")
+    wanted = ("4 of 4 streams would be recorded", "audiocodes", "ucid", "to change: ", "We would answer")
     for part in wanted:
         assert part in text
 
@@ -157,10 +158,56 @@ def test_every_vendor_is_explained(run: Run, tmp_path: Path, vendor: Vendor) -> 
     assert vendor.expected.quirks <= {each["reference"] for each in told["deviations"]}
 
 
-def test_a_trace_without_sip_is_named(run: Run, tmp_path: Path) -> None:
+WHOLE = pcap(ethernet(ipv4(17, udp(INVITE))))
+WHOLE_NG = pcapng(ethernet(ipv4(17, udp(INVITE))))
+TLS = (tcp(b"\x16\x03\x01\x02\x00" + bytes(200), 1 + 205 * number) for number in range(3))
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"", "is empty"),
+        (b"hello\n", "is no SIP message that can be read: start line 'hello'"),
+        (bytes(4000), "is no text, and no capture that is known (pcap or pcapng)"),
+        (gzip.compress(WHOLE), "is compressed; unpack it first: gunzip"),
+        (b"PK\x03\x04" + bytes(50), "is a zip archive; unpack it first"),
+        (b"snoop\0\0\0", "is a capture of snoop; convert it first"),
+        (pcap(), "it holds no packet at all"),
+        (pcapng(), "it holds no packet at all"),
+        (WHOLE[:10], "it breaks off before its first packet"),
+        (WHOLE[:300], "it breaks off before its first packet"),
+        (WHOLE_NG[:40], "it breaks off before its first packet"),
+        (WHOLE_NG[:400], "it breaks off before its first packet"),
+        (pcap(ethernet(ipv4(17, udp(b"\x80\x00hello")))), "its 1 UDP and TCP packets hold none"),
+        (pcap(bytes(60)), "none of its 1 packets is UDP or TCP; was it taken on the right interface?"),
+        (pcap(*(ethernet(ipv4(6, each)) for each in TLS)), "it is TLS: capture behind"),
+        (pcap(ethernet(ipv4(6, tcp(INVITE[:500], 1)))), "a SIP message begins in it, but its end is missing"),
+    ],
+)
+def test_what_can_not_be_explained_is_named(run: Run, tmp_path: Path, data: bytes, says: str) -> None:
     file = tmp_path / "trace.pcap"
-    file.write_bytes(pcap(ethernet(ipv4(17, udp(b"\x80\x00hello")))))
-    assert "no SIP message" in str(run("inspect", file).error)
+    file.write_bytes(data)
+    outcome = run("inspect", file)
+    assert (outcome.code, says in str(outcome.error)) == (1, True), outcome.error
+
+
+def test_a_file_that_breaks_off_says_so(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "trace.pcap"
+    frame = ethernet(ipv4(17, udp(INVITE)))
+    for whole in (pcap(frame, frame), pcapng(frame, frame)):
+        file.write_bytes(whole)
+        assert run("inspect", file, "--json").json["cut"] is False
+        file.write_bytes(whole[:-10])
+        assert run("inspect", file, "--json").json["cut"] is True
+        assert "The file breaks off" in run("inspect", file).text
+
+
+def test_sip_over_tcp_segments_is_explained(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "trace.pcap"
+    frames = [tcp(INVITE[at : at + 536], 1 + at) for at in range(0, len(INVITE), 536)]
+    file.write_bytes(pcapng(*(ethernet(ipv4(6, each)) for each in frames)))
+    (told,) = run("inspect", file, "--json").json["explained"]
+    assert told["vendor"] == "cisco-cube"
 
 
 def test_a_fixture_tells_nothing_of_the_people(run: Run, tmp_path: Path) -> None:

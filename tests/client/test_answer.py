@@ -5,6 +5,7 @@ import pytest
 from siprecord.client.answer import Accepted, read_answer
 from siprecord.client.invitation import Line
 from siprecord.client.plan import Party
+from siprecord.syntax.sdp import CryptoLine, SrtpKeys
 from siprecord.syntax.sip import Headers, Response
 
 LINES = (
@@ -73,3 +74,41 @@ def test_what_is_odd_is_remarked(change: tuple[str, str], remark: str) -> None:
 def test_an_answer_without_sdp_accepts_nothing(response: Response, why: str) -> None:
     verdict = read_answer(response, LINES)
     assert [str(line).startswith(why) for line in verdict.lines] == [True, True]
+
+
+OURS = CryptoLine(
+    tag=1, suite="AES_CM_128_HMAC_SHA1_80", keys=(SrtpKeys.generate("AES_CM_128_HMAC_SHA1_80", bytes),)
+)
+THEIRS = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwd"
+PROTECTED = (Line(Party(name="a", aor="sip:a@x", audio=b"\xff" * 160), "1", 30000, OURS),)
+
+
+def protected(*crypto: str) -> Accepted | str:
+    lines = "".join(f"a=crypto:{line}\r\n" for line in crypto)
+    sdp = HEAD + FIRST.replace("RTP/AVP", "RTP/SAVP") + lines
+    return read_answer(answer(sdp), PROTECTED).lines[0]
+
+
+def test_SDES_02_a_protected_stream_is_sent_if_the_answer_has_a_key() -> None:
+    assert isinstance(protected(f"1 {OURS.suite} inline:{THEIRS}"), Accepted)
+
+
+@pytest.mark.parametrize(
+    ("crypto", "why"),
+    [
+        ((), "0 crypto lines instead of one"),
+        ((f"1 {OURS.suite} inline:{THEIRS}",) * 2, "2 crypto lines instead of one"),
+        ((f"2 {OURS.suite} inline:{THEIRS}",), "none that was offered"),
+        ((f"1 AES_CM_128_HMAC_SHA1_32 inline:{THEIRS}",), "none that was offered"),
+        ((f"1 {OURS.suite} inline:AAAA",), "can't be used"),
+    ],
+)
+def test_a_protected_stream_is_never_sent_without(crypto: tuple[str, ...], why: str) -> None:
+    verdict = protected(*crypto)
+    assert isinstance(verdict, str)
+    assert why in verdict
+
+
+def test_a_key_that_comes_back_is_remarked() -> None:
+    sdp = HEAD + FIRST.replace("RTP/AVP", "RTP/SAVP") + f"a=crypto:{OURS}\r\n"
+    assert "repeats our key" in read_answer(answer(sdp), PROTECTED).remarks[-1]

@@ -47,8 +47,9 @@ def test_who_follows_a_deleted_log_misses_nothing(engine: MediaEngine, tmp_path:
     follower = LogFollower(path)
     seen: list[str] = []
 
-    def look() -> None:
+    def look() -> int:
         seen.extend(item.name for item in follower.poll().items if isinstance(item, LogEvent))
+        return len(seen)
 
     log.append_event({"event": "one"})
     look()
@@ -56,6 +57,6 @@ def test_who_follows_a_deleted_log_misses_nothing(engine: MediaEngine, tmp_path:
     log.append_event({"event": "two"})
     wait_until(path.exists)
     log.append_event({"event": "three"})
-    wait_until(lambda: look() or len(seen) == 3)
+    wait_until(lambda: look() == 3)
     assert seen == ["one", "two", "three"]
     log.close()

@@ -241,7 +241,12 @@ def test_interfaces_are_numbered_and_named_apart(engine: MediaEngine, tmp_path: 
     assert [interface.name for interface in media] == ["1", "1#2", "mline-7"]
     assert {interface.link_type for interface in media} == {101}
     assert json.loads(media[0].description)["payloads"] == SPEC.description["payloads"]
-    assert json.loads(media[2].description) == {"label": "", "mline": 7, "kind": "video"}
+    assert json.loads(media[2].description) == {
+        "label": "",
+        "mline": 7,
+        "kind": "video",
+        "sources": "judged",
+    }
     assert third.interface == 3
 
 
@@ -292,6 +297,19 @@ def test_a_sip_message_of_ten_megabytes_is_cut_and_tells_its_length(
     tags = found[3] - len(message)
     assert len(found[2]) == 262_000
     assert found[2][tags:] == message[: 262_000 - tags]
+
+
+def test_text_that_is_no_utf8_stands_as_question_marks_in_an_event(
+    engine: MediaEngine, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.pcapng"
+    log = engine.open_log(path)
+    log.append_event(
+        {"event": "recording.started", "from": b"sip:\xff\xfe@a".decode("utf-8", "surrogateescape")}
+    )
+    log.close()
+    (event,) = capture.events(path)
+    assert event["from"] == "sip:??@a"
 
 
 def test_events_are_json_and_get_a_time(engine: MediaEngine, tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from siprecord.media import MediaEngine, MediaSettings, SrtpKeys, SrtpReceiver, SrtpSender, StreamSpec
+from siprecord.media import MediaEngine, MediaSettings, SrtpReceiver, SrtpSender, StreamSpec
+from siprecord.syntax.sdp import SrtpKeys
 from tests.media.capture import SENDER_REPORT, rtp
 from tests.support.patience import PATIENCE
 from tests.support.ports import HAS_IPV6
@@ -179,7 +180,7 @@ def test_SRTP_04_reports_of_a_protected_stream_are_protected_with_our_key(
     for suite in ("AES_CM_128_HMAC_SHA1_32", "AEAD_AES_128_GCM"):
         theirs, ours = (SrtpKeys.generate(suite, os.urandom) for _ in range(2))
         log = talking.open_log(tmp_path / f"{suite}.pcapng")
-        stream = log.open_stream(StreamSpec(label="1", mline=0, srtp=theirs, srtp_own=ours))
+        stream = log.open_stream(StreamSpec(label="1", mline=0, srtp=(theirs,), srtp_own=ours))
         protect, receiver = SrtpSender(theirs), SrtpReceiver(ours)
         far.send(stream.rtp_port, protect.protect_rtp(rtp(1)), protect.protect_rtp(rtp(2)))
         indices: list[int] = []
@@ -200,7 +201,7 @@ def test_a_protected_stream_without_a_key_of_ours_sends_nothing(
 ) -> None:
     log = talking.open_log(tmp_path / "a.pcapng")
     silent = log.open_stream(
-        StreamSpec(label="1", mline=0, srtp=SrtpKeys.generate("AEAD_AES_128_GCM", os.urandom))
+        StreamSpec(label="1", mline=0, srtp=(SrtpKeys.generate("AEAD_AES_128_GCM", os.urandom),))
     )
     silent.set_rtcp_target(far.address)
     other = log.open_stream(StreamSpec(label="2", mline=1))

@@ -63,7 +63,7 @@ def test_RSDP_18_missing_labels_cost_nothing() -> None:
 
 
 def test_ANS_13_a_call_without_one_usable_stream_is_refused() -> None:
-    commands = Playbook().invite(sdp(Line(protocol="RTP/SAVP")))
+    commands = Playbook().invite(sdp(Line(protocol="UDP/TLS/RTP/SAVP")))
     assert kinds(commands) == ["Refuse"]
     refused = only(commands, do.Refuse).refusal
     assert refused.status == 488

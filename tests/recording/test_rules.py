@@ -60,7 +60,7 @@ def test_RESP_21_a_route_is_a_redirection() -> None:
 def told(play: Playbook, *rules: Rule, vendor: object = ORACLE) -> list[do.Command]:
     message = vendor.invite()  # type: ignore[attr-defined]
     contents = read_contents(message)
-    verdict = judge(rules, aspects_of(message, contents, "sbc", ()))
+    verdict = judge(rules, aspects_of(contents, "sbc", {}))
     event = events.InviteReceived("t", identify(message, FLOW), contents, read_signs(message), verdict)
     return play.tell(event)
 

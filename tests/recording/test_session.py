@@ -22,6 +22,7 @@ def test_a_call_from_invite_to_end() -> None:
     play = Playbook()
     assert kinds(play.invite(sdp(*TWO), SNAPSHOT)) == [
         "StartRecording",
+        "digits.policy",
         "OpenStreams",
         "metadata.received",
         "session.model",

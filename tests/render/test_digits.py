@@ -73,6 +73,13 @@ def test_PAY_13_the_clock_is_that_of_the_payload_type() -> None:
     ]
 
 
+def test_PAY_14_a_key_that_was_masked_at_ingest_can_not_be_shown() -> None:
+    [digit] = read_digits(press(255), {101: 8000})
+    assert digit_rows([digit], 0, shown=True) == [
+        {"time_s": 0.0, "duration_s": 0.1, "digit": "*", "masked": True}
+    ]
+
+
 def test_other_events_are_no_digits() -> None:
     assert keys([packet(32, 160), packet(66, 160), packet(16, 160, timestamp=5)]) == "flash"
 

@@ -43,6 +43,19 @@ async def test_a_usual_call_takes_less_than_8_kb() -> None:
     assert len(encode(state)) < MOST_BYTES
 
 
+async def test_octets_that_are_no_utf8_become_question_marks_in_a_state() -> None:
+    server = await VirtualServer().start()
+    message = request("INVITE", "c1", body=multipart(sdp(), METADATA))
+    server.receive(message.replace(b"<sip:src@", b"<sip:src\xff@"))
+    (runner,) = server.handler._running.calls.all()
+    state = call_state(runner, server)
+    assert state is not None
+    assert "\udcff" in state.session.identity.from_uri
+    again = decode(encode(state))
+    assert again.session.identity.from_uri == "sip:src?@example.com"
+    assert msgspec.structs.replace(again, session=state.session, dialog=state.dialog) == state
+
+
 async def test_an_unknown_version_is_named() -> None:
     _, state = await running_call()
     newer = msgspec.structs.replace(state, version=7)

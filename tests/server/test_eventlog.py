@@ -4,12 +4,12 @@ import io
 import json
 import logging
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, get_args
 
 import pytest
 import structlog
+from msgspec.structs import replace
 
 from siprecord.media import Notice
 from siprecord.server.config import LogConfig

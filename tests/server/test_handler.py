@@ -57,6 +57,7 @@ async def test_the_log_tells_the_call_in_order() -> None:
     assert [entry for entry in server.log.order if entry != "deviation"] == [
         "in INVITE sip:recorder@192.0.2.1 SIP/2.0",
         "recording.started",
+        "digits.policy",
         "open 1",
         "stream.opened",
         "open 2",

@@ -30,7 +30,7 @@ from siprecord.server.handler import Handler
 from siprecord.server.parts import Parts
 from siprecord.server.publisher import RecordingEvent
 from siprecord.server.runner import CallRunner
-from siprecord.syntax.sdp import SessionDescription, parse_sdp
+from siprecord.syntax.sdp import SessionDescription, SrtpKeys, parse_sdp
 from siprecord.syntax.sip import Message, Request, Response, parse_message
 
 START = datetime(2026, 11, 21, 3, 15, tzinfo=UTC)
@@ -47,6 +47,9 @@ class FakeStats:
     rtcp_packets: int = 0
     dropped_paused: int = 0
     last_arrival_ns: int = 0
+    strays: int = 0
+    srtp_failed: int = 0
+    srtp_replayed: int = 0
 
 
 @dataclass
@@ -57,6 +60,11 @@ class FakeStream:
     counted: FakeStats = field(default_factory=FakeStats)
     paused: bool = False
     closed: bool = False
+    told: list[str] = field(default_factory=list)
+    keys: tuple[SrtpKeys, ...] = field(default=(), repr=False)
+    own: SrtpKeys | None = field(default=None, repr=False)
+    masked: list[str] = field(default_factory=list)
+    """The payload types whose keys are masked after a change."""
 
     @property
     def rtcp_port(self) -> int:
@@ -70,6 +78,25 @@ class FakeStream:
 
     def resume(self) -> None:
         self.paused = False
+
+    def announce(self) -> None:
+        self.told.append("announced")
+
+    def expect_source(self, source: tuple[str, int] | None) -> None:
+        self.told.append(f"source {source}")
+
+    def set_rtcp_target(self, target: tuple[str, int] | None, *, mux: bool = False) -> None:
+        self.told.append(f"reports {target} {mux}")
+
+    def set_keys(self, *keys: SrtpKeys, own: SrtpKeys | None = None) -> None:
+        self.keys, self.own = keys, own
+        self.told.append(f"{len(keys)} keys")
+
+    def srtp_indices(self) -> dict[int, int]:
+        return {}
+
+    def mask_digits(self, payloads: Mapping[str, Mapping[str, object]]) -> None:
+        self.masked = [number for number, row in payloads.items() if row["encoding"] == "telephone-event"]
 
     def close(self) -> None:
         self.closed = True

@@ -5,10 +5,17 @@ from __future__ import annotations
 BOUNDARY = "foobar"
 
 
-def sdp(ports: tuple[int, ...] = (30000, 30002), labels: tuple[str, ...] = ("1", "2")) -> str:
+def sdp(
+    ports: tuple[int, ...] = (30000, 30002),
+    labels: tuple[str, ...] = ("1", "2"),
+    crypto: tuple[str, ...] = (),
+) -> str:
+    """An offer; the first of its streams are protected, as many as there are crypto attributes."""
     lines = ["v=0", "o=SRC 1 1 IN IP4 127.0.0.1", "s=-", "c=IN IP4 127.0.0.1", "t=0 0"]
-    for port, label in zip(ports, labels, strict=True):
-        lines += [f"m=audio {port} RTP/AVP 0 8", "a=sendonly", f"a=label:{label}"]
+    for number, (port, label) in enumerate(zip(ports, labels, strict=True)):
+        keys = [f"a=crypto:{one}" for one in crypto[number : number + 1]]
+        profile = "RTP/SAVP" if keys else "RTP/AVP"
+        lines += [f"m=audio {port} {profile} 0 8", "a=sendonly", f"a=label:{label}", *keys]
     return "\r\n".join(lines) + "\r\n"
 
 

@@ -13,7 +13,7 @@ SCENARIOS = Path(__file__).parents[1] / "interop" / "scenarios"
 
 @dataclass(frozen=True, kw_only=True)
 class SippRun:
-    """One run of SIPp: which scenario, against which port, how many calls."""
+    """One run of SIPp: which scenario, against which port, how many calls. `text` is a scenario made here."""
 
     scenario: str
     port: int
@@ -25,11 +25,12 @@ class SippRun:
     address: str = "127.0.0.1"
     options: tuple[str, ...] = ()
     seconds: int = 300
+    text: str = ""
 
 
 def start(run: SippRun) -> subprocess.Popen[bytes]:
     """Start SIPp; its own log files go to `run.directory`."""
-    text = (SCENARIOS / f"{run.scenario}.xml").read_text()
+    text = run.text or (SCENARIOS / f"{run.scenario}.xml").read_text()
     for name, value in run.fields.items():
         text = text.replace(f"@{name}@", value)
     scenario = run.directory / f"{run.scenario}.xml"

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from siprecord.media.sender import NO_IMPAIRMENTS, Impairments, RtpClip, RtpSender, SendSpec
-from siprecord.syntax.sdp import SessionDescription, parse_sdp
+from siprecord.syntax.sdp import SessionDescription, SrtpKeys, parse_sdp
 from siprecord.syntax.sip import Message, Request, Response, StreamFramer, parse_message
 from tests.support import messages
 from tests.support.patience import PATIENCE
@@ -76,6 +76,7 @@ class Play:
     timestamp: int = 50_000
     delay: float = 0.0
     frame: int = 160
+    srtp: SrtpKeys | None = None
 
     def spec(self, number: int, port: int) -> SendSpec:
         return SendSpec(
@@ -90,16 +91,21 @@ class Play:
             frame_bytes=self.frame,
             start_delay=self.delay,
             impairments=self.impairments,
+            srtp=self.srtp,
         )
 
 
 @dataclass
 class Src:
-    """One call. `labels` says how many streams it offers, and how they are called."""
+    """One call. `labels` says how many streams it offers, and how they are called.
+
+    `crypto` has a crypto attribute for each stream that is to be protected, in their order.
+    """
 
     port: int
     transport: Transport = "udp"
     labels: tuple[str, ...] = ("1", "2")
+    crypto: tuple[str, ...] = ()
     call_id: str = field(default_factory=lambda: f"system-{uuid.uuid4().hex}")
 
     def __post_init__(self) -> None:
@@ -119,7 +125,8 @@ class Src:
     def offer(self, directions: Sequence[str] = ()) -> str:
         """The next session description, one direction for each stream."""
         self._version += 1
-        text = messages.sdp(self.media_ports, self.labels).replace("SRC 1 1", f"SRC 1 {self._version}")
+        text = messages.sdp(self.media_ports, self.labels, self.crypto)
+        text = text.replace("SRC 1 1", f"SRC 1 {self._version}")
         head, *lines = text.split("a=sendonly")
         wanted = directions or ["sendonly"] * len(lines)
         return head + "".join(f"a={one}{rest}" for one, rest in zip(wanted, lines, strict=True))

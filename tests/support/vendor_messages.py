@@ -79,7 +79,7 @@ NBR = Vendor(
     headers=(
         ("User-Agent", "Cisco-SIPGateway/IOS-15.6"),
         ("X-Cisco-Recording-Participant", '<sip:1001@192.0.2.50>;media-index="0"'),
-        ("X-Cisco-Recording-Participant", '<sip:2002@192.0.2.51>;media-index="1"'),
+        ("X-Cisco-Recording-Participant", 'sip:2002@192.0.2.51;media-index="1"'),
         ("Cisco-Guid", "1-2-3-4"),
     ),
     offer=sdp(*TWO),
@@ -102,7 +102,7 @@ def phone_fork(end: str) -> Vendor:
         contact="<sip:recorder-trunk@198.51.100.7:5070>;isFocus",
         from_=(
             f"<sip:1001@cucm.example.com;{end};x-refci=27298718;x-nearendclusterid=C1;"
-            "x-nearenddevice=SEP001122334455;x-nearendaddr=1001;x-farendrefci=27298717;"
+            "x-nearenddevice=SEP001122334455;x-farendrefci=27298717;"
             "x-farenddevice=SEP66778899AABB;x-farendaddr=2002>;tag=near"
         ),
         offer=sdp(Line(label=None, direction="sendonly")),
@@ -120,7 +120,7 @@ def phone_fork(end: str) -> Vendor:
 NEAR, FAR = phone_fork("x-nearend"), phone_fork("x-farend")
 OPUS = ("a=rtpmap:111 opus/48000/2", "a=rtpmap:101 telephone-event/48000")
 USER = "8a5f2c1e-0b7d-4e3a-9c64-1f2e3d4c5b6a"
-BROADSOFT = "http://schema.broadsoft.com/broadworkscallrecording"
+BROADSOFT = "http://schema.broadsoft.com/broadworksCallRecording"
 
 
 def broadworks_block(way: str) -> str:
@@ -135,7 +135,7 @@ def broadworks_block(way: str) -> str:
 
 
 BROADWORKS_DOCUMENT = (
-    document(broadworks_block("origination"), namespace="urn:ietf:params:xml:ns:recording")
+    document(broadworks_block("origCall"), namespace="urn:ietf:params:xml:ns:recording")
     .replace(b"sip:alice@example.com", b"sip:+15551230001@as.example.com;user=phone")
     .replace(b"sip:bob@example.com", b"tel:+1-555-123-0002")
 )
@@ -179,7 +179,7 @@ WEBEX = Vendor(
         ),
         Line(label="20", port=40002),
     ),
-    metadata=document(broadworks_block("termination"), namespace="urn:ietf:params:xml:ns:recording")
+    metadata=document(broadworks_block("termCall"), namespace="urn:ietf:params:xml:ns:recording")
     .replace(b"sip:alice@example.com", f"sip:{USER}@bcld.example.com".encode())
     .replace(b"sip:bob@example.com", b"sip:+15551230001@bcld.example.com")
     .replace(b"<label>1<", b"<label>10<")
@@ -274,7 +274,7 @@ RIBBON = Vendor(
 AUDIOCODES = Vendor(
     name="audiocodes",
     rows=("Q10", "Q18", "Q48", "Q60"),
-    headers=(("User-Agent", "Mediant VE SBC/v.7.40A"),),
+    headers=(("User-Agent", "Mediant VE SBC/v.7.40A"), ("AC-Session-ID", "7f6941530b31d715")),
     contact="<sip:sbc@198.51.100.7:5070>;src",
     offer=sdp(*(Line(label=str(each), port=40000 + 2 * each) for each in (1, 2, 3, 4))),
     metadata=document(
@@ -287,7 +287,12 @@ AUDIOCODES = Vendor(
     expected=Expected(
         vendor="audiocodes",
         answer=tuple((str(each), "recvonly") for each in (1, 2, 3, 4)),
-        ids=GROUP_IDS | {("ucid", UCID), ("genesys-uuid", "4BOOLNDEMD6JTA0EMD2ND6Q8RS")},
+        ids=GROUP_IDS
+        | {
+            ("ucid", UCID),
+            ("genesys-uuid", "4BOOLNDEMD6JTA0EMD2ND6Q8RS"),
+            ("ac-session-id", "7f6941530b31d715"),
+        },
         people=("Extension-1234@sbc.example.com", "sip:bob@example.com"),
         senders={"1": ("Extension-1234@sbc.example.com",), "2": ("sip:bob@example.com",)},
         quirks=frozenset({"Q48", "RFC 7866 section 6.1.1"}),

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 // Wire formats and live statistics (used by the engine).
+pub mod digits;
 pub mod ip;
 pub mod ports;
 pub mod rtcp;

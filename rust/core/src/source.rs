@@ -10,7 +10,7 @@
 //! - the followed one is silent, for half a second, or for ten if both have been heard side by side; or
 //! - it was followed earlier and is back in earnest.
 //!
-//! What was heard before anybody could know our port is never followed. Packets are judged as they come
+//! What was heard before anybody could know our port, or goes on with the stream that had it before, is never followed. Packets are judged as they come
 //! ([`Sources`]), but a claim that is followed in the end is so from its first packet ([`Selection`]), so probation
 //! loses no audio.
 
@@ -18,8 +18,9 @@ mod claim;
 mod event;
 mod ruling;
 
-pub use ruling::{Decision, Ruling, Selection};
+pub use ruling::{Decision, Ruling, Selection, JUDGED};
 
+use crate::seq::distance;
 use claim::{Claim, State};
 use std::net::SocketAddr;
 
@@ -36,9 +37,14 @@ const MAX_OVERLAP: u32 = 5;
 /// Packets that show earnest: of a holder that is back, or of somebody who can't count.
 pub(crate) const EARNEST: u32 = 25;
 /// For so long after a change late packets of the one before are still taken for its own.
-pub const GRACE_NS: u64 = 2_000_000_000;
+pub const GRACE_NS: u64 = 300_000_000;
+/// How much faster than this nobody sends, in packets a second, and how many more may have come meanwhile.
+const MAX_RATE: u64 = 120;
+const MAX_BURST: u64 = 500;
+/// Steps back that still count as going on, since packets overtake one another.
+const MAX_BACK: i64 = 2;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Source {
     pub address: SocketAddr,
     pub ssrc: u32,
@@ -107,6 +113,28 @@ pub struct Sources {
     former: Vec<SocketAddr>,
     pending: usize,
     numbers: u32,
+    /// What the stream before left behind that had this port.
+    traces: Vec<Trace>,
+}
+
+/// Where a source stood when its stream ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trace {
+    pub source: Source,
+    pub highest: u16,
+    /// When it was heard last.
+    pub time_ns: u64,
+}
+
+impl Trace {
+    /// Whether a packet goes on where the source stood: its sender does not know that the stream has ended.
+    fn is_continued_by(&self, heard: &Heard) -> bool {
+        let elapsed = heard.time_ns.saturating_sub(self.time_ns) / 1_000_000_000;
+        let most = MAX_BURST.saturating_add(elapsed.saturating_mul(MAX_RATE));
+        let step = i64::from(distance(self.highest, heard.sequence));
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        self.source == heard.source && (-MAX_BACK..=most).contains(&step)
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -130,6 +158,45 @@ impl Sources {
 
     pub fn policy(&self) -> Policy {
         self.policy
+    }
+
+    /// Where the sources stand that are followed, for the next stream on this port.
+    pub fn traces(&self) -> Vec<Trace> {
+        let followed = |claim: &&Claim| claim.state == State::Followed;
+        self.claims
+            .iter()
+            .filter(followed)
+            .map(Claim::trace)
+            .collect()
+    }
+
+    /// Who goes on with an earlier stream of this port is not meant, unless he comes from where the signalling says.
+    pub fn beware_of(&mut self, traces: Vec<Trace>) {
+        self.traces = traces;
+    }
+
+    fn is_left_over(&self, heard: &Heard) -> bool {
+        self.policy.expected != Some(heard.source.address)
+            && self.traces.iter().any(|trace| trace.is_continued_by(heard))
+    }
+
+    /// Goes on with the source that an earlier process followed, as if it was heard just now.
+    pub fn resume(&mut self, source: Source, time_ns: u64) {
+        let sequence = 0;
+        let heard = Heard {
+            source,
+            sequence,
+            time_ns,
+        };
+        let mut claim = self.begin(&heard);
+        claim.state = State::Followed;
+        self.claims = vec![claim];
+        (self.current, self.pending) = (0, 0);
+        self.holder = Some(Holder {
+            address: source.address,
+            since_ns: time_ns,
+            last_ns: time_ns,
+        });
     }
 
     /// The source that is followed and was heard last.
@@ -224,7 +291,7 @@ impl Sources {
 
     fn admit(&mut self, heard: &Heard) -> Taken {
         let mut claim = self.begin(heard);
-        if heard.time_ns < self.policy.known_from_ns {
+        if heard.time_ns < self.policy.known_from_ns || self.is_left_over(heard) {
             claim.state = State::Barred;
         } else {
             self.pending += 1;

@@ -1,16 +1,20 @@
 //! Follows a log while it is written: new events, and the audio that has come since the last look.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::path::Path;
 
-use siprecord_core::pcapng::block::LINK_RAW_IP;
+use siprecord_core::pcapng::block::{ENTERPRISE, LINK_RAW_IP};
 use siprecord_core::pcapng::read::{Block, Packet};
+use siprecord_core::source::{Decision, Ruling, Source};
 use siprecord_core::timeline::live::{LivePacket, LiveStream, Piece};
 use siprecord_core::timeline::time_of;
 
 use crate::reader::{item, media, Ending, Item, LogReader, Media};
-use crate::render::{Codec, RATE};
+use crate::render::{is_judged, Codec, RATE};
+
+/// Packets of one stream kept until it is known whether the stream follows their sender.
+const MAX_HELD: usize = 64;
 
 /// Decoded audio of one stream without a hole in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +40,43 @@ impl LiveAudio {
 struct Followed {
     codecs: [Codec; 128],
     live: LiveStream,
+    /// Whom the stream follows, as far as the log has told; nobody judges it when there is none.
+    senders: Option<Senders>,
+}
+
+/// The senders of a stream, judged while it came: its own packets are heard, from the first one on.
+#[derive(Default)]
+struct Senders {
+    ruling: Ruling,
+    held: VecDeque<(Source, LivePacket)>,
+}
+
+impl Senders {
+    /// The packet if it is the stream's own; one that may yet turn out to be so is kept.
+    fn admit(&mut self, source: Source, packet: LivePacket) -> Option<LivePacket> {
+        if self.ruling.admits(source, moment(&packet)) {
+            return Some(packet);
+        }
+        if self.held.len() == MAX_HELD {
+            self.held.pop_front();
+        }
+        self.held.push_back((source, packet));
+        None
+    }
+
+    /// Takes a decision in, and answers the packets that it shows to be the stream's own.
+    fn decide(&mut self, decision: Decision) -> Vec<LivePacket> {
+        self.ruling.add(decision);
+        let held = std::mem::take(&mut self.held).into_iter();
+        let (own, rest): (Vec<_>, Vec<_>) =
+            held.partition(|(source, packet)| self.ruling.admits(*source, moment(packet)));
+        self.held = rest.into();
+        own.into_iter().map(|(_, packet)| packet).collect()
+    }
+}
+
+fn moment(packet: &LivePacket) -> u64 {
+    u64::try_from(packet.arrival_ns).unwrap_or(0)
 }
 
 /// One log being followed. Each round is [`Follower::read`], then [`Follower::set_codecs`] for the streams that the
@@ -63,9 +104,17 @@ impl Follower {
             match &located.block {
                 Block::Packet(packet) if packet.linktype == LINK_RAW_IP => {
                     push(&mut self.streams, packet);
+                    continue;
                 }
-                _ => items.extend(item(&located, false)),
+                Block::Interface(found) if is_judged(found.description) => {
+                    followed(&mut self.streams, found.index).senders = Some(Senders::default());
+                }
+                Block::Custom { pen, data } if *pen == ENTERPRISE => {
+                    decide(&mut self.streams, located.base, data);
+                }
+                _ => {}
             }
+            items.extend(item(&located, false));
         }
         Ok(true)
     }
@@ -79,7 +128,7 @@ impl Follower {
     pub fn audio(&mut self, flush: bool) -> Vec<LiveAudio> {
         let mut out: Vec<LiveAudio> = Vec::new();
         for (&interface, stream) in &mut self.streams {
-            let Followed { codecs, live } = stream;
+            let Followed { codecs, live, .. } = stream;
             let roles = |number: u8| codecs[usize::from(number & 0x7f)].role();
             for piece in live.take(roles, flush) {
                 append(&mut out, interface, codecs, &piece);
@@ -93,19 +142,49 @@ fn followed(streams: &mut BTreeMap<u32, Followed>, interface: u32) -> &mut Follo
     streams.entry(interface).or_insert_with(|| Followed {
         codecs: std::array::from_fn(|number| Codec::by_default(number as u8)),
         live: LiveStream::new(RATE),
+        senders: None,
     })
 }
 
+fn decide(streams: &mut BTreeMap<u32, Followed>, base: u32, json: &[u8]) {
+    let Some((interface, decision)) = Decision::read(json) else {
+        return;
+    };
+    let stream = followed(streams, base + interface);
+    let own = stream
+        .senders
+        .as_mut()
+        .map(|senders| senders.decide(decision));
+    for packet in own.into_iter().flatten() {
+        stream.live.push(packet);
+    }
+}
+
 fn push(streams: &mut BTreeMap<u32, Followed>, packet: &Packet<'_>) {
-    if let Media::Rtp(found) = media(packet) {
-        followed(streams, packet.interface).live.push(LivePacket {
-            arrival_ns: packet.time_ns,
-            timestamp: found.packet.timestamp,
-            ssrc: found.packet.ssrc,
-            sequence: found.packet.sequence,
-            payload_type: found.packet.payload_type,
-            payload: found.packet.payload.to_vec(),
-        });
+    let interface = packet.interface;
+    let Media::Rtp(found) = media(packet) else {
+        return;
+    };
+    let rtp = &found.packet;
+    let source = Source {
+        address: found.source,
+        ssrc: rtp.ssrc,
+    };
+    let packet = LivePacket {
+        arrival_ns: packet.time_ns,
+        timestamp: rtp.timestamp,
+        ssrc: rtp.ssrc,
+        sequence: rtp.sequence,
+        payload_type: rtp.payload_type,
+        payload: rtp.payload.to_vec(),
+    };
+    let stream = followed(streams, interface);
+    let own = match &mut stream.senders {
+        Some(senders) => senders.admit(source, packet),
+        None => Some(packet),
+    };
+    if let Some(packet) = own {
+        stream.live.push(packet);
     }
 }
 

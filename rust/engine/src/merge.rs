@@ -5,6 +5,7 @@
 //! reader sees one stream.
 
 mod copy;
+mod owners;
 mod pairs;
 mod write;
 

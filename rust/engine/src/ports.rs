@@ -3,6 +3,8 @@
 use crate::notice::lock;
 use crate::socket;
 use siprecord_core::ports::PortTable;
+use siprecord_core::source::Trace;
+use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
@@ -18,6 +20,8 @@ pub struct Pair {
     pub rtp_port: u16,
     /// Local address of both.
     pub address: IpAddr,
+    /// Who sent to the stream before that had this port.
+    pub former: Vec<Trace>,
 }
 
 /// Why there is no pair.
@@ -71,6 +75,8 @@ pub struct PortPool {
     first: u16,
     last: u16,
     table: Mutex<PortTable>,
+    /// Who sent to the last stream of each port.
+    former: Mutex<HashMap<u16, Vec<Trace>>>,
 }
 
 impl PortPool {
@@ -88,6 +94,7 @@ impl PortPool {
             first,
             last,
             table: Mutex::new(PortTable::new((first, last), rest)),
+            former: Mutex::default(),
         }
     }
 
@@ -131,6 +138,7 @@ impl PortPool {
             rtcp,
             rtp_port,
             address: rtp_at.ip(),
+            former: Vec::new(),
         })
     }
 
@@ -148,8 +156,11 @@ impl PortPool {
         Ok((socket, address))
     }
 
-    /// Gives a pair back whose sockets are closed; it rests before it is used again.
-    pub fn release(&self, rtp_port: u16) {
+    /// Gives a pair back whose sockets are closed; it rests before it is used again. `former` sent to it.
+    pub fn release(&self, rtp_port: u16, former: Vec<Trace>) {
+        if !former.is_empty() {
+            lock(&self.former).insert(rtp_port, former);
+        }
         lock(&self.table).release(rtp_port, socket::steady_clock());
     }
 
@@ -167,6 +178,7 @@ impl PortPool {
             rtcp,
             rtp_port,
             address: self.address,
+            former: lock(&self.former).remove(&rtp_port).unwrap_or_default(),
         })
     }
 }
@@ -199,7 +211,7 @@ mod tests {
     fn a_closed_pair_rests_and_the_error_says_so() {
         let (pool, first) = pool(4);
         let port = pool.open().unwrap().rtp_port;
-        pool.release(port);
+        pool.release(port, Vec::new());
         assert_eq!(pool.open().unwrap().rtp_port, first + 2);
         assert!(matches!(
             pool.open(),

@@ -198,6 +198,7 @@ impl LogReader {
 #[derive(Debug)]
 pub struct RtpView<'a> {
     pub packet: rtp::Packet<'a>,
+    pub source: SocketAddr,
     /// Offset of the payload from the start of the block.
     pub payload_at: usize,
 }
@@ -224,6 +225,7 @@ pub fn media<'a>(packet: &Packet<'a>) -> Media<'a> {
     let within = found.payload.as_ptr() as usize - packet.data.as_ptr() as usize;
     Media::Rtp(RtpView {
         packet: found,
+        source: datagram.source,
         payload_at: packet.data_at + within,
     })
 }

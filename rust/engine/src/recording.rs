@@ -19,8 +19,9 @@ use crate::secure::{Keys, Secure, SecureCounts};
 use crate::shelter::place::Interface;
 use crate::socket::{steady_clock, wall_clock};
 use crate::stream::{Counts, Port, Stream, StreamSpec, Visit, Yield};
-use crate::survey::Known;
+use crate::survey::{rekeyed, Known};
 use inner::{report, Inner, State};
+use siprecord_core::digits::Mask;
 use siprecord_core::pcapng::block::{LINK_EXPORTED, LINK_RAW_IP};
 use siprecord_core::pcapng::write::{self, Section, SipMessage};
 use siprecord_core::source::{Policy, Source};
@@ -82,6 +83,7 @@ impl Recording {
         let known = Known {
             link_type: LINK_EXPORTED,
             name: "sip".to_owned(),
+            ..Known::default()
         };
         log.knows(&Interface { offset, known });
         let inner = Inner::new(log, INTERFACE_SIP + 1);
@@ -139,6 +141,7 @@ impl Recording {
         let known = Known {
             link_type: LINK_RAW_IP,
             name: spec.name.clone(),
+            ..Known::default()
         };
         inner.log.append_interface(&block, known);
         let mut stream = Stream::new(interface, pair, spec, self.resources.reporter());
@@ -178,17 +181,34 @@ impl Recording {
         Ok(())
     }
 
+    /// Masks the keys of these payload types from now on, also in what waits to be drained.
+    pub fn set_mask(&self, interface: u32, mask: Mask) -> Result<(), Error> {
+        let mut inner = lock(&self.inner);
+        inner.open()?;
+        let index = inner.find(interface)?;
+        inner.streams[index].mask = mask;
+        Ok(())
+    }
+
     /// Changes the SRTP keys, after what came until now was opened with the old ones.
     ///
-    /// A stream in the clear becomes a protected one; a protected one stays so.
+    /// A stream in the clear becomes a protected one, and without keys the other way round.
     pub fn set_keys(&self, interface: u32, keys: Keys) -> Result<(), Error> {
         self.with_desk(|inner, desk| {
             let index = inner.find(interface)?;
             inner.drain_finally(index, wall_clock(), desk);
             inner.put_down(desk);
-            match &mut inner.streams[index].secure {
+            let anew = match &mut inner.streams[index].secure {
                 Some(secure) => secure.set_keys(keys, steady_clock()),
-                clear => *clear = Secure::new(keys).map(Box::new),
+                clear => {
+                    *clear = Secure::new(keys).map(Box::new);
+                    true
+                }
+            };
+            if anew {
+                let mut block = Vec::new();
+                write::custom(&mut block, rekeyed(interface, wall_clock()).as_bytes());
+                inner.log.append(&block, Keep::IfRoom);
             }
             Ok(())
         })
@@ -230,9 +250,9 @@ impl Recording {
     fn end_stream(&self, inner: &mut Inner, index: usize) {
         let stream = inner.streams.swap_remove(index);
         inner.ended.push((stream.interface, report(&stream)));
-        let port = stream.pair.rtp_port;
+        let (port, traces) = (stream.pair.rtp_port, stream.sources.traces());
         drop(stream);
-        self.resources.ports.release(port);
+        self.resources.ports.release(port, traces);
     }
 
     /// Counters of a stream, open or closed.

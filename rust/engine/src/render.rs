@@ -10,6 +10,7 @@ mod channel;
 mod codec;
 mod index;
 mod pages;
+mod sources;
 
 use std::fs::File;
 use std::io;
@@ -20,9 +21,10 @@ use siprecord_core::timeline::{find_gaps, sample_at, time_of, Cause, Gap, Hole, 
 use channel::Channel;
 pub use channel::Located;
 pub use codec::{Codec, Format, RATE};
-pub use index::EventPacket;
 use index::{collect, Collected};
+pub use index::{is_judged, EventPacket};
 use pages::Pages;
+pub use sources::SourceReport;
 
 /// One stream to be rendered: it becomes one channel.
 #[derive(Debug, Clone)]
@@ -43,6 +45,10 @@ pub struct StreamReport {
     pub malformed: u64,
     /// Payloads that break the format of their codec.
     pub broken: u64,
+    /// RTP packets of senders that the stream does not follow: in the log, not in the audio.
+    pub strays: u64,
+    /// Who sent to the stream, in the order of their first packets.
+    pub sources: Vec<SourceReport>,
     /// (payload type, packets), in order of payload type.
     pub payload_types: Vec<(u8, u64)>,
     /// Samples of the rendered file.
@@ -110,6 +116,8 @@ impl Renderer {
             rtcp_packets: found.rtcp,
             malformed: found.malformed,
             broken: found.broken,
+            strays: found.strays,
+            sources: found.sources,
             payload_types: came.map(|(number, &n)| (number as u8, n)).collect(),
             audio_samples: scale(ticks as i64, unit, self.rate) as u64,
             gaps: self.gaps(&timeline, spec, unit),

@@ -2,7 +2,7 @@
 
 use crate::stream::Port;
 use siprecord_core::rtcp;
-use siprecord_srtp::{MasterKey, Receiver, Refusal, Sender};
+use siprecord_srtp::{MasterKey, Reached, Receiver, Refusal, Sender};
 
 /// The keys of one stream. Nothing in here ever reaches a text.
 #[derive(Clone, Debug, Default)]
@@ -11,8 +11,22 @@ pub struct Keys {
     pub theirs: Vec<MasterKey>,
     /// Our own, for the reports that we send.
     pub ours: Option<MasterKey>,
-    /// Packet indices of an earlier process, by SSRC.
-    pub indices: Vec<(u32, u64)>,
+    /// How far an earlier process had come.
+    pub reached: Vec<Reached>,
+}
+
+impl Keys {
+    /// Takes in how far an earlier process had come at least.
+    pub fn go_on_from(&mut self, at_least: impl Iterator<Item = Reached>) {
+        for reached in at_least {
+            let same = |known: &&mut Reached| known.ssrc == reached.ssrc;
+            match self.reached.iter_mut().find(same) {
+                Some(known) if known.highest > reached.highest => {}
+                Some(known) => *known = reached,
+                None => self.reached.push(reached),
+            }
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,6 +43,8 @@ pub struct Secure {
     pub counts: SecureCounts,
     /// Whether the application knows that packets fail.
     told: bool,
+    /// The signalling has taken the protection back.
+    off: bool,
 }
 
 impl Secure {
@@ -38,29 +54,39 @@ impl Secure {
             return None;
         }
         let mut receiver = Receiver::new(keys.theirs);
-        receiver.resume(&keys.indices);
+        receiver.resume(&keys.reached);
         Some(Self {
             receiver,
             sender: keys.ours.clone().map(Sender::new),
             ours: keys.ours,
             counts: SecureCounts::default(),
             told: false,
+            off: false,
         })
     }
 
-    /// Changes the keys in mid-stream; our own stays when there is no new one. `now` is any steady clock.
-    pub fn set_keys(&mut self, keys: Keys, now: u64) {
-        self.receiver.set_keys(keys.theirs, now);
+    /// Changes the keys in mid-stream; without any, what comes is in the clear from now on. Our own stays when there is no new one. `now` is any steady clock. True when the
+    /// sender's rollover counters begin anew.
+    pub fn set_keys(&mut self, keys: Keys, now: u64) -> bool {
+        self.off = keys.theirs.is_empty();
+        if self.off {
+            return false;
+        }
+        let anew = self.receiver.set_keys(keys.theirs, now);
         if keys.ours.is_some() && keys.ours != self.ours {
             self.sender = keys.ours.clone().map(Sender::new);
             self.ours = keys.ours;
         }
         self.told = false;
+        anew
     }
 
     /// Appends the clear packet to `out`; false when it is refused. What is neither RTP nor RTCP stays as it is.
     pub fn open(&mut self, port: Port, packet: &[u8], now: u64, out: &mut Vec<u8>) -> bool {
-        let outcome = if rtcp::looks_like_rtcp(packet) {
+        let outcome = if self.off {
+            out.extend_from_slice(packet);
+            Ok(())
+        } else if rtcp::looks_like_rtcp(packet) {
             self.receiver.open_report(packet, now, out)
         } else if port == Port::Rtp && packet.first().is_some_and(|first| first >> 6 == 2) {
             self.receiver.open_media(packet, now, out)
@@ -85,11 +111,16 @@ impl Secure {
 
     /// Appends the protected report to `out`; false when there is no key for it.
     pub fn protect_report(&mut self, packet: &[u8], out: &mut Vec<u8>) -> bool {
+        if self.off {
+            out.extend_from_slice(packet);
+            return true;
+        }
         let sender = self.sender.as_mut();
         sender.is_some_and(|sender| sender.seal_report(packet, out).is_ok())
     }
 
     pub fn indices(&self) -> Vec<(u32, u64)> {
-        self.receiver.indices()
+        let reached = self.receiver.reached().into_iter();
+        reached.map(|each| (each.ssrc, each.highest)).collect()
     }
 }

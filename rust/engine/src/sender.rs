@@ -15,8 +15,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use siprecord_srtp::MasterKey;
+
 use outbound::PortPair;
-pub use schedule::{Impairments, Packets, Schedule};
+pub use schedule::{Impairments, Jitter, Packets, Schedule};
 use worker::{Active, Worker};
 
 /// What to send, where, and how.
@@ -33,6 +35,8 @@ pub struct SendSpec {
     /// How many packets; `None`: until stopped.
     pub total: Option<u64>,
     pub impairments: Impairments,
+    /// Protects the packets (RFC 3711); none: they go in the clear.
+    pub key: Option<MasterKey>,
 }
 
 /// The specification of a stream makes no sense.

@@ -1,14 +1,17 @@
 //! One media stream: its two sockets, and what becomes of each datagram.
 
+mod batch;
+
 use crate::ports::Pair;
 use crate::receiver::{Received, BATCH};
 use crate::recording::{Blocks, Desk};
 use crate::reporter::{Reporter, Target};
 use crate::secure::{Keys, Secure};
-use crate::shelter::figures::{Figures, Slot};
-use crate::shelter::flight::{Aim, Origin};
+use crate::shelter::figures::Slot;
+use crate::shelter::flight::Aim;
 use crate::shelter::layout::GATHER;
 use crate::socket;
+use siprecord_core::digits::Mask;
 use siprecord_core::ip::Datagram;
 use siprecord_core::pcapng::write;
 use siprecord_core::rtcp::compose::{self, ReportBlock};
@@ -33,10 +36,10 @@ pub struct StreamSpec {
     pub policy: Policy,
     /// Keys of SRTP; none for a stream in the clear.
     pub keys: Keys,
+    /// Payload types whose keys are not to be told.
+    pub mask: Mask,
 }
 
-/// What is counted in so short a time before a death is not counted: each time costs memory that is not at hand.
-const FIGURES_EVERY_NS: u64 = 1_000_000_000;
 /// Packets whose sender is not known yet, kept to be counted when it is.
 const MAX_HELD: usize = 64;
 
@@ -104,6 +107,7 @@ pub struct Stream {
     pub interface: u32,
     pub pair: Pair,
     clock_rates: Vec<(u8, u32)>,
+    pub mask: Mask,
     paused: bool,
     /// During a change of `paused`: what came until then is still treated as before.
     switched_at: u64,
@@ -151,16 +155,19 @@ impl Held {
 }
 
 impl Stream {
-    pub fn new(interface: u32, pair: Pair, spec: StreamSpec, reporter: Reporter) -> Self {
+    pub fn new(interface: u32, mut pair: Pair, spec: StreamSpec, reporter: Reporter) -> Self {
+        let mut sources = Sources::new(spec.policy);
+        sources.beware_of(std::mem::take(&mut pair.former));
         Self {
             interface,
             pair,
             clock_rates: spec.clock_rates,
+            mask: spec.mask,
             paused: false,
             switched_at: 0,
             counts: Counts::default(),
             reception: Reception::default(),
-            sources: Sources::new(spec.policy),
+            sources,
             secure: Secure::new(spec.keys).map(Box::new),
             report_due: reporter.due_ns(),
             reporter: Box::new(reporter),
@@ -169,22 +176,6 @@ impl Stream {
             held: Vec::new(),
             figures: None,
             put_at: 1,
-        }
-    }
-
-    /// Keeps the figures there from now on, and goes on with those of an earlier life.
-    pub fn keep_figures(&mut self, slot: Option<Slot>, earlier: Option<Figures>) {
-        self.figures = slot;
-        if let Some(earlier) = earlier {
-            self.counts = earlier.counts;
-            self.reception = Reception::resumed(&earlier.standing);
-        }
-        self.put_figures();
-    }
-
-    fn put_figures(&mut self) {
-        if let Some(slot) = &mut self.figures {
-            slot.put(&self.counts, &self.reception.standing());
         }
     }
 
@@ -232,42 +223,6 @@ impl Stream {
         Ok(total)
     }
 
-    fn origin(&self, port: Port) -> Origin {
-        let number = self.pair.rtp_port + u16::from(port == Port::Rtcp);
-        Origin {
-            interface: self.interface,
-            port,
-            local: SocketAddr::new(self.pair.address, number),
-            paused: self.paused,
-            switched_at: self.switched_at,
-            plain: self.secure.is_none(),
-        }
-    }
-
-    /// Answers the bytes of the batch, and when the last datagram came.
-    fn take_batch(&mut self, origin: &Origin, desk: &mut Desk) -> (u64, u64) {
-        let (mut bytes, mut youngest) = (0, 0);
-        for index in 0..desk.receiver.count() {
-            let received = desk.receiver.datagram(index);
-            youngest = self.open_and_take(origin.port, origin.local, &received, &mut desk.blocks);
-            bytes += received.data.len() as u64;
-        }
-        desk.taken();
-        if self.put_at <= youngest {
-            self.put_at = youngest + FIGURES_EVERY_NS;
-            self.put_figures();
-        }
-        (bytes, youngest)
-    }
-
-    /// Takes the batch of an earlier life, as the stream was then.
-    pub fn take_over(&mut self, origin: &Origin, desk: &mut Desk) {
-        let paused = self.paused;
-        self.switch(origin.paused, origin.switched_at);
-        self.take_batch(origin, desk);
-        self.switch(paused, 0);
-    }
-
     /// What can't be authenticated is not stored.
     fn open_and_take(
         &mut self,
@@ -309,18 +264,29 @@ impl Stream {
             write::custom(out, event.json(self.interface, time_ns).as_bytes());
         }
         if stored {
+            let masked = self.masked(received.data);
             let datagram = Datagram {
                 source: received.source,
                 destination: received
                     .control
                     .local
                     .map_or(local, |address| SocketAddr::new(address, local.port())),
-                payload: received.data,
+                payload: masked.as_deref().unwrap_or(received.data),
                 original: received.original,
             };
             write::datagram(out, self.interface, time_ns, &datagram);
         }
         time_ns
+    }
+
+    /// The datagram without the keys that it tells of; none when there is nothing to mask.
+    fn masked(&self, data: &[u8]) -> Option<Vec<u8>> {
+        if !self.mask.concerns(data) || rtcp::looks_like_rtcp(data) {
+            return None;
+        }
+        let mut shown = data.to_vec();
+        self.mask.apply(&mut shown);
+        Some(shown)
     }
 
     fn count(&mut self, port: Port, received: &Received<'_>, time_ns: u64, stored: bool) {

@@ -1,18 +1,90 @@
 //! Reads a capture log once, to go on with it: its interfaces, and where its last whole block ends.
 
+use crate::reader::{media, Media};
 use crate::reader::{Ending, LogReader};
 use crate::shelter::place::Interface;
-use siprecord_core::pcapng::block::{BYTE_ORDER_MAGIC, LINK_EXPORTED, SECTION_HEADER};
-use siprecord_core::pcapng::read::Block;
+use siprecord_core::pcapng::block::{
+    BYTE_ORDER_MAGIC, ENTERPRISE, LINK_EXPORTED, LINK_RAW_IP, SECTION_HEADER,
+};
+use siprecord_core::pcapng::read::{Block, Packet};
+use siprecord_core::seq::distance;
+use siprecord_core::source::{Decision, Source};
+use siprecord_srtp::Reached;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// SSRCs of one interface whose numbers are followed; more are somebody's who means no good.
+const MAX_SOURCES: usize = 64;
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Known {
     pub link_type: u16,
     pub name: String,
+    /// Whom the stream followed last.
+    pub followed: Option<Source>,
+    /// How far each SSRC has come since its first packet, or since new keys: what SRTP must know, were it protected.
+    pub reached: Vec<Reached>,
+}
+
+impl Known {
+    /// What the log tells of an SSRC's rollover counter, should its packets have been protected.
+    fn note(&mut self, packet: &Packet<'_>) {
+        let Media::Rtp(found) = media(packet) else {
+            return;
+        };
+        let (ssrc, sequence) = (found.packet.ssrc, found.packet.sequence);
+        let mut known = self.reached.iter_mut();
+        if let Some(known) = known.find(|known| known.ssrc == ssrc) {
+            count(known, sequence);
+        } else if self.reached.len() < MAX_SOURCES {
+            self.reached.push(Reached {
+                ssrc,
+                highest: u64::from(sequence),
+                seen: 1,
+            });
+        }
+    }
+
+    /// Counts begin anew with new keys.
+    fn learn(&mut self, json: &[u8]) {
+        if json.starts_with(REKEYED) {
+            self.reached.clear();
+        } else if let Some((_, decision)) = Decision::read(json) {
+            self.followed = Some(decision.source);
+        }
+    }
+}
+
+/// Takes a packet in as the one who heard it did (RFC 3711 section 3.3.1).
+fn count(known: &mut Reached, sequence: u16) {
+    let step = distance(known.highest as u16, sequence);
+    let bits = u32::from(step.unsigned_abs());
+    if step > 0 {
+        known.highest += u64::from(bits);
+        known.seen = known.seen.checked_shl(bits).unwrap_or(0) | 1;
+    } else {
+        known.seen |= 1_u128.checked_shl(bits).unwrap_or(0);
+    }
+}
+
+/// How the event of new SRTP keys begins in a log; the number of its interface follows.
+const REKEYED: &[u8] = b"{\"event\":\"stream.rekeyed\",\"interface\":";
+
+/// The event that tells of new SRTP keys, which let rollover counters begin anew. It holds no key.
+pub fn rekeyed(interface: u32, time_ns: u64) -> String {
+    let start = String::from_utf8_lossy(REKEYED);
+    format!("{start}{interface},\"time_ns\":{time_ns}}}")
+}
+
+/// The interface that an event is about, as far as this survey is concerned with it.
+fn subject(json: &[u8]) -> Option<u32> {
+    if let Some(rest) = json.strip_prefix(REKEYED) {
+        let digits = rest.split(|byte| *byte == b',').next()?;
+        return std::str::from_utf8(digits).ok()?.parse().ok();
+    }
+    Decision::read(json).map(|(interface, _)| interface)
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +113,7 @@ pub fn survey(path: &Path) -> io::Result<Survey> {
 }
 
 /// Surveys the end of a log that was whole up to `from`, with these interfaces described so far. Reads no more
-/// than what follows.
+/// than what follows, and so learns nothing of rollover counters.
 pub fn tail(path: &Path, from: u64, known: Vec<Interface>) -> io::Result<Survey> {
     check_head(&File::open(path)?)?;
     let log = LogReader::open_at(path, Ending::Final, from)?;
@@ -63,8 +135,19 @@ fn walk(path: &Path, mut log: LogReader, known: Vec<Interface>) -> io::Result<(S
                     known: Known {
                         link_type: interface.linktype,
                         name: String::from_utf8_lossy(interface.name).into_owned(),
+                        ..Known::default()
                     },
                 });
+            }
+            Block::Packet(packet) if packet.linktype == LINK_RAW_IP => {
+                let known = interfaces.get_mut(packet.interface as usize);
+                known
+                    .into_iter()
+                    .for_each(|found| found.known.note(&packet));
+            }
+            Block::Custom { pen, data } if pen == ENTERPRISE => {
+                let known = subject(data).and_then(|number| interfaces.get_mut(number as usize));
+                known.into_iter().for_each(|found| found.known.learn(data));
             }
             _ => {}
         }
@@ -121,13 +204,16 @@ fn is_zero(file: &File, from: u64, to: u64) -> io::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use siprecord_core::ip::Datagram;
     use siprecord_core::pcapng::block::LINK_RAW_IP;
-    use siprecord_core::pcapng::write::{custom, interface, section_header, Section};
+    use siprecord_core::pcapng::write::{self, custom, interface, section_header, Section};
+    use siprecord_core::source::Event;
 
     fn known(link_type: u16, name: &str) -> Known {
         Known {
             link_type,
             name: name.into(),
+            ..Known::default()
         }
     }
 
@@ -204,6 +290,51 @@ mod tests {
         assert!(of("endian", &big_endian).is_err());
         assert!(of("sections", &[sample(), sample()].concat()).is_err());
         assert!(of("text", b"a text that is long enough for a head").is_err());
+    }
+
+    fn packet(out: &mut Vec<u8>, sequence: u16) {
+        let mut payload = vec![0x80, 0];
+        payload.extend(sequence.to_be_bytes());
+        payload.extend([0, 0, 0, 0, 0, 0, 0, 7]);
+        let datagram = Datagram {
+            source: "192.0.2.1:4000".parse().unwrap(),
+            destination: "192.0.2.2:4000".parse().unwrap(),
+            payload: &payload,
+            original: payload.len(),
+        };
+        write::datagram(out, 1, 9, &datagram);
+    }
+
+    #[test]
+    fn the_log_tells_whom_a_stream_followed_and_how_often_its_numbers_came_round() {
+        let mut data = head();
+        interface(&mut data, LINK_RAW_IP, "1", "{}");
+        for sequence in [65_530, 65_534, 2, 65_535, 5] {
+            packet(&mut data, sequence);
+        }
+        let source = Source {
+            address: "192.0.2.1:4000".parse().unwrap(),
+            ssrc: 7,
+        };
+        let followed = Event::Followed {
+            from: None,
+            to: source,
+            since_ns: 1,
+            earlier: 1,
+        };
+        custom(&mut data, followed.json(1, 2).as_bytes());
+        let found = &of("told", &data).unwrap().interfaces[1];
+        assert_eq!(found.known.followed, Some(source));
+        let reached = |highest, seen| Reached {
+            ssrc: 7,
+            highest,
+            seen,
+        };
+        assert_eq!(found.known.reached, [reached(65_536 + 5, 0b1000_1100_1001)]);
+        custom(&mut data, rekeyed(1, 3).as_bytes());
+        packet(&mut data, 6);
+        let found = &of("rekeyed", &data).unwrap().interfaces[1];
+        assert_eq!(found.known.reached, [reached(6, 1)]);
     }
 
     #[test]

@@ -26,7 +26,8 @@ pub struct Sent {
 /// What the log holds of one stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Found {
-    /// Packets that are there exactly as sent, as often as they were sent.
+    /// Packets that are there exactly as sent, as often as they were sent; of protected ones, which nobody takes twice,
+    /// once.
     pub stored: u64,
     /// Packets that were sent and are not there.
     pub lost: u64,
@@ -122,7 +123,9 @@ impl<'a> Tally<'a> {
         } = self.sent;
         let numbered = sent + failed + spec.impairments.drop.len() as u64;
         // Packets that are delayed may be overtaken by as many as are sent meanwhile.
-        (numbered + spec.impairments.delay.len() as u64).min(spec.total.unwrap_or(u64::MAX))
+        let late = spec.impairments.jitter.most.as_nanos() / spec.frame().as_nanos().max(1);
+        let overtaken = spec.impairments.delay.len() as u64 + late as u64 + 1;
+        (numbered + overtaken).min(spec.total.unwrap_or(u64::MAX))
     }
 
     fn found(&self) -> Found {
@@ -159,6 +162,9 @@ impl<'a> Tally<'a> {
                 times.resize(index + 1, 0_u8);
             }
             times[index] = times[index].saturating_add(1);
+        }
+        if spec.key.is_some() {
+            times.iter_mut().for_each(|times| *times = (*times).min(1));
         }
         times
     }

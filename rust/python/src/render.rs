@@ -9,7 +9,7 @@ use siprecord_core::g711::Law;
 use siprecord_core::payload::{amr, Framing};
 use siprecord_core::timeline::Cause;
 use siprecord_engine::render::{
-    Codec, EventPacket, Format, Located, Renderer, StreamReport, StreamSpec,
+    Codec, EventPacket, Format, Located, Renderer, SourceReport, StreamReport, StreamSpec,
 };
 
 use crate::codecs::{codec_of, codecs};
@@ -23,6 +23,9 @@ type PlanTuple = (u32, Vec<CodecTuple>, Vec<(i64, i64, String)>);
 type PacketTuple<'py> = (i64, u16, u16, u8, u32, Bound<'py, PyBytes>);
 /// (arrival, SSRC, time stamp, payload type, payload)
 type EventTuple<'py> = (i64, u32, u32, u8, Bound<'py, PyBytes>);
+
+/// ((address, port), SSRC, packets, own packets, first and last arrival)
+type SourceTuple = ((String, u16), u32, u64, u64, i64, i64);
 
 #[pyclass(module = "siprecord.media._core")]
 struct AudioRenderer(Renderer);
@@ -215,6 +218,9 @@ fn report_dict<'py>(py: Python<'py>, found: &StreamReport) -> PyResult<Bound<'py
     dict.set_item("broken", found.broken)?;
     dict.set_item("payload_types", found.payload_types.clone())?;
     dict.set_item("audio_samples", found.audio_samples)?;
+    dict.set_item("strays", found.strays)?;
+    let sources: Vec<_> = found.sources.iter().map(source_tuple).collect();
+    dict.set_item("sources", sources)?;
     let gaps: Vec<_> = found
         .gaps
         .iter()
@@ -222,6 +228,18 @@ fn report_dict<'py>(py: Python<'py>, found: &StreamReport) -> PyResult<Bound<'py
         .collect();
     dict.set_item("gaps", gaps)?;
     Ok(dict)
+}
+
+fn source_tuple(found: &SourceReport) -> SourceTuple {
+    let address = found.source.address;
+    (
+        (address.ip().to_string(), address.port()),
+        found.source.ssrc,
+        found.packets,
+        found.own,
+        found.first_ns,
+        found.last_ns,
+    )
 }
 
 #[pyfunction]

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::MediaError;
+use crate::srtp::SrtpKeys;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use siprecord_engine::sender::{Impairments, Packets, Progress, RtpSender, SendSpec};
+use siprecord_engine::sender::{Impairments, Jitter, Packets, Progress, RtpSender, SendSpec};
 
 /// Encoded audio that many streams may share.
 #[pyclass(name = "RtpClip", module = "siprecord.media", frozen)]
@@ -30,6 +31,8 @@ struct PyImpairments {
     drop: Vec<u64>,
     duplicate: Vec<u64>,
     delay: Vec<(u64, f64)>,
+    jitter: f64,
+    seed: u64,
 }
 
 /// The attributes of `siprecord.media.sender.SendSpec`.
@@ -51,6 +54,7 @@ pub struct PySendSpec<'py> {
     #[pyo3(attribute("loop"))]
     looped: bool,
     impairments: PyImpairments,
+    srtp: Option<SrtpKeys>,
 }
 
 fn address(host: &str) -> PyResult<IpAddr> {
@@ -71,6 +75,10 @@ impl PyImpairments {
             drop: self.drop,
             duplicate: self.duplicate,
             delay: delay?,
+            jitter: Jitter {
+                most: seconds(self.jitter)?,
+                seed: self.seed,
+            },
         })
     }
 }
@@ -98,6 +106,7 @@ impl PySendSpec<'_> {
             start_delay: seconds(self.start_delay)?,
             total: self.packets.or(once),
             impairments: self.impairments.convert()?,
+            key: self.srtp.map(SrtpKeys::read).transpose()?,
         })
     }
 }

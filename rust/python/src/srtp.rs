@@ -3,7 +3,7 @@
 use crate::error::MediaError;
 use pyo3::prelude::*;
 use siprecord_engine::secure::Keys;
-use siprecord_srtp::{MasterKey, Receiver, Refusal, Sender, Suite};
+use siprecord_srtp::{MasterKey, Reached, Receiver, Refusal, Sender, Suite};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -44,8 +44,17 @@ pub fn keys(
     Ok(Keys {
         theirs: theirs?,
         ours: ours.map(SrtpKeys::read).transpose()?,
-        indices: indices.into_iter().collect(),
+        reached: indices.into_iter().map(reached).collect(),
     })
+}
+
+/// Of what lies below a bare index nothing is known, so nothing there counts as new.
+fn reached((ssrc, highest): (u32, u64)) -> Reached {
+    Reached {
+        ssrc,
+        highest,
+        seen: u128::MAX,
+    }
 }
 
 fn run<T>(

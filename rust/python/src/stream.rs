@@ -4,6 +4,7 @@ use crate::error::{detached, MediaError};
 use crate::srtp::{keys, SrtpKeys};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use siprecord_core::digits::{set_of, Mask};
 use siprecord_core::source::Policy;
 use siprecord_engine::recording::Recording;
 use siprecord_engine::reporter::Target;
@@ -26,6 +27,18 @@ pub struct Details {
     srtp: Vec<SrtpKeys>,
     srtp_own: Option<SrtpKeys>,
     srtp_indices: HashMap<u32, u64>,
+    mask: PayloadTypes,
+}
+
+/// Those of telephone events, those never negotiated, those of tones.
+type PayloadTypes = (Vec<u8>, Vec<u8>, Vec<u8>);
+
+fn mask((events, suspects, tones): &PayloadTypes) -> Mask {
+    Mask {
+        events: set_of(events),
+        suspects: set_of(suspects),
+        tones: set_of(tones),
+    }
 }
 
 impl Details {
@@ -38,6 +51,7 @@ impl Details {
             clock_rates: self.clock_rates,
             policy,
             keys: keys(self.srtp, self.srtp_own, self.srtp_indices)?,
+            mask: mask(&self.mask),
             ..StreamSpec::default()
         })
     }
@@ -125,6 +139,11 @@ impl Stream {
         let expected = expected(source)?;
         let change = |policy: &mut Policy| policy.expected = expected;
         detached(py, || self.recording.change_policy(self.interface, change))
+    }
+
+    fn set_mask(&self, py: Python<'_>, payload_types: PayloadTypes) -> PyResult<()> {
+        let mask = mask(&payload_types);
+        detached(py, || self.recording.set_mask(self.interface, mask))
     }
 
     fn set_keys(

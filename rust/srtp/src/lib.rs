@@ -16,7 +16,7 @@ mod transform;
 mod window;
 
 pub use keys::{BadKey, MasterKey};
-pub use receive::Receiver;
+pub use receive::{Reached, Receiver};
 pub use send::Sender;
 pub use suite::Suite;
 

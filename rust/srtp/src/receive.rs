@@ -3,11 +3,13 @@
 use crate::keys::MasterKey;
 use crate::session::{media_identity, report_identity, Session};
 use crate::transform::Place;
-use crate::window::Window;
+use crate::window::{Window, MAX_INDEX};
 use crate::Refusal;
 
 /// Sources that are told apart; only packets that were authenticated make one.
 const MAX_SOURCES: usize = 64;
+/// Cycles of the sequence number that a sender may have gone on since its index was kept: a day of audio.
+const MAX_CYCLES: u64 = 66;
 /// For so long after new keys packets under the old ones are still taken (RFC 4568 section 7.1.4).
 const OVERLAP_NS: u64 = 10_000_000_000;
 
@@ -32,6 +34,28 @@ struct Source {
     media: Window,
     reports: Window,
     last_ns: u64,
+    /// Known from an earlier process alone: nothing has been authenticated yet.
+    resumed: bool,
+}
+
+impl Source {
+    fn reached(&self) -> Option<Reached> {
+        Some(Reached {
+            ssrc: self.ssrc,
+            highest: self.media.highest()?,
+            seen: self.media.seen(),
+        })
+    }
+}
+
+/// How far an earlier process had come with one SSRC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reached {
+    pub ssrc: u32,
+    /// The highest packet index.
+    pub highest: u64,
+    /// Bit n: the index n below the highest was seen.
+    pub seen: u128,
 }
 
 impl Receiver {
@@ -43,15 +67,17 @@ impl Receiver {
     }
 
     /// Changes the keys. Where one stays, the rollover counters stay; else all begin anew (RFC 4568 section 7.1.4).
-    /// The old keys are valid for ten more seconds. Times are any steady nanoseconds.
-    pub fn set_keys(&mut self, keys: Vec<MasterKey>, now: u64) {
+    /// The old keys are valid for ten more seconds. Times are any steady nanoseconds. True when all begin anew.
+    pub fn set_keys(&mut self, keys: Vec<MasterKey>, now: u64) -> bool {
         let current = &mut self.generations[0];
         if current.has_any_of(&keys) {
-            return current.set_keys(keys);
+            current.set_keys(keys);
+            return false;
         }
         current.ends_ns = now.saturating_add(OVERLAP_NS);
         self.generations.insert(0, Generation::new(keys));
         self.generations.truncate(2);
+        true
     }
 
     /// Appends the clear packet to `out`; nothing when it is refused.
@@ -99,20 +125,22 @@ impl Receiver {
         })
     }
 
-    /// The highest packet index of each SSRC under the present keys, for a process that goes on with the stream.
-    pub fn indices(&self) -> Vec<(u32, u64)> {
+    /// How far each SSRC has come under the present keys, for a process that goes on with the stream.
+    pub fn reached(&self) -> Vec<Reached> {
         let sources = self.generations[0].sources.iter();
-        sources
-            .filter_map(|source| Some((source.ssrc, source.media.highest()?)))
-            .collect()
+        sources.filter_map(Source::reached).collect()
     }
 
     /// Goes on with the indices of an earlier process; call it before the first packet.
-    pub fn resume(&mut self, indices: &[(u32, u64)]) {
-        for &(ssrc, highest) in indices.iter().take(MAX_SOURCES) {
+    ///
+    /// What was stored last may lie behind what was sent last by whole cycles, so the first packet of each SSRC that
+    /// can be authenticated tells its cycle.
+    pub fn resume(&mut self, reached: &[Reached]) {
+        for known in reached.iter().take(MAX_SOURCES) {
             self.generations[0].sources.push(Source {
-                ssrc,
-                media: Window::resumed(highest),
+                ssrc: known.ssrc,
+                media: Window::resumed(known.highest, known.seen),
+                resumed: true,
                 ..Source::default()
             });
         }
@@ -164,10 +192,34 @@ impl Generation {
     ) -> Result<(), Refusal> {
         let mut source = self.source(ssrc);
         let index = source.media.estimate(sequence);
+        if !source.resumed {
+            return self.open_at(packet, (&mut source, index), now, out);
+        }
+        source.resumed = false;
+        let outcome = self.open_at(packet, (&mut source, index), now, out);
+        let later = (1..=MAX_CYCLES).map(|cycle| index + (cycle << 16));
+        let mut later = later.take_while(|index| *index <= MAX_INDEX);
+        let opens = |index| {
+            let at = (&mut source, index);
+            self.open_at(packet, at, now, out).is_ok()
+        };
+        if outcome.is_err() && later.any(opens) {
+            return Ok(());
+        }
+        outcome
+    }
+
+    fn open_at(
+        &mut self,
+        packet: &[u8],
+        (source, index): (&mut Source, u64),
+        now: u64,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Refusal> {
         if !source.media.is_new(index) {
             return Err(Refusal::Replayed);
         }
-        let place = Place::media(ssrc, index);
+        let place = Place::media(source.ssrc, index);
         let mut outcome = Err(Refusal::Unauthenticated);
         for session in &mut self.sessions {
             if session.is_named_by_media(packet) {
@@ -175,7 +227,7 @@ impl Generation {
             }
             if outcome.is_ok() {
                 source.media.note(index);
-                self.keep(source, now);
+                self.keep(*source, now);
                 break;
             }
         }

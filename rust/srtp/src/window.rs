@@ -2,7 +2,7 @@
 
 /// Indices below the highest that are told apart.
 const WIDTH: u64 = 128;
-const MAX_INDEX: u64 = (1 << 48) - 1;
+pub(crate) const MAX_INDEX: u64 = (1 << 48) - 1;
 
 /// Which indices of a stream have been seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,15 +14,19 @@ pub(crate) struct Window {
 
 impl Window {
     /// Goes on after the highest index of an earlier session.
-    pub fn resumed(highest: u64) -> Self {
+    pub fn resumed(highest: u64, seen: u128) -> Self {
         Self {
             highest: Some(highest.min(MAX_INDEX)),
-            seen: 1,
+            seen: seen | 1,
         }
     }
 
     pub fn highest(&self) -> Option<u64> {
         self.highest
+    }
+
+    pub fn seen(&self) -> u128 {
+        self.seen
     }
 
     /// The index that a sequence number stands for: the nearest to the highest one seen, or in the first cycle.
@@ -125,7 +129,7 @@ mod tests {
         let mut window = Window::default();
         window.note(5);
         assert_eq!(window.estimate(65_530), 65_530);
-        let last = Window::resumed(u64::MAX);
+        let last = Window::resumed(u64::MAX, 0);
         assert_eq!(last.estimate(5), MAX_INDEX);
         assert!(!last.is_new(MAX_INDEX));
     }

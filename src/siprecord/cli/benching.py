@@ -8,7 +8,7 @@ import secrets
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -35,12 +35,14 @@ from siprecord.client import (
     read_target,
     refuse_strangers,
 )
+from siprecord.client.codecs import CODECS, FRAME_SECONDS
 from siprecord.client.load_report import late_ms
-from siprecord.client.ports import FRAME_SAMPLES, FRAME_SECONDS, PAYLOAD_TYPES
 from siprecord.client.target import TRANSPORTS, resolve
 
-WIRE_BYTES = FRAME_SAMPLES + 12 + 8 + 20
-"""A packet with its RTP, UDP and IPv4 headers."""
+HEADER_BYTES = 12 + 8 + 20
+"""Of RTP, UDP and IPv4."""
+TAG_BYTES = {"_32": 4, "GCM": 16}
+"""Bytes that SRTP adds, by the end of the suite's name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,9 +57,8 @@ class BenchOptions:
     tls_port: int = 5061
     codec: str = "pcmu"
     streams: int = 2
-    loss: float = 0.0
-    duplicate: float = 0.0
-    reorder: float = 0.0
+    faults: FaultRates = field(default_factory=FaultRates)
+    srtp: str | None = None
     seed: int | None = None
     verify: bool = False
     data: Path | None = None
@@ -104,10 +105,8 @@ def run_bench(options: BenchOptions) -> int:
 
 def plan_of(options: BenchOptions) -> tuple[LoadPlan, list[Target]]:
     """The plan and whom it calls; raises `CallError` for what makes no sense or is out of bounds."""
-    if options.codec not in PAYLOAD_TYPES:
-        raise typer.BadParameter(
-            f"--codec {options.codec} is not known; there are {', '.join(PAYLOAD_TYPES)}"
-        )
+    if options.codec not in CODECS:
+        raise typer.BadParameter(f"--codec {options.codec} is not known; there are {', '.join(CODECS)}")
     targets = [read_target(uri) for uri in _uris(options)]
     plan = LoadPlan(
         uris=tuple(target.uri for target in targets),
@@ -115,8 +114,9 @@ def plan_of(options: BenchOptions) -> tuple[LoadPlan, list[Target]]:
         rate=options.rate,
         seconds=options.seconds,
         streams=options.streams,
-        codec="pcma" if options.codec == "pcma" else "pcmu",
-        faults=FaultRates(loss=options.loss, duplicate=options.duplicate, reorder=options.reorder),
+        codec=options.codec,
+        srtp=options.srtp,
+        faults=options.faults,
         seed=secrets.randbits(32) if options.seed is None else options.seed,
     )
     return plan, targets
@@ -219,16 +219,26 @@ def report(plan: LoadPlan, measured: Measured, player: LoadPlayer) -> dict[str, 
         "streams_per_call": plan.streams,
         "seconds": plan.seconds,
         "codec": plan.codec,
-        "faults_percent": asdict(plan.faults),
+        "srtp": plan.srtp,
+        "faults_percent": {name: value for name, value in asdict(plan.faults).items() if name != "jitter"},
+        "jitter_ms": plan.faults.jitter,
         "seed": plan.seed,
         "interrupted": measured.interrupted,
         "packets_sent": sent,
         "packets_not_sent": failed,
-        "mbit_s_peak": round(calls.calls_peak * plan.streams * WIRE_BYTES * 8 / FRAME_SECONDS / 1e6, 2),
+        "mbit_s_peak": round(
+            calls.calls_peak * plan.streams * _wire_bytes(plan) * 8 / FRAME_SECONDS / 1e6, 2
+        ),
         **_lateness(player),
         "generator_cpu_s": round(measured.cpu_seconds, 3),
         "generator_sip_ms_per_call": round(measured.signalling_seconds * 1000 / each, 3),
     }
+
+
+def _wire_bytes(plan: LoadPlan) -> int:
+    """A packet with all its headers, and the tag of SRTP."""
+    tag = 0 if plan.srtp is None else TAG_BYTES.get(plan.srtp[-3:], 10)
+    return HEADER_BYTES + CODECS[plan.codec].octets + tag
 
 
 def _lateness(player: LoadPlayer) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from siprecord.cli.options import Json
+from siprecord.cli.options import DEFAULT_SUITE, Json, Srtp, SrtpSuite, suite_of
 
 Audio = Annotated[
     list[Path],
@@ -33,6 +33,8 @@ def call(  # noqa: PLR0913, PLR0917 - the parameters of a command are its option
     name: Names = None,
     codec: Codecs = None,
     start: Starts = None,
+    srtp: Srtp = False,
+    srtp_suite: SrtpSuite = DEFAULT_SUITE,
     patience: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for the answer.")] = 30.0,
     ca: Annotated[Path | None, typer.Option(help="Certificates to trust over TLS (PEM).")] = None,
     insecure: Annotated[bool, typer.Option("--insecure", help="Take any certificate over TLS.")] = False,
@@ -50,6 +52,8 @@ def call(  # noqa: PLR0913, PLR0917 - the parameters of a command are its option
         siprecord call "sip:recorder:5060;transport=tcp" -a a.wav -a b.wav --codec pcma --json
 
         siprecord call sip:127.0.0.1 -a a.wav -a b.wav --name Alice --name Bob --start 0 --start 3
+
+        siprecord call sip:127.0.0.1 -a a.wav -a b.wav --srtp --srtp-suite AEAD_AES_256_GCM
     """
     from siprecord.cli.calling import CallOptions, place_call
 
@@ -59,6 +63,7 @@ def call(  # noqa: PLR0913, PLR0917 - the parameters of a command are its option
         names=tuple(name or ()),
         codecs=tuple(each.lower() for each in codec or ()),
         starts=tuple(start or ()),
+        srtp=suite_of(srtp, srtp_suite),
         patience=patience,
         ca=ca,
         insecure=insecure,

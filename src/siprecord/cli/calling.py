@@ -24,18 +24,19 @@ from siprecord.client import (
     CallReport,
     CallStatus,
     ClientDriver,
-    Codec,
     DriverSettings,
+    Law,
     Party,
     SrcCall,
     load_pcm,
     read_target,
 )
-from siprecord.client.ports import FRAME_SECONDS, PAYLOAD_TYPES
+from siprecord.client.codecs import FRAME_SECONDS
 from siprecord.errors import ParseError
 from siprecord.syntax.sip import NameAddr
 
 T = TypeVar("T")
+LAWS: dict[str, Law] = {"pcmu": "pcmu", "pcma": "pcma"}
 REFRESH_SECONDS = 0.1
 INTERRUPTED = 130
 """The exit code of a command that Ctrl-C ended, as shells know it."""
@@ -60,6 +61,7 @@ class CallOptions:
     names: tuple[str, ...] = ()
     codecs: tuple[str, ...] = ()
     starts: tuple[float, ...] = ()
+    srtp: str | None = None
     patience: float = 30.0
     ca: Path | None = None
     insecure: bool = False
@@ -91,10 +93,10 @@ def _plan(options: CallOptions) -> CallPlan:
     parties = tuple(
         _party(playback.encode(load_pcm(path), codec), name, codec, at) for path, name, codec, at in rows
     )
-    return CallPlan(uri=options.uri, parties=parties, patience=options.patience)
+    return CallPlan(uri=options.uri, parties=parties, patience=options.patience, srtp=options.srtp)
 
 
-def _party(audio: bytes, name: str, codec: Codec, start: float) -> Party:
+def _party(audio: bytes, name: str, codec: Law, start: float) -> Party:
     shown, aor = _identity(name)
     return Party(name=shown, aor=aor, audio=audio, codec=codec, start=start)
 
@@ -110,10 +112,10 @@ def _spread(given: Sequence[T], count: int, option: str, default: Sequence[T]) -
     return given
 
 
-def _codec(text: str) -> Codec:
-    if text not in PAYLOAD_TYPES:
-        raise typer.BadParameter(f"--codec {text} is not known; there are {' and '.join(PAYLOAD_TYPES)}")
-    return text
+def _codec(text: str) -> Law:
+    if text not in LAWS:
+        raise typer.BadParameter(f"--codec {text} is not known; there are {' and '.join(LAWS)}")
+    return LAWS[text]
 
 
 def _identity(text: str) -> tuple[str, str]:
@@ -218,7 +220,7 @@ def _print_report(report: CallReport) -> None:
             (
                 stream.label,
                 stream.name,
-                stream.codec.upper(),
+                stream.codec.upper() + (f" in {stream.srtp}" if stream.srtp else ""),
                 stream.packets,
                 stream.packets_sent,
                 stream.refused or _destination(stream.address, stream.port),

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from siprecord.cli.asking import Url, ask, configured, order
+from siprecord.cli.asking import Server, Url, ask, order, server_at
 from siprecord.cli.options import ConfigFile, Json
 from siprecord.cli.output import console, print_json, print_table
 
@@ -30,7 +30,7 @@ def list_(config: ConfigFile = None, url: Url = None, as_json: Json = False) -> 
 
         siprecord calls list
     """
-    calls = _calls(url or configured(config))
+    calls = _calls(server_at(url, config))
     if as_json:
         print_json(calls)
     elif calls:
@@ -84,18 +84,18 @@ def stop(
     _order(call, "stop", (config, url), {"reason": reason} if reason else {})
 
 
-def _order(call: str, what: str, server: tuple[Path | None, str | None], orders: dict[str, Any]) -> None:
-    base = server[1] or configured(server[0])
-    found = _find(base, call)
-    order(base, f"calls/{found}/{what}", orders)
+def _order(call: str, what: str, where: tuple[Path | None, str | None], orders: dict[str, Any]) -> None:
+    server = server_at(where[1], where[0])
+    found = _find(server, call)
+    order(server, f"calls/{found}/{what}", orders)
     done = {"pause": "paused", "resume": "resumed", "stop": "stopped"}[what]
     console().print(f"{found} is {done}", markup=False)
 
 
-def _find(base: str, wanted: str) -> str:
+def _find(server: Server, wanted: str) -> str:
     from siprecord.errors import SiprecordError
 
-    known = [str(each.get("id")) for each in _calls(base)]
+    known = [str(each.get("id")) for each in _calls(server)]
     found = [each for each in known if each == wanted] or [each for each in known if each.startswith(wanted)]
     if len(found) != 1:
         text = f"{len(found)} calls begin with {wanted!r}" if found else f"there is no call {wanted!r}"
@@ -103,8 +103,8 @@ def _find(base: str, wanted: str) -> str:
     return found[0]
 
 
-def _calls(base: str) -> list[dict[str, Any]]:
-    return [each for each in ask(base, "calls").get("calls") or [] if isinstance(each, dict)]
+def _calls(server: Server) -> list[dict[str, Any]]:
+    return [each for each in ask(server, "calls").get("calls") or [] if isinstance(each, dict)]
 
 
 def _row(call: dict[str, Any]) -> tuple[object, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from siprecord.cli.asking import Url, ask, configured
+from siprecord.cli.asking import Url, ask, server_at
 from siprecord.cli.options import ConfigFile, Json
 from siprecord.cli.output import console, print_json, print_table
 
@@ -26,7 +26,7 @@ def connections(config: ConfigFile = None, url: Url = None, as_json: Json = Fals
 
         siprecord connections --url http://recorder:8080 --json
     """
-    answer = ask(url or configured(config), "connections")
+    answer = ask(server_at(url, config), "connections")
     if as_json:
         print_json(answer)
     elif rows := [_row(each) for each in answer.get("connections") or []]:

@@ -12,6 +12,16 @@ from siprecord.cli.output import console, print_json
 
 PCAPNG = b"\x0a\x0d\x0d\x0a"
 PCAP = (b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\xc3\xd4", b"\x4d\x3c\xb2\xa1", b"\xa1\xb2\x3c\x4d")
+OTHERS = {
+    b"\x1f\x8b": "compressed; unpack it first: gunzip",
+    b"PK\x03\x04": "a zip archive; unpack it first",
+    b"\x28\xb5\x2f\xfd": "compressed; unpack it first: unzstd",
+    b"\xfd7zX": "compressed; unpack it first: unxz",
+    b"snoo": "a capture of snoop; convert it first: editcap -F pcap",
+    b"\x00": "no text, and no capture that is known (pcap or pcapng)",
+    b"\xff": "no text, and no capture that is known (pcap or pcapng)",
+}
+"""Files that people take for what they have, by their first octets."""
 MAX_MESSAGE = 16 * 1024 * 1024
 """A file without the marks of a capture is read whole, up to this size; ours."""
 
@@ -103,6 +113,10 @@ def file_kind(file: Path) -> str:
                 raise SiprecordError(f"{file} is neither a capture log nor a SIP message: it is too long")
     except OSError as error:
         raise SiprecordError(f"can't read {file}: {error.strerror}") from None
+    if not first:
+        raise SiprecordError(f"{file} is empty")
+    if other := next((name for mark, name in OTHERS.items() if first.startswith(mark)), None):
+        raise SiprecordError(f"{file} is {other}")
     return "message"
 
 
@@ -115,4 +129,4 @@ def _is_ours(file: Path) -> bool:
         item = next(iter(CaptureReader(file)), None)
     except MediaError:
         return True
-    return item is None or (isinstance(item, Interface) and item.name == "sip")
+    return isinstance(item, Interface) and item.name == "sip"

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeGuard
 
-from siprecord.cli.advice import advice, answer_lines, print_answer
-from siprecord.cli.document import print_call, print_participants, sentence
-from siprecord.cli.output import console, harmless, print_fields, print_notes, print_table
+from msgspec.structs import asdict
+
+from siprecord.cli.answering import answer_lines, print_answer
+from siprecord.cli.diagnosis import CallSoFar, Finding, Text, findings_of, length_finding, without_length
+from siprecord.cli.document import print_call, print_participants
+from siprecord.cli.output import console, harmless, print_fields, print_findings, print_notes, print_table
 from siprecord.errors import ParseError, SiprecordError
 from siprecord.recording import deviations
 from siprecord.recording.call_facts import call_fields
 from siprecord.recording.contents import Contents, read_contents
 from siprecord.recording.deviations import Deviation
-from siprecord.recording.knowledge import Knowledge
 from siprecord.recording.metadata_state import Labels
 from siprecord.recording.plan import OfferPlan, PlanSettings, Slots, labels_of, plan_offer
 from siprecord.recording.policy import PolicySettings, read_signs, recognise
@@ -24,6 +26,7 @@ from siprecord.recording.snapshot import model_fields
 from siprecord.syntax.multipart import body_parts
 from siprecord.syntax.sdp import MediaDescription, SessionDescription
 from siprecord.syntax.sip import (
+    Message,
     MessageError,
     Request,
     Response,
@@ -46,28 +49,50 @@ HEADERS = (
     "Server",
 )
 
+_START = re.compile(rb"^(?:SIP/2\.0 \d{3} |[A-Z]{3,20} \S+ SIP/2\.0\r?$)", re.MULTILINE)
 _LENGTH = re.compile(rb"\n(?:content-length|l)[ \t]*:[^\n]*", re.IGNORECASE)
 
 Json = dict[str, Any]
 
 
-def read_message(data: bytes, name: str) -> Json:
-    """What is understood of a message; raises `SiprecordError` when it is none."""
-    try:
-        message = parse_message(_with_wire_ends(data))
-    except MessageError as error:
-        raise SiprecordError(f"{name} is no SIP message that can be read: {error}") from None
+def read_message(data: bytes, name: str, call: CallSoFar | None = None) -> Json:
+    """What is understood of a message, after those that `call` has seen; raises `SiprecordError` when it is
+    none.
+    """
+    raw = _with_wire_ends(_from_start_line(data))
+    length = length_finding(raw)
+    message = _parsed(raw, name, length)
     known: Json = {"kind": "request" if isinstance(message, Request) else "response"}
     known["start_line"] = _start_line(message)
     known["headers"] = {name: message.headers.get_all(name) for name in HEADERS if name in message.headers}
     known["body"] = _parts(message)
-    known |= _understood(message)
+    call = CallSoFar("") if call is None else call
+    known |= _understood(message, call, Text(raw))
+    if length is not None:
+        known["findings"].insert(0, dataclasses.asdict(length))
+        if length.fault.endswith("missing."):
+            known["verdict"] = f"Over UDP it would be refused: 400. Else: {known['verdict']}"
     fault = _fault(message)
     known["faults"] = [] if fault is None else [str(fault)]
     if fault is not None:
         answered = isinstance(message, Request) and message.method != "ACK"
         known["verdict"] = f"It would be refused: {fault.status}" if answered else "It would be dropped."
     return known
+
+
+def _parsed(raw: bytes, name: str, length: Finding | None) -> Message:
+    """Where the length alone is wrong, the rest is worth an explanation."""
+    try:
+        return parse_message(raw)
+    except MessageError as error:
+        try:
+            if length is not None:
+                message = parse_message(without_length(raw))
+                message.headers.add("Content-Length", str(len(message.body)))
+                return message
+        except MessageError:
+            pass
+        raise SiprecordError(f"{name} is no SIP message that can be read: {error}") from None
 
 
 def print_message(known: Json) -> None:
@@ -82,8 +107,7 @@ def print_message(known: Json) -> None:
     _print_lines(known, names)
     print_notes("Faults", known["faults"])
     print_call(known)
-    print_notes("Deviations", (sentence(each) for each in known["deviations"]))
-    print_notes("What to change", known["advice"])
+    print_findings("Findings", known["findings"])
     print_answer(known["answer"])
 
 
@@ -108,27 +132,36 @@ def _print_lines(known: Json, names: Mapping[str, str]) -> None:
     print_table(columns, rows, title="Streams")
 
 
-def _understood(message: Request | Response) -> Json:
+def _understood(message: Request | Response, call: CallSoFar, text: Text) -> Json:
     """The bodies, and for requests of a recording client what a recorder would make of them."""
     request = message if isinstance(message, Request) else Request("", "", message.headers, message.body)
     contents = read_contents(request)
     offering = isinstance(message, Request) and message.method in ("INVITE", "UPDATE")
     plan = plan_offer(contents.sdp, Slots(), PlanSettings()) if contents.sdp and offering else OfferPlan()
     labels = labels_of(contents.sdp) if contents.sdp else Labels()
-    knowledge = Knowledge()
+    knowledge, before = call.knowledge, call.knowledge.told
+    known = knowledge.deviations
     lines = {each.mline: each for each in plan.open}
     knowledge.keep(knowledge.read(contents, "", labels, datetime.now(UTC)), lines)
     model = model_fields(knowledge.model)
     verdict, notes = _verdict(message, contents, plan)
-    found: Iterable[Deviation] = (*notes, *knowledge.deviations, *plan.deviations)
+    found: Iterable[Deviation] = dict.fromkeys(
+        (*notes, *sorted(knowledge.deviations - known, key=lambda each: each.text), *plan.deviations)
+    )
+    offer = contents.sdp if offering else None
+    findings = findings_of(found, text, vendor=knowledge.findings.vendor, request=request, offer=offer)
+    if offer is not None:
+        findings += call.take_offer(offer, text)
+    if contents.metadata is not None:
+        findings += call.take_partial(contents.metadata, before, text)
     return {
         "verdict": verdict,
         "media": _media(contents.sdp, plan) if contents.sdp else [],
         "participants": model["participants"],
         "sessions": model["sessions"],
         "streams": model["streams"],
-        "deviations": [asdict(each) for each in dict.fromkeys(found)],
-        "advice": advice(contents.findings.vendor, dict.fromkeys(found)),
+        "deviations": [asdict(each) for each in found],
+        "findings": [dataclasses.asdict(each) for each in findings],
         "answer": answer_lines(contents.sdp, plan) if offering and plan.usable and contents.sdp else [],
         **call_fields(knowledge.model, knowledge.findings),
     }
@@ -139,7 +172,7 @@ def _verdict(
 ) -> tuple[str, tuple[Deviation, ...]]:
     if contents.refusal is not None:
         return f"It would be refused: {contents.refusal.status} {contents.refusal.reason}".rstrip(), ()
-    if not isinstance(message, Request) or message.method != "INVITE" or message.to.tag is not None:
+    if not _opens_call(message):
         return "", ()
     has_metadata = bool(contents.documents)
     refused, notes = recognise(read_signs(message), has_metadata=has_metadata, settings=PolicySettings())
@@ -153,6 +186,13 @@ def _verdict(
         f"It is a SIPREC call; {len(plan.open)} of {len(contents.sdp.media)} streams would be recorded.",
         notes,
     )
+
+
+def _opens_call(message: Request | Response) -> TypeGuard[Request]:
+    try:
+        return isinstance(message, Request) and message.method == "INVITE" and message.to.tag is None
+    except ParseError:
+        return False
 
 
 def _media(sdp: SessionDescription, plan: OfferPlan) -> list[Json]:
@@ -200,6 +240,12 @@ def _start_line(message: Request | Response) -> str:
     if isinstance(message, Request):
         return f"{message.method} {message.uri} SIP/2.0"
     return f"SIP/2.0 {message.status} {message.reason}"
+
+
+def _from_start_line(data: bytes) -> bytes:
+    """Traces out of a log have a line or two of the log before the message."""
+    found = _START.search(data)
+    return data if found is None else data[found.start() :]
 
 
 def _with_wire_ends(data: bytes) -> bytes:

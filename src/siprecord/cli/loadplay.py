@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from random import Random
 from types import TracebackType
 
-from siprecord.client import CallError, Codec, Faults, LoadPlan, Played, Track, faults_of
+from siprecord.client import CallError, Law, LoadPlan, Played, Track, faults_of
+from siprecord.client.codecs import CODECS
 from siprecord.client.load_plan import REORDER_SECONDS
 from siprecord.errors import MediaError
 from siprecord.media import Impairments, RtpClip, RtpSender, SendSpec, SentStream
@@ -47,7 +48,7 @@ class LoadPlayer:
 
     # Player
 
-    def encode(self, pcm: bytes, codec: Codec) -> bytes:
+    def encode(self, pcm: bytes, codec: Law) -> bytes:
         """16-bit little-endian samples to G.711."""
         return encode_g711(pcm, codec)
 
@@ -103,7 +104,7 @@ class LoadPlayer:
         return self._sender.lateness
 
     def _spec(self, track: Track) -> SendSpec:
-        mark = _mark(track)
+        mark, codec = _mark(track), CODECS[track.codec]
         start = (self._plan.seed ^ mark * SPREAD) & 0xFFFFFFFF
         return SendSpec(
             socket=track.socket,
@@ -114,8 +115,22 @@ class LoadPlayer:
             sequence=start >> 16,
             timestamp=start,
             first_frame=mark * FRAME_STEP,
+            frame_samples=codec.ticks,
+            frame_bytes=codec.octets,
+            clock_rate=codec.encoding.clock_rate,
             start_delay=track.start_delay,
-            impairments=_impairments(faults_of(self._plan, mark)),
+            impairments=self._impairments(mark),
+            srtp=track.srtp,
+        )
+
+    def _impairments(self, mark: int) -> Impairments:
+        faults = faults_of(self._plan, mark)
+        return Impairments(
+            drop=faults.lost,
+            duplicate=faults.duplicated,
+            delay=tuple((index, REORDER_SECONDS) for index in faults.reordered),
+            jitter=self._plan.faults.jitter / 1000,
+            seed=self._plan.seed ^ mark * SPREAD,
         )
 
     def _clip(self, audio: bytes) -> RtpClip:
@@ -129,11 +144,3 @@ def _mark(track: Track) -> int:
     if track.mark is None:
         raise ValueError("a stream of a load test has no mark")
     return track.mark
-
-
-def _impairments(faults: Faults) -> Impairments:
-    return Impairments(
-        drop=faults.lost,
-        duplicate=faults.duplicated,
-        delay=tuple((index, REORDER_SECONDS) for index in faults.reordered),
-    )

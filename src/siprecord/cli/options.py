@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from siprecord.syntax.sdp import SUITES
+
 if TYPE_CHECKING:
     from siprecord.server.config import Config
 
@@ -21,7 +23,17 @@ DataDir = Annotated[
     Path | None,
     typer.Option("--data", "-d", help="Where recordings are kept; overrides the configuration."),
 ]
+Srtp = Annotated[bool, typer.Option("--srtp", help="Protect all streams, with keys in the SDP (SDES).")]
+SrtpSuite = Annotated[str, typer.Option(help=f"How they are protected: {', '.join(SUITES)}.")]
+DEFAULT_SUITE = next(iter(SUITES))
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+def suite_of(srtp: bool, suite: str) -> str | None:
+    """The suite that is asked for; None for streams in the clear."""
+    if suite.upper() not in SUITES:
+        raise typer.BadParameter(f"--srtp-suite {suite} is not known; there are {', '.join(SUITES)}")
+    return suite.upper() if srtp or suite.upper() != DEFAULT_SUITE else None
 
 
 def environment(data: Path | None = None, **overrides: object) -> dict[str, str]:

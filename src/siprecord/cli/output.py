@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -69,6 +69,22 @@ def print_notes(title: str, notes: Iterable[str]) -> None:
         out.print(f"[bold]{title}[/bold]")
         for line in lines:
             out.print(f"  - {line}")
+
+
+def print_findings(title: str, findings: Iterable[Mapping[str, Any]]) -> None:
+    """Print faults, each with its line, its rule and what to change; nothing if there are none."""
+    out = console()
+    for number, finding in enumerate(findings, 1):
+        if number == 1:
+            out.print(f"[bold]{title}[/bold]")
+        out.print(f"  {number}. {_plain(finding['fault'])}", soft_wrap=True)
+        line, rule = finding["line"], finding["rule"]
+        if line:
+            out.print(f"     line {line['number']}: {_plain(line['text'])}", soft_wrap=True, highlight=False)
+        said = f"{finding['reference']}: {rule}" if rule else finding["reference"]
+        out.print(f"     {_plain(said)}", style="dim", soft_wrap=True)
+        if finding["change"]:
+            out.print(f"     to change: {_plain(finding['change'])}", soft_wrap=True)
 
 
 def complain(text: str) -> None:

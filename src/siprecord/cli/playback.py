@@ -6,7 +6,8 @@ import random
 from collections.abc import Sequence
 from types import TracebackType
 
-from siprecord.client.ports import Codec, Played, Track
+from siprecord.client.codecs import CODECS, Law
+from siprecord.client.ports import Played, Track
 from siprecord.media.audio import encode_g711
 from siprecord.media.sender import RtpClip, RtpSender, SendSpec
 
@@ -27,7 +28,7 @@ class Playback:
     ) -> None:
         self._sender.stop()
 
-    def encode(self, pcm: bytes, codec: Codec) -> bytes:
+    def encode(self, pcm: bytes, codec: Law) -> bytes:
         """16-bit little-endian samples to G.711."""
         return encode_g711(pcm, codec)
 
@@ -48,6 +49,7 @@ class Playback:
         self._sender.stop_streams(list(numbers))
 
     def _spec(self, track: Track) -> SendSpec:
+        codec = CODECS[track.codec]
         # Random starts, as RFC 3550 section 5.1 asks for.
         return SendSpec(
             socket=track.socket,
@@ -57,5 +59,9 @@ class Playback:
             ssrc=self._random.getrandbits(32),
             sequence=self._random.getrandbits(16),
             timestamp=self._random.getrandbits(32),
+            frame_samples=codec.ticks,
+            frame_bytes=codec.octets,
+            clock_rate=codec.encoding.clock_rate,
             start_delay=track.start_delay,
+            srtp=track.srtp,
         )

@@ -6,7 +6,7 @@ import os
 import signal
 import time
 
-from siprecord.cli.asking import Url, ask, configured
+from siprecord.cli.asking import Url, ask, server_at
 from siprecord.cli.options import ConfigFile
 from siprecord.cli.output import console
 from siprecord.errors import SiprecordError
@@ -25,7 +25,7 @@ def upgrade(config: ConfigFile = None, url: Url = None) -> None:
 
         siprecord upgrade
     """
-    base = url or configured(config)
+    base = server_at(url, config)
     before = ask(base, "status")
     holder = before.get("holder_pid")
     if not isinstance(holder, int):
@@ -55,7 +55,7 @@ def drain(config: ConfigFile = None, url: Url = None) -> None:
 
         siprecord drain
     """
-    status = ask(url or configured(config), "status")
+    status = ask(server_at(url, config), "status")
     pid = status.get("holder_pid") or status.get("recorder_pid")
     if not isinstance(pid, int):
         raise SiprecordError("the server does not tell its process")

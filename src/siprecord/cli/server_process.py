@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from siprecord.cli.asking import ask, configured
+from siprecord.cli.asking import ask, server_at
 from siprecord.errors import SiprecordError
 
 FILES_PER_STREAM = 2
@@ -58,7 +58,7 @@ def find_server(url: str | None, port: int) -> ServerProcess | None:
     Without `url` the one of the configuration is tried, and it is no error if nobody is there.
     """
     try:
-        answer = ask(url or configured(None), "status")
+        answer = ask(server_at(url, None), "status")
     except SiprecordError:
         if url is not None:
             raise

@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from siprecord.cli.asking import Url, ask, configured
+from siprecord.cli.asking import Url, ask, server_at
 from siprecord.cli.options import ConfigFile, Json
 from siprecord.cli.output import print_fields, print_json, print_notes
 
@@ -24,7 +24,7 @@ def status(
 
         siprecord status --url http://recorder:8080 --json
     """
-    answer = ask(url or configured(config), "status")
+    answer = ask(server_at(url, config), "status")
     if as_json:
         print_json(answer)
     else:

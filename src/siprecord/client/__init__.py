@@ -6,12 +6,13 @@ of calls may share both.
 
 from siprecord.client.audio import load_pcm
 from siprecord.client.call import SrcCall
+from siprecord.client.codecs import Codec, Law
 from siprecord.client.driver import ClientDriver, DriverSettings
 from siprecord.client.load import CallOutcome, Load, LoadProgress
 from siprecord.client.load_plan import FaultRates, Faults, LoadPlan, faults_of
 from siprecord.client.load_report import LoadFigures, figures
 from siprecord.client.plan import CallPlan, Party
-from siprecord.client.ports import Codec, Played, Player, Track
+from siprecord.client.ports import Played, Player, Track
 from siprecord.client.report import CallError, CallReport, CallStatus, StreamReport
 from siprecord.client.safety import refuse_strangers
 from siprecord.client.target import Target, read_target
@@ -27,6 +28,7 @@ __all__ = [
     "DriverSettings",
     "FaultRates",
     "Faults",
+    "Law",
     "Load",
     "LoadFigures",
     "LoadPlan",

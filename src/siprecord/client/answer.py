@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from siprecord.client.codecs import CODECS
 from siprecord.client.invitation import Line
-from siprecord.client.ports import PAYLOAD_TYPES
 from siprecord.errors import ParseError
 from siprecord.syntax.multipart import body_parts, find_sdp
-from siprecord.syntax.sdp import Direction, MediaDescription, SessionDescription, parse_sdp
+from siprecord.syntax.sdp import CryptoLine, Direction, MediaDescription, SessionDescription, parse_sdp
 from siprecord.syntax.sip import Response
 
 
@@ -69,11 +69,27 @@ def _judge(answer: SessionDescription, media: MediaDescription, line: Line) -> A
     payload_type = _payload_type(media, line)
     if payload_type is None:
         return f"the recorder did not take {line.party.codec.upper()}"
-    return Accepted(connection.host, media.port, payload_type)
+    unprotected = _unprotected(media, line)
+    return unprotected or Accepted(connection.host, media.port, payload_type)
+
+
+def _unprotected(media: MediaDescription, line: Line) -> str | None:
+    """Why a stream that we would protect must not be sent (RFC 4568 section 5.1.3)."""
+    if line.crypto is None:
+        return None
+    try:
+        (theirs,) = [CryptoLine.parse(text) for text in media.crypto]
+    except ValueError:
+        return f"the answer has {len(media.crypto)} crypto lines instead of one"
+    except ParseError as error:
+        return f"the crypto line of the answer can't be used: {error}"
+    if (theirs.tag, theirs.suite) != (line.crypto.tag, line.crypto.suite):
+        return "the crypto line of the answer is none that was offered"
+    return None
 
 
 def _payload_type(media: MediaDescription, line: Line) -> int | None:
-    ours = PAYLOAD_TYPES[line.party.codec]
+    ours = CODECS[line.party.codec].payload_type
     if str(ours) in media.formats:
         return ours
     return None
@@ -88,4 +104,6 @@ def _remarks(media: MediaDescription, line: Line) -> list[str]:
         remarks.append(f"stream {line.label}: the answer has {said}")
     if media.direction is Direction.SENDRECV:
         remarks.append(f"stream {line.label}: the answer says sendrecv instead of recvonly")
+    if line.crypto is not None and any(line.crypto.keys[0].inline() in text for text in media.crypto):
+        remarks.append(f"stream {line.label}: the answer repeats our key instead of giving its own")
     return remarks

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 import uuid
 from collections.abc import Callable
 
 from siprecord.client.answer import Accepted, Verdict, read_answer
+from siprecord.client.codecs import FRAME_SECONDS
 from siprecord.client.driver import ClientDriver
 from siprecord.client.invitation import Line, build_invite, lines_of, utc_now
 from siprecord.client.plan import CallPlan
-from siprecord.client.ports import FRAME_SECONDS, Played, Player, Track
+from siprecord.client.ports import Played, Player, Track
 from siprecord.client.report import CallReport, CallStatus, StreamReport
 from siprecord.client.target import Target, read_target
 from siprecord.protocol import (
@@ -94,7 +96,7 @@ class SrcCall:
         """Ask, and wait for the final response; None when there is none."""
         bound = [self._player.bind(flow.local[0]) for _ in self.plan.parties]
         self._sockets = tuple(socket for socket, _ in bound)
-        self._lines = lines_of(self.plan, [port for _, port in bound])
+        self._lines = lines_of(self.plan, [port for _, port in bound], os.urandom)
         spec = build_invite(self.target.uri, self.call_id, self._lines, flow, utc_now())
         # The loop's clock stands still while the loop is busy, and may count whole milliseconds only.
         before = time.perf_counter()
@@ -139,14 +141,16 @@ class SrcCall:
         self._tracks = dict(zip(numbers, self._player.play(tracks), strict=True))
 
     def _track(self, number: int, accepted: Accepted) -> Track:
-        party = self.plan.parties[number]
+        party, crypto = self.plan.parties[number], self._lines[number].crypto
         return Track(
             socket=self._sockets[number],
             destination=(accepted.host, accepted.port),
             audio=party.audio,
             payload_type=accepted.payload_type,
+            codec=party.codec,
             start_delay=party.start,
             mark=party.mark,
+            srtp=crypto.keys[0] if crypto is not None else None,
         )
 
     def _seconds(self) -> float:
@@ -224,8 +228,15 @@ class SrcCall:
             reason="" if response is None else response.reason,
             setup_ms=self._setup_ms,
             streams=tuple(self._stream_report(number, line) for number, line in enumerate(self._lines)),
-            remarks=self._verdict.remarks,
+            remarks=self._verdict.remarks + self._warnings(),
         )
+
+    def _warnings(self) -> tuple[str, ...]:
+        """What a refusal says of its reasons (RFC 3261 section 20.43)."""
+        response = self._response
+        if response is None or response.status < 300:
+            return ()
+        return tuple(response.headers.get_all("Warning"))
 
     def _stream_report(self, number: int, line: Line) -> StreamReport:
         verdicts = self._verdict.lines
@@ -235,6 +246,7 @@ class SrcCall:
             label=line.label,
             name=line.party.name,
             codec=line.party.codec,
+            srtp=self.plan.srtp,
             packets=line.party.packets,
             packets_sent=self._played(number).packets,
             address=accepted.host if accepted else None,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from siprecord.client.codecs import CODECS
 from siprecord.client.plan import CallPlan, Party
-from siprecord.client.ports import PAYLOAD_TYPES, SAMPLE_RATE
 from siprecord.protocol import Flow, InviteSpec
 from siprecord.syntax.metadata import (
     MediaStream,
@@ -26,11 +26,12 @@ from siprecord.syntax.multipart import METADATA_TYPE, SDP_TYPE, Part, build_mult
 from siprecord.syntax.sdp import (
     Attribute,
     Connection,
+    CryptoLine,
     Direction,
     MediaDescription,
     Origin,
-    RtpMap,
     SessionDescription,
+    SrtpKeys,
 )
 from siprecord.syntax.sip import MediaType, SipUri, format_host_port
 
@@ -43,17 +44,27 @@ HEADERS = (
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One stream to offer: its party, its label, and our port for it."""
+    """One stream to offer: its party, its label, our port for it, and its key."""
 
     party: Party
     label: str
     port: int
+    crypto: CryptoLine | None = None
+    """Our key, of a protected stream."""
 
 
-def lines_of(plan: CallPlan, ports: Sequence[int]) -> tuple[Line, ...]:
-    """The streams of a call, labelled 1, 2, ..."""
+def lines_of(plan: CallPlan, ports: Sequence[int], random: Callable[[int], bytes]) -> tuple[Line, ...]:
+    """The streams of a call, labelled 1, 2, ... `random` makes their keys."""
     pairs = enumerate(zip(plan.parties, ports, strict=True), start=1)
-    return tuple(Line(party, str(number), port) for number, (party, port) in pairs)
+    return tuple(
+        Line(party, str(number), port, _crypto(plan.srtp, random)) for number, (party, port) in pairs
+    )
+
+
+def _crypto(suite: str | None, random: Callable[[int], bytes]) -> CryptoLine | None:
+    if suite is None:
+        return None
+    return CryptoLine(tag=1, suite=suite, keys=(SrtpKeys.generate(suite, random),))
 
 
 def build_invite(uri: str, call_id: str, lines: Sequence[Line], flow: Flow, now: datetime) -> InviteSpec:
@@ -86,17 +97,20 @@ def build_offer(lines: Sequence[Line], host: str, session_id: int) -> SessionDes
 
 
 def _media(line: Line) -> MediaDescription:
-    codec = line.party.codec
-    number = PAYLOAD_TYPES[codec]
+    codec = CODECS[line.party.codec]
+    number = codec.payload_type
     return MediaDescription(
         kind="audio",
         port=line.port,
+        protocol="RTP/AVP" if line.crypto is None else "RTP/SAVP",
         formats=(str(number),),
         attributes=(
             Attribute("label", line.label),
-            Attribute("rtpmap", f"{number} {RtpMap(codec.upper(), SAMPLE_RATE)}"),
+            Attribute("rtpmap", f"{number} {codec.encoding}"),
+            *((Attribute("fmtp", f"{number} {codec.fmtp}"),) if codec.fmtp else ()),
             Attribute("ptime", "20"),
             Attribute(Direction.SENDONLY),
+            *(() if line.crypto is None else (Attribute("crypto", str(line.crypto)),)),
         ),
     )
 

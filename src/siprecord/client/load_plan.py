@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from random import Random
 
-from siprecord.client.plan import CallPlan, Party
-from siprecord.client.ports import FRAME_SAMPLES, FRAME_SECONDS, Codec
+from siprecord.client.codecs import CODECS, FRAME_SECONDS, Codec
+from siprecord.client.plan import LINGER_SECONDS, CallPlan, Party
 from siprecord.client.report import CallError
 
 MAX_CALLS = 20_000
@@ -16,17 +16,22 @@ MAX_RATE = 1_000.0
 MAX_SECONDS = 3_600.0
 MAX_STREAMS = 8
 MAX_PERCENT = 50.0
+MAX_JITTER_MS = 2_000.0
 REORDER_SECONDS = FRAME_SECONDS * 1.5
 """How much later than its time a reordered packet leaves: after the next one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultRates:
-    """Percent of the packets of each stream that are never sent, sent twice, or sent after the next one."""
+    """Percent of the packets of each stream that are never sent, sent twice, or sent after the next one.
+
+    `jitter` is in milliseconds: each packet leaves up to so much later than its time.
+    """
 
     loss: float = 0.0
     duplicate: float = 0.0
     reorder: float = 0.0
+    jitter: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +56,7 @@ class LoadPlan:
     seconds: float
     streams: int = 2
     codec: Codec = "pcmu"
+    srtp: str | None = None
     faults: FaultRates = field(default_factory=FaultRates)
     seed: int = 0
     patience: float = 10.0
@@ -62,6 +68,7 @@ class LoadPlan:
         _within("--streams", self.streams, 1, MAX_STREAMS)
         for name in ("loss", "duplicate", "reorder"):
             _within(f"--{name}", getattr(self.faults, name), 0, MAX_PERCENT)
+        _within("--jitter", self.faults.jitter, 0, MAX_JITTER_MS)
 
     @property
     def packets(self) -> int:
@@ -98,18 +105,27 @@ def call_plans(plan: LoadPlan) -> Iterator[CallPlan]:
             for mark in plan.marks(number)
         )
         uri = plan.uris[number % len(plan.uris)]
-        yield CallPlan(uri=uri, parties=parties, patience=plan.patience)
+        yield CallPlan(
+            uri=uri, parties=parties, patience=plan.patience, srtp=plan.srtp, linger=linger_of(plan)
+        )
+
+
+def linger_of(plan: LoadPlan) -> float:
+    """How long the last packet is waited for, which may leave late."""
+    return LINGER_SECONDS + plan.faults.jitter / 1000
 
 
 def pattern(plan: LoadPlan) -> bytes:
     """Noise in which no two frames are alike. Streams begin at different frames of it."""
-    return Random(plan.seed).randbytes(plan.packets * FRAME_SAMPLES)
+    codec = CODECS[plan.codec]
+    noise = bytearray(Random(plan.seed).randbytes(plan.packets * codec.octets))
+    for place, octet in enumerate(codec.head):
+        noise[place :: codec.octets] = bytes([octet]) * plan.packets
+    return bytes(noise)
 
 
 def faults_of(plan: LoadPlan, mark: int) -> Faults:
     """The faults of one stream: drawn packet by packet, each kind for itself."""
-    if not any(asdict(plan.faults).values()):
-        return Faults()
     random = Random(f"{plan.seed} {mark}")
     lost, duplicated, reordered = (
         tuple(_hits(random, percent / 100, plan.packets))

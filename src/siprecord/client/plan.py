@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from siprecord.client.ports import FRAME_SAMPLES, Codec
+from siprecord.client.codecs import CODECS, Codec
+
+LINGER_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Party:
     """One participant of the recorded conversation, and what they say.
 
-    `audio` is G.711 of the `codec`. `start` is how many seconds after the others they begin to send. `mark`
+    `audio` is encoded by the `codec`. `start` is how many seconds after the others they begin to send. `mark`
     is the stream's number in a load test; the player knows what it stands for.
     """
 
@@ -25,7 +27,7 @@ class Party:
     @property
     def packets(self) -> int:
         """How many packets the audio fills."""
-        return -(-len(self.audio) // FRAME_SAMPLES)
+        return -(-len(self.audio) // CODECS[self.codec].octets)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +36,9 @@ class CallPlan:
 
     uri: str
     parties: tuple[Party, ...]
-    linger: float = 0.1
+    linger: float = LINGER_SECONDS
     """Seconds between the last packet and the BYE, which could otherwise overtake it."""
     patience: float = 30.0
     """Seconds to wait for the answer before the call is cancelled."""
+    srtp: str | None = None
+    """Suite that protects all streams, each with a key of its own; none sends them in the clear."""

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
-Codec = Literal["pcmu", "pcma"]
+from siprecord.client.codecs import Codec, Law
+from siprecord.syntax.sdp import SrtpKeys
 
-PAYLOAD_TYPES: dict[Codec, int] = {"pcmu": 0, "pcma": 8}
-"""The static payload types (RFC 3551 section 6)."""
 SAMPLE_RATE = 8000
-FRAME_SAMPLES = 160
-"""20 ms of G.711, one octet a sample."""
-FRAME_SECONDS = FRAME_SAMPLES / SAMPLE_RATE
+"""Of the sound that a client takes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,10 +21,13 @@ class Track:
     destination: tuple[str, int]
     audio: bytes
     payload_type: int
+    codec: Codec = "pcmu"
     start_delay: float = 0.0
     """Seconds of silence before the first packet."""
     mark: int | None = None
     """The party's number in a load test."""
+    srtp: SrtpKeys | None = None
+    """Protects the packets; none sends them in the clear."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Played:
 class Player(Protocol):
     """Sends audio in real time. One player may serve many calls."""
 
-    def encode(self, pcm: bytes, codec: Codec) -> bytes:
+    def encode(self, pcm: bytes, codec: Law) -> bytes:
         """16-bit little-endian samples to G.711."""
 
     def bind(self, host: str) -> tuple[int, int]:

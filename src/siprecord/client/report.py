@@ -42,6 +42,8 @@ class StreamReport:
     packets: int
     """How many packets the audio fills."""
     packets_sent: int = 0
+    srtp: str | None = None
+    """Suite that protected it."""
     address: str | None = None
     port: int | None = None
     refused: str | None = None

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated
 
-import msgspec
 from fastapi import FastAPI, Path, Query
 from fastapi.responses import Response
 
+from siprecord.control.access import Guard
 from siprecord.control.ports import Row, Sources
 from siprecord.control.steering import add_steering
+from siprecord.syntax.text import to_json
 
 METRICS_TYPE = "text/plain; version=1.0.0; charset=utf-8"
 DEFAULT_LIMIT = 100
@@ -34,6 +35,8 @@ def build_api(sources: Sources) -> FastAPI:
     _add_reading(api, sources)
     if sources.steering is not None:
         add_steering(api, sources.steering)
+    if sources.token:
+        api.add_middleware(Guard, token=sources.token)
     return api
 
 
@@ -89,7 +92,7 @@ def _health(reasons: Sequence[Row]) -> Response:
 
 
 def _json(value: object, status: int = 200) -> Response:
-    body = msgspec.json.encode(value, enc_hook=str)
+    body = to_json(value)
     return Response(
         body, status_code=status, media_type="application/json", headers={"Cache-Control": "no-store"}
     )

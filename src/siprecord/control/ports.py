@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -46,5 +46,7 @@ class Sources:
     """TCP and TLS connections of SIP."""
     metrics: Callable[[], bytes]
     """The page for Prometheus, in its text format."""
+    token: str = field(default="", repr=False)
+    """What a request must show; empty: nothing is asked for."""
     steering: CallSteering | None = None
     """Acts on running calls; without it they can only be looked at."""

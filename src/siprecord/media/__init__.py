@@ -4,7 +4,7 @@ from siprecord.media.engine import CaptureLog, MediaEngine, MediaStream
 from siprecord.media.merging import CaptureMerge, MergedStream, Pause, UnmatchedStream
 from siprecord.media.sender import Impairments, RtpClip, RtpSender, SendProgress, SendSpec
 from siprecord.media.sharded_map import ShardedMap
-from siprecord.media.srtp import SrtpKeys, SrtpReceiver, SrtpSender
+from siprecord.media.srtp import SrtpReceiver, SrtpSender
 from siprecord.media.types import (
     EngineTotals,
     LogStatus,
@@ -37,7 +37,6 @@ __all__ = [
     "SentStream",
     "Settled",
     "ShardedMap",
-    "SrtpKeys",
     "SrtpReceiver",
     "SrtpSender",
     "StreamSpec",

@@ -81,6 +81,18 @@ class Gap:
     cause: str
 
 
+@dataclass(frozen=True, slots=True)
+class SourceReport:
+    """What one sender of a stream sent, in RTP packets; `own` are those that are the stream's."""
+
+    address: tuple[str, int]
+    ssrc: int
+    packets: int
+    own: int
+    first_ns: int
+    last_ns: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamReport:
     """What was received of one stream, and what was not. Packets are RTP packets of every codec."""
@@ -108,6 +120,10 @@ class StreamReport:
     malformed: int
     broken: int
     """Packets whose payload breaks the format of its codec; not heard."""
+    strays: int
+    """Packets of senders that the stream does not follow: in the log, and neither counted here nor heard."""
+    sources: tuple[SourceReport, ...]
+    """Who sent to the stream, in the order of their first packets."""
     payload_types: tuple[tuple[int, int], ...]
     """(payload type, packets)."""
     audio_samples: int
@@ -213,7 +229,8 @@ def _codecs(plan: StreamPlan) -> list[tuple[int, str, int, int, int, int]]:
 def _report(raw: dict[str, Any]) -> StreamReport:
     gaps = tuple(Gap(*gap) for gap in raw.pop("gaps"))
     types = tuple(raw.pop("payload_types"))
-    return StreamReport(gaps=gaps, payload_types=types, **raw)
+    sources = tuple(SourceReport(*source) for source in raw.pop("sources"))
+    return StreamReport(gaps=gaps, payload_types=types, sources=sources, **raw)
 
 
 def decode_g711(data: bytes, law: Literal["pcmu", "pcma"]) -> bytes:

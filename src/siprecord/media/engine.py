@@ -6,7 +6,6 @@ millisecond; but `CaptureLog.close` waits for the disk when it syncs, so call it
 
 from __future__ import annotations
 
-import json
 import platform
 import time
 from collections.abc import Iterable, Mapping
@@ -16,7 +15,6 @@ from typing import cast
 
 from siprecord.errors import MediaError
 from siprecord.media import _core
-from siprecord.media.srtp import SrtpKeys
 from siprecord.media.types import (
     EngineTotals,
     LogStatus,
@@ -27,9 +25,16 @@ from siprecord.media.types import (
     StreamSpec,
     StreamStats,
 )
+from siprecord.syntax.sdp import SrtpKeys
+from siprecord.syntax.text import to_json
 
+_JUDGED = {"sources": "judged"}
+"""In an interface's description: the log tells whom the stream follows, and all others are strangers."""
+_DYNAMIC = range(96, 128)
 _SECTION_KEYS = ("hardware", "os", "application", "comment")
 SocketAddress = tuple[str, int]
+PayloadTypes = tuple[list[int], list[int], list[int]]
+"""Payload types of telephone events, of nothing that is known, and of tones."""
 
 
 class MediaEngine:
@@ -127,11 +132,12 @@ class CaptureLog:
     def append_event(self, event: Mapping[str, object]) -> None:
         """Append one of our own events as a JSON object; `time_ns` is added when it is absent."""
         stamped = event if "time_ns" in event else {**event, "time_ns": time.time_ns()}
-        self._core.append_event(_json(stamped).encode())
+        self._core.append_event(to_json(stamped))
 
     def open_stream(self, spec: StreamSpec) -> MediaStream:
         """Bind a pair of ports and capture what comes. Raises MediaError when there is no free pair."""
-        description = {"label": spec.label, "mline": spec.mline, "kind": spec.kind, **spec.description}
+        told = {"label": spec.label, "mline": spec.mline, "kind": spec.kind, **_JUDGED}
+        description = {**told, **spec.description}
         name = self._unique(spec.label or f"mline-{spec.mline}")
         stream = self._core.open_stream(name, _json(description), _Details.of(spec))
         self._names.add(name)
@@ -142,9 +148,10 @@ class CaptureLog:
     ) -> MediaStream:
         """Take a stream of a resumed log up again with the sockets it had; `interface` is its old number.
 
-        What waits in the sockets is stored, or dropped if `paused`. Both descriptors are duplicated: close
-        yours afterwards. Packets are counted on where an inherited shelter tells how many came. Raises
-        MediaError for what is no pair of media sockets.
+        What waits in the sockets is stored, or dropped if `paused`. Whom the stream followed, and how far the
+        rollover counters of SRTP have come, is known from the log; `srtp_indices` count where they are
+        higher. Both descriptors are duplicated: close yours afterwards. Packets are counted on where an
+        inherited shelter tells how many came. Raises MediaError for what is no pair of media sockets.
         """
         details = _Details.of(spec)
         return MediaStream(
@@ -241,13 +248,20 @@ class MediaStream:
 
         Where one of them stays, the rollover counters go on; else they begin anew, and the old keys are valid
         for ten more seconds (RFC 4568 section 7.1.4). `own` replaces our own key. A stream in the clear
-        becomes a protected one.
+        becomes a protected one, and without keys the other way round.
         """
         self._core.set_keys(keys, own)
 
     def srtp_indices(self) -> dict[int, int]:
         """The highest SRTP packet index by SSRC, for a process that goes on with this stream."""
         return self._core.srtp_indices()
+
+    def mask_digits(self, payloads: Mapping[str, Mapping[str, object]]) -> None:
+        """Let no key that is pressed (RFC 4733) reach the log from now on; `payloads` as in a description.
+
+        What waits in the socket is masked as well. Tones within the audio can't be seen.
+        """
+        self._core.set_mask(event_types(payloads))
 
     def set_rtcp_target(self, target: SocketAddress | None, *, mux: bool = False) -> None:
         """Say where our reports go; `mux` sends them from the media port.
@@ -271,6 +285,7 @@ class _Details:
     srtp: tuple[SrtpKeys, ...]
     srtp_own: SrtpKeys | None
     srtp_indices: dict[int, int]
+    mask: PayloadTypes
 
     @classmethod
     def of(cls, spec: StreamSpec) -> _Details:
@@ -278,9 +293,10 @@ class _Details:
             clock_rates=_clock_rates(spec.description),
             expected_source=spec.expected_source,
             announced=spec.announced,
-            srtp=(spec.srtp,) if spec.srtp else (),
+            srtp=spec.srtp,
             srtp_own=spec.srtp_own,
             srtp_indices=dict(spec.srtp_indices),
+            mask=event_types(spec.description.get("payloads")) if spec.mask_digits else ([], [], []),
         )
 
 
@@ -297,7 +313,7 @@ def _section(header: Mapping[str, object]) -> tuple[str, str, str, str]:
 
 
 def _json(value: Mapping[str, object]) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    return to_json(value).decode()
 
 
 def _clock_rates(description: Mapping[str, object]) -> list[tuple[int, int]]:
@@ -311,3 +327,14 @@ def _clock_rates(description: Mapping[str, object]) -> list[tuple[int, int]]:
         if str(number).isdecimal() and int(number) < 128 and isinstance(rate, int) and 0 < rate < 2**32:
             rates.append((int(number), rate))
     return rates
+
+
+def event_types(payloads: object) -> PayloadTypes:
+    """Which payload types may tell of keys. One that was never negotiated may be used for it all the same."""
+    named: dict[int, str] = {}
+    for number, payload in payloads.items() if isinstance(payloads, Mapping) else ():
+        if str(number).isdecimal() and isinstance(payload, Mapping):
+            named[int(number)] = str(payload.get("encoding", "")).lower()
+    events = [number for number, name in named.items() if name == "telephone-event" and number < 128]
+    tones = [number for number, name in named.items() if name == "tone" and number < 128]
+    return events, [number for number in _DYNAMIC if number not in named], tones

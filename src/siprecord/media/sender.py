@@ -9,6 +9,7 @@ from siprecord.media._core import (
     RtpSender,
     SendProgress,
 )
+from siprecord.syntax.sdp import SrtpKeys
 
 __all__ = ["NO_IMPAIRMENTS", "Impairments", "RtpClip", "RtpSender", "SendProgress", "SendSpec"]
 
@@ -18,12 +19,15 @@ class Impairments:
     """Faults to imitate, by the index of the packet (the first is 0).
 
     `drop`: never sent, the sequence number stays unused. `duplicate`: sent once more for each time it is
-    named. `delay`: (index, seconds later than its time), which reorders if it is more than a frame.
+    named. `delay`: (index, seconds later than its time), which reorders if it is more than a frame. `jitter`:
+    every packet leaves up to so many seconds late, each by another amount, the same for the same `seed`.
     """
 
     drop: tuple[int, ...] = ()
     duplicate: tuple[int, ...] = ()
     delay: tuple[tuple[int, float], ...] = ()
+    jitter: float = 0.0
+    seed: int = 0
 
 
 NO_IMPAIRMENTS = Impairments()
@@ -36,7 +40,7 @@ class SendSpec:
     `socket` is the number `RtpSender.bind` gave. `destination` is an IP address and a port. `sequence` and
     `timestamp` are those of the first packet, `first_frame` is the frame of the clip that it carries. The
     stream ends after `packets` packets, else with the clip, or never if it shall `loop`. `start_delay` is in
-    seconds.
+    seconds. `srtp` protects the packets; a key may serve one stream only.
     """
 
     socket: int
@@ -54,3 +58,4 @@ class SendSpec:
     packets: int | None = None
     loop: bool = False
     impairments: Impairments = NO_IMPAIRMENTS
+    srtp: SrtpKeys | None = None

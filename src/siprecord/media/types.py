@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from siprecord.media.srtp import SrtpKeys
+from siprecord.syntax.sdp import SrtpKeys
 
 NoticeKind = Literal[
     "write_failed", "write_recovered", "stream_failed", "source_changed", "source_refused", "srtp_failed"
@@ -55,12 +55,15 @@ class StreamSpec:
     """Stored as JSON. `payloads` ({"0": {"rate": 8000, ...}}) also gives the clock rates for the jitter."""
     expected_source: tuple[str, int] | None = None
     """From where the offer says that it comes: an IP address and a port. That sender is preferred."""
-    srtp: SrtpKeys | None = None
-    """The sender's key; none for a stream in the clear. Packets that it does not fit are never stored."""
+    srtp: tuple[SrtpKeys, ...] = ()
+    """The sender's keys, which differ by their MKI; none for a stream in the clear. Packets that none of them
+    fits are never stored."""
     srtp_own: SrtpKeys | None = None
     """Our own key, for the reports that we send; without one a protected stream sends none."""
     srtp_indices: Mapping[int, int] = field(default_factory=dict)
     """For `resume_stream`: what `MediaStream.srtp_indices()` told in the process before."""
+    mask_digits: bool = False
+    """Keys that were pressed (RFC 4733) never reach the log: `payloads` says which packets tell of them."""
     announced: bool = True
     """False: nobody knows the ports yet, so nobody is followed who sends before `MediaStream.announce()`."""
 

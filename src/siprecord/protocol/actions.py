@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from siprecord.protocol.flow import Flow
 
@@ -10,8 +10,7 @@ HeaderItems = tuple[tuple[str, str], ...]
 """Header rows as (name, value), in order."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """A response, without what the endpoint adds: Via, From, To, Call-ID, CSeq, Contact, Record-Route, Allow,
     Supported, Server, Session-Expires, Content-Type, Content-Length.
 
@@ -25,8 +24,7 @@ class Answer:
     body: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class OutgoingRequest:
+class OutgoingRequest(msgspec.Struct, frozen=True):
     """A request within a dialog: BYE, UPDATE, INVITE, OPTIONS, INFO and the like. Never ACK, CANCEL."""
 
     method: str
@@ -37,8 +35,7 @@ class OutgoingRequest:
     """INVITE only: ACK a 2xx at once. False when the ACK must carry an answer: then call `Endpoint.ack`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InviteSpec:
+class InviteSpec(msgspec.Struct, frozen=True, kw_only=True):
     """A call to place. `from_` and `to` are name-addrs without tag; `flow` says where the INVITE is sent.
 
     The endpoint adds Via, tags, Call-ID, CSeq, Contact, Max-Forwards, Allow,
@@ -66,8 +63,7 @@ class InviteSpec:
     """ACK a 2xx at once. False when the ACK must carry an answer: then call `Endpoint.ack`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutOfDialogRequest:
+class OutOfDialogRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A request outside any dialog, such as an OPTIONS ping. The fields are those of `InviteSpec`."""
 
     method: str

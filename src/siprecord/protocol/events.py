@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from siprecord.protocol.flow import Flow
 from siprecord.syntax.sip import Request, Response
@@ -22,8 +23,7 @@ class DialogEnd(StrEnum):
     """The session timer ran out; a BYE has been sent."""
 
 
-@dataclass(frozen=True, slots=True)
-class RequestReceived:
+class RequestReceived(msgspec.Struct, frozen=True):
     """A request that waits for `Endpoint.respond(transaction, ...)`.
 
     `dialog` is None outside a dialog: for an INVITE that means a new call, for an OPTIONS a ping. Then
@@ -37,8 +37,7 @@ class RequestReceived:
     principal: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class AckReceived:
+class AckReceived(msgspec.Struct, frozen=True):
     """The ACK of a 2xx we sent, told once for each INVITE. It may carry the answer to our offer."""
 
     dialog: str
@@ -46,8 +45,7 @@ class AckReceived:
     flow: Flow
 
 
-@dataclass(frozen=True, slots=True)
-class CancelReceived:
+class CancelReceived(msgspec.Struct, frozen=True):
     """The INVITE `transaction` has been answered with 487, because of `request`: a CANCEL, or a BYE."""
 
     transaction: str
@@ -55,8 +53,7 @@ class CancelReceived:
     flow: Flow
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerTimedOut:
+class AnswerTimedOut(msgspec.Struct, frozen=True):
     """The request was not answered in time. An INVITE has been answered with `status`; others with nothing.
 
     487: the caller's own limit (Expires) passed. 500: ours did.
@@ -66,16 +63,14 @@ class AnswerTimedOut:
     status: int
 
 
-@dataclass(frozen=True, slots=True)
-class AckTimedOut:
+class AckTimedOut(msgspec.Struct, frozen=True):
     """Nobody acknowledged our 2xx for 64*T1. A BYE has been sent; `DialogEnded` follows."""
 
     dialog: str
     transaction: str
 
 
-@dataclass(frozen=True, slots=True)
-class ResponseReceived:
+class ResponseReceived(msgspec.Struct, frozen=True):
     """A response to a request of ours, but 100. `dialog` is the one it belongs to, or has created."""
 
     transaction: str
@@ -84,39 +79,34 @@ class ResponseReceived:
     flow: Flow
 
 
-@dataclass(frozen=True, slots=True)
-class RequestTimedOut:
+class RequestTimedOut(msgspec.Struct, frozen=True):
     """A request of ours got no final response, or could not be sent. In a dialog, `DialogEnded` follows."""
 
     transaction: str
     dialog: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class SessionRefreshed:
+class SessionRefreshed(msgspec.Struct, frozen=True):
     """The session timer of `dialog` was restarted by either side."""
 
     dialog: str
     interval: int
 
 
-@dataclass(frozen=True, slots=True)
-class SessionExpired:
+class SessionExpired(msgspec.Struct, frozen=True):
     """The peer stopped refreshing the session. A BYE has been sent; `DialogEnded` follows."""
 
     dialog: str
 
 
-@dataclass(frozen=True, slots=True)
-class DialogEnded:
+class DialogEnded(msgspec.Struct, frozen=True):
     """The dialog is gone: no request can be sent in it any more. Told exactly once for each dialog."""
 
     dialog: str
     cause: DialogEnd
 
 
-@dataclass(frozen=True, slots=True)
-class MessageRejected:
+class MessageRejected(msgspec.Struct, frozen=True):
     """A message the endpoint refused by itself. `status` is what it answered; None: nothing."""
 
     flow: Flow

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+import msgspec
+
 Address = tuple[str, int]
 """Host (an IP address without brackets, or a name) and port."""
 Transport = Literal["udp", "tcp", "tls"]
@@ -31,8 +33,7 @@ class Flow:
         return self.transport != "udp"
 
 
-@dataclass(frozen=True, slots=True)
-class Transmit:
+class Transmit(msgspec.Struct, frozen=True, gc=False):
     """Bytes to send on `flow`.
 
     UDP: from `flow.local` to `flow.remote`. Stream: on `flow.connection` while that is open, else on a new

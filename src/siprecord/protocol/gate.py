@@ -9,8 +9,9 @@ CANCEL and requests within a dialog are never judged.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from siprecord.protocol.flow import Flow
 from siprecord.protocol.refusal import Refusal
@@ -20,8 +21,7 @@ _NEVER_SHED = (b"SIP/2.0 ", b"ACK ", b"CANCEL ")
 _TO = re.compile(rb"\n(?:to|t)[ \t]*:([^\r\n]*(?:\r?\n[ \t][^\r\n]*)*)", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Admitted:
+class Admitted(msgspec.Struct, frozen=True):
     """The request may go on. `principal` says whose it is; `RequestReceived` tells it."""
 
     principal: str = ""

@@ -9,20 +9,24 @@ What to accept is decided elsewhere and comes in as an `AnswerPlan`; `accepted_f
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import msgspec
+from msgspec.structs import replace
 
 from siprecord.syntax.sdp import (
+    KINDS_REMEMBERED,
     Attribute,
+    Coding,
     Connection,
     Direction,
     MediaDescription,
     Origin,
-    RtpMap,
     SessionDescription,
 )
 
-RECORDABLE_PROFILES = frozenset({"RTP/AVP", "RTP/AVPF"})
-"""Profiles without encryption. RTP/SAVP and its kin are refused rather than recorded as noise."""
+RECORDABLE_PROFILES = frozenset({"RTP/AVP", "RTP/AVPF", "RTP/SAVP", "RTP/SAVPF"})
+"""Profiles that we can read, those with SRTP if its keys are in the SDP. Keys by DTLS are not supported."""
 
 UNRECORDABLE_ENCODINGS = frozenset({"RED", "ULPFEC", "PARITYFEC", "FLEXFEC-03", "RTX", "RTPLOOPBACK"})
 """Wrappers and repair streams: they hold no media of their own that a reader of the log could use."""
@@ -31,8 +35,7 @@ _AUXILIARY_ENCODINGS = frozenset({"TELEPHONE-EVENT", "TONE", "CN"})
 _DEFAULT_EVENTS = "0-15"  # RFC 4733 section 2.4.1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MediaAnswer:
+class MediaAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What to answer to one m-line. Port 0 (the default) refuses it.
 
     `formats` are those accepted, in any order; the offer's order is used. `ready` False answers inactive.
@@ -49,8 +52,7 @@ class MediaAnswer:
     attributes: tuple[Attribute, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerPlan:
+class AnswerPlan(msgspec.Struct, frozen=True, kw_only=True):
     """What to answer to an offer: one `MediaAnswer` for each m-line, in order; those missing are refused.
 
     `address` is the one we advertise (IPv4, IPv6 or a name). `session_id` identifies our description in `o=`
@@ -106,7 +108,7 @@ def accepted_formats(
     """
     if media.port == 0 or media.kind.lower() not in kinds or media.protocol.upper() not in profiles:
         return ()
-    maps = _maps_by_format(media)
+    maps = media.coding.codecs()
     accepted = tuple(name for name in media.formats if name in maps and maps[name].name not in refused)
     if all(maps[name].name in _AUXILIARY_ENCODINGS for name in accepted):
         return ()
@@ -134,7 +136,7 @@ def _answer_media(offered: MediaDescription, answer: MediaAnswer) -> MediaDescri
         formats=formats,
         connection=_connection(answer.address) if answer.address else None,
         attributes=(
-            *_format_attributes(offered, formats),
+            *_known_attributes(formats, offered.coding),
             Attribute(direction.value),
             *label,
             *_rtcp_attributes(offered, answer),
@@ -143,10 +145,14 @@ def _answer_media(offered: MediaDescription, answer: MediaAnswer) -> MediaDescri
     )
 
 
-def _format_attributes(offered: MediaDescription, formats: tuple[str, ...]) -> list[Attribute]:
+def _known_attributes(formats: tuple[str, ...], coding: Coding) -> tuple[Attribute, ...]:
+    return _remembered(formats, coding) if coding.short else _format_attributes(formats, coding)
+
+
+def _format_attributes(formats: tuple[str, ...], coding: Coding) -> tuple[Attribute, ...]:
     """rtpmap and fmtp of what is accepted; parameters that configure a format go back unchanged."""
-    maps = _maps_by_format(offered)
-    parameters = offered.fmtp
+    maps = coding.codecs()
+    parameters = coding.parameters()
     attributes: list[Attribute] = []
     for name in formats:
         if name not in maps:
@@ -156,7 +162,10 @@ def _format_attributes(offered: MediaDescription, formats: tuple[str, ...]) -> l
         text = parameters.get(int(name)) or (_DEFAULT_EVENTS if is_event else "")
         if text:
             attributes.append(Attribute("fmtp", f"{name} {text}"))
-    return attributes
+    return tuple(attributes)
+
+
+_remembered = lru_cache(maxsize=KINDS_REMEMBERED)(_format_attributes)
 
 
 def _rtcp_attributes(offered: MediaDescription, answer: MediaAnswer) -> list[Attribute]:
@@ -166,15 +175,6 @@ def _rtcp_attributes(offered: MediaDescription, answer: MediaAnswer) -> list[Att
     if answer.rtcp_mux and offered.rtcp_mux:
         attributes.append(Attribute("rtcp-mux"))
     return attributes
-
-
-def _maps_by_format(media: MediaDescription) -> dict[str, RtpMap]:
-    maps = media.rtpmap
-    return {
-        name: maps[int(name)]
-        for name in media.formats
-        if name.isascii() and name.isdigit() and len(name) <= 3 and int(name) in maps
-    }
 
 
 def _redirected(media: MediaDescription, direction: Direction) -> MediaDescription:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from siprecord.protocol.actions import HeaderItems, InviteSpec, OutgoingRequest, OutOfDialogRequest
 from siprecord.protocol.core import Core

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from ipaddress import ip_address
 
+import msgspec
+
 from siprecord.errors import ParseError
 from siprecord.protocol.flow import Address, Flow, Transport
 from siprecord.syntax.sip import NameAddr, SipUri, Via
@@ -65,7 +67,7 @@ def _without_headers(uri: str) -> str:
     """The URI as a Request-URI may be: neither headers nor a method parameter (section 19.1.1)."""
     parsed = SipUri.parse(uri)
     params = {name: value for name, value in parsed.params.items() if name != "method"}
-    return str(replace(parsed, params=params, headers={}))
+    return str(msgspec.structs.replace(parsed, params=params, headers={}))
 
 
 def request_flow(next_hop: str, known: Flow, *, connected: bool) -> Flow:

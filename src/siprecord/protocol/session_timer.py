@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from siprecord.errors import ParseError
 from siprecord.protocol.actions import HeaderItems
@@ -19,8 +20,7 @@ LATEST_BYE = 32.0
 """Seconds before the end when a side without refresh gives up; a third of short intervals (section 10)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(msgspec.Struct, frozen=True):
     """An agreed session timer."""
 
     interval: int
@@ -39,8 +39,7 @@ class Session:
         return self.interval - min(LATEST_BYE, self.interval / 3)
 
 
-@dataclass(frozen=True, slots=True)
-class Agreement:
+class Agreement(msgspec.Struct, frozen=True):
     """What a 2xx of ours says: the timer (None: there is none) and the headers that tell the peer."""
 
     session: Session | None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from siprecord.protocol.core import Core
 from siprecord.protocol.dialog import Dialog
@@ -16,8 +16,7 @@ SEQUENCE_GAP = 1000
 """Added to our CSeq: requests may have been sent after the snapshot, and gaps are allowed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TransactionSnapshot:
+class TransactionSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     """A request that has its final answer: its repetitions get the same, and a 2xx waits for its ACK."""
 
     id: str
@@ -34,8 +33,7 @@ class TransactionSnapshot:
     """Of an INVITE: the ACK has come."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DialogSnapshot:
+class DialogSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     """All that is kept of a dialog, in types that msgspec writes and reads. Without unanswered requests."""
 
     id: str

@@ -21,6 +21,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
+import msgspec
+
 from siprecord.protocol import Flow
 from siprecord.recording.credentials import CredentialCheck, Proof
 from siprecord.recording.nonces import NonceBook
@@ -61,8 +63,7 @@ class AccessSettings:
     max_nonces: int = 10_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """What becomes of a request. `status` 0: it is let in, or gets no answer; `outcome` tells which."""
 
     outcome: Outcome

@@ -54,6 +54,18 @@ def _known_multicast(host: str) -> bool:
         return False
 
 
+def literal(socket: tuple[str, int] | None) -> tuple[str, int] | None:
+    """An address and port, if the host is an IP address and something can be sent there; a name never is."""
+    if socket is None or not socket[1]:
+        return None
+    host, port = socket
+    try:
+        address = ip_address(host.partition("%")[0])
+    except ValueError:
+        return None
+    return None if address.is_unspecified or address.is_multicast else (str(address), port)
+
+
 def is_internal(aor: str) -> bool:
     """Whether an address is an id within some system, which nobody could dial (Q59)."""
     return _INTERNAL.search(aor.partition("@")[0]) is not None

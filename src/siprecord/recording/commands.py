@@ -7,7 +7,8 @@ A command that fails drops the rest of its batch: the event that tells of the fa
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from siprecord.recording.identity import CallIdentity
 from siprecord.recording.outcome import Ending
@@ -16,99 +17,85 @@ from siprecord.recording.refusal import Refusal
 from siprecord.syntax.sdp import SessionDescription
 
 
-@dataclass(frozen=True, slots=True)
-class StartRecording:
+class StartRecording(msgspec.Struct, frozen=True):
     """Open the capture log and write the INVITE. Fails with `RecordingUnavailable`."""
 
     identity: CallIdentity
 
 
-@dataclass(frozen=True, slots=True)
-class DiscardRecording:
+class DiscardRecording(msgspec.Struct, frozen=True):
     """Nothing was recorded and the call is refused for want of room: leave nothing behind."""
 
 
-@dataclass(frozen=True, slots=True)
-class OpenStreams:
+class OpenStreams(msgspec.Struct, frozen=True):
     """Open these streams, and report with `StreamsOpened`."""
 
     plans: tuple[StreamPlan, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class UpdateStream:
+class UpdateStream(msgspec.Struct, frozen=True):
     """The stream goes on under a new description."""
 
     plan: StreamPlan
 
 
-@dataclass(frozen=True, slots=True)
-class PauseStream:
+class PauseStream(msgspec.Struct, frozen=True):
     """Store nothing of this stream until it is resumed. `cause` is "hold" (the SRC) or "pause" (we)."""
 
     mline: int
     cause: str
 
 
-@dataclass(frozen=True, slots=True)
-class ResumeStream:
+class ResumeStream(msgspec.Struct, frozen=True):
     """Store this stream again."""
 
     mline: int
 
 
-@dataclass(frozen=True, slots=True)
-class CloseStream:
+class CloseStream(msgspec.Struct, frozen=True):
     """The stream is over; its ports may be used again."""
 
     mline: int
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """Answer the request with 200, and with this SDP if there is one."""
 
     transaction: str
     sdp: SessionDescription | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Refuse:
+class Refuse(msgspec.Struct, frozen=True):
     """Refuse the request."""
 
     transaction: str
     refusal: Refusal
 
 
-@dataclass(frozen=True, slots=True)
-class AppendEvent:
+class AppendEvent(msgspec.Struct, frozen=True):
     """Write an event to the capture log."""
 
     name: str
     fields: Mapping[str, object]
 
 
-@dataclass(frozen=True, slots=True)
-class SendBye:
+class SendBye(msgspec.Struct, frozen=True):
     """Hang up. `reason` goes into a Reason header (RFC 3326)."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class RequestSnapshot:
+class RequestSnapshot(msgspec.Struct, frozen=True):
     """Ask the SRC for complete metadata by UPDATE, in this content type (RFC 7866 section 9.2)."""
 
     content_type: str
 
 
-@dataclass(frozen=True, slots=True)
-class CheckMedia:
+class CheckMedia(msgspec.Struct, frozen=True):
     """Count the packets, and report with `MediaChecked`."""
 
 
-@dataclass(frozen=True, slots=True)
-class FinishRecording:
+class FinishRecording(msgspec.Struct, frozen=True):
     """Close the capture log and hand it on."""
 
     ending: Ending

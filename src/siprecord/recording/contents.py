@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+
+import msgspec
+from msgspec.structs import replace
 
 from siprecord.errors import ParseError
 from siprecord.recording import deviations, refusal
@@ -11,22 +14,20 @@ from siprecord.recording.dialects import Findings, read_findings
 from siprecord.recording.dialects.evidence import Said
 from siprecord.recording.refusal import Refusal
 from siprecord.syntax.limits import DEFAULT_LIMITS, Limits
-from siprecord.syntax.metadata import MetadataDocument, parse_metadata
+from siprecord.syntax.metadata import Extension, MetadataDocument, read_metadata
 from siprecord.syntax.multipart import METADATA_TYPES, Part, body_parts, find_metadata, find_sdp
 from siprecord.syntax.sdp import SessionDescription, parse_sdp
 from siprecord.syntax.sip import Request, unquote
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(msgspec.Struct, frozen=True, gc=False):
     """A metadata body exactly as received."""
 
     content_type: str
     data: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contents:
+class Contents(msgspec.Struct, frozen=True, kw_only=True):
     """The bodies of a request, read.
 
     `refusal` is set when the request must be refused for them. Bad metadata never refuses: then `metadata` is
@@ -40,7 +41,7 @@ class Contents:
     refusal: Refusal | None = None
     others: tuple[str, ...] = ()
     """Types of the parts that are neither SDP nor metadata."""
-    findings: Findings = field(default_factory=Findings)
+    findings: Findings = msgspec.field(default_factory=Findings)
     """What the message tells beside these: ids, parties, the vendor."""
 
 
@@ -48,31 +49,33 @@ def read_contents(request: Request, *, limits: Limits = DEFAULT_LIMITS, strict: 
     """Read the bodies of `request`. `strict` refuses parts of unknown type that don't say they are
     optional.
     """
-    contents = _read_bodies(request, limits, strict)
-    if contents.refusal is not None:
-        return contents
+    contents, extensions = _read_bodies(request, limits, strict)
+    if contents.refusal is not None or (request.method == "ACK" and not request.body):
+        return contents  # the headers of an ACK are those of its INVITE
     said = Said(
         sdp=contents.sdp,
         metadata=contents.metadata,
         has_document=bool(contents.documents),
         others=contents.others,
+        extensions=extensions,
     )
-    return replace(contents, findings=read_findings(request, said))
+    findings, quirks = read_findings(request, said)
+    return replace(contents, findings=findings, deviations=contents.deviations + quirks)
 
 
-def _read_bodies(request: Request, limits: Limits, strict: bool) -> Contents:
+def _read_bodies(request: Request, limits: Limits, strict: bool) -> tuple[Contents, Sequence[Extension]]:
     if (encoding := request.headers.get("Content-Encoding") or "").lower() not in ("", "identity"):
         note = deviations.body_note(f"The body has Content-Encoding {encoding[:40]}.")
-        return Contents(refusal=refusal.unsupported_encoding(), deviations=(note,))
+        return Contents(refusal=refusal.unsupported_encoding(), deviations=(note,)), ()
     if not request.body:
-        return Contents()
+        return Contents(), ()
     try:
         parts, notes = body_parts(request.headers.get("Content-Type"), request.body, limits)
     except ParseError as error:
-        return Contents(refusal=Refusal(error.status, refusal.bad_request(str(error)).reason))
+        return Contents(refusal=Refusal(error.status, refusal.bad_request(str(error)).reason)), ()
     reader = _Reader(limits, strict)
     reader.deviations.extend(deviations.body_note(note) for note in notes)
-    return reader.read(parts)
+    return reader.read(parts), reader.extensions
 
 
 class _Reader:
@@ -82,6 +85,7 @@ class _Reader:
         self._refusal: Refusal | None = None
         self._others: list[str] = []
         self.deviations: list[Deviation] = []
+        self.extensions: Sequence[Extension] = ()
 
     def read(self, parts: list[Part]) -> Contents:
         first_document = find_metadata(parts)
@@ -126,7 +130,10 @@ class _Reader:
             self.deviations.append(deviations.several_documents(len(parts)))
         try:
             charset = parts[0].content_type.params.get("charset") if parts[0].content_type else None
-            return parse_metadata(parts[0].body, self._limits, charset=unquote(charset or "") or None)
+            document, self.extensions = read_metadata(
+                parts[0].body, self._limits, charset=unquote(charset or "") or None
+            )
         except ParseError as error:
             self.deviations.append(deviations.unreadable_metadata(str(error)))
             return None
+        return document

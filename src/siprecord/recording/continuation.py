@@ -5,7 +5,9 @@ them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+import msgspec
 
 from siprecord.recording.deviations import Deviation
 from siprecord.recording.dialects import Findings
@@ -18,8 +20,7 @@ from siprecord.recording.overlay import Lines
 from siprecord.recording.plan import StreamPlan
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExchangeSnapshot:
+class ExchangeSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     """The offer/answer side: the open streams with their ports, and the SDP that we said last."""
 
     address: str
@@ -30,10 +31,10 @@ class ExchangeSnapshot:
     labels: Labels
     masked: bool
     said: bytes | None
+    mask_digits: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KnowledgeSnapshot:
+class KnowledgeSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     """What the SRC told so far."""
 
     told: RecordingModel
@@ -54,10 +55,11 @@ class Marks:
     """We want to hang up, as soon as the ACK allows it."""
     snapshot_asked: bool = False
     told_silent: bool = False
+    rule: str | None = None
+    """The rule that was applied last."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionSnapshot:
+class SessionSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     """A session that is answered and not yet over."""
 
     state: str
@@ -66,3 +68,5 @@ class SessionSnapshot:
     exchange: ExchangeSnapshot
     marks: Marks
     ending: Ending | None = None
+    headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Those that rules ask for, of all requests so far."""

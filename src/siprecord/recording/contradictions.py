@@ -23,7 +23,10 @@ def contradictions(model: RecordingModel, lines: Mapping[int, StreamPlan]) -> tu
 
 
 def _shared(streams: list[Stream]) -> list[Deviation]:
-    counts = Counter(stream.mline for stream in streams if stream.mline is not None)
+    lines = [stream.mline for stream in streams if stream.mline is not None]
+    if len(set(lines)) == len(lines):
+        return []
+    counts = Counter(lines)
     return [
         Deviation(f"{count} streams of the metadata name m-line {mline + 1}.", SECTION)
         for mline, count in sorted(counts.items())

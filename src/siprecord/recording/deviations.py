@@ -5,11 +5,10 @@ A deviation is noted on the recording and never costs it. `reference` names the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Deviation:
+class Deviation(msgspec.Struct, frozen=True, gc=False):
     """One sentence for people, and the section of an RFC it rests on."""
 
     text: str
@@ -155,6 +154,20 @@ def duplicate_label(label: str, mline: int) -> Deviation:
 def refused_line(mline: int, why: str) -> Deviation:
     """An m-line that is answered by port 0."""
     return Deviation(f"m-line {mline + 1} was refused: {why}.", "RFC 3264 section 6")
+
+
+def not_protected(mline: int, why: str) -> Deviation:
+    """SRTP was offered as an option and could not be taken."""
+    return Deviation(f"m-line {mline + 1} offers SRTP beside plain RTP, but {why}.", "RFC 8643 section 3.1")
+
+
+def keys_in_the_open(transport: str) -> Deviation:
+    """SRTP keys came over signalling that anybody on the way can read."""
+    return Deviation(
+        f"SRTP keys came over {transport.upper()} without TLS: "
+        "whoever can read the signalling can hear the call.",
+        "RFC 4568 section 8.3",
+    )
 
 
 def zero_address_hold(mline: int) -> Deviation:

@@ -5,7 +5,8 @@ results.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from siprecord.recording.contents import Contents
 from siprecord.recording.identity import CallIdentity
@@ -14,46 +15,49 @@ from siprecord.recording.policy import Signs
 from siprecord.recording.rules import Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class InviteReceived:
+class InviteReceived(msgspec.Struct, frozen=True):
     """The INVITE of a new call."""
 
     transaction: str
     identity: CallIdentity
     contents: Contents
     signs: Signs
-    verdict: Verdict = field(default_factory=Verdict)
+    verdict: Verdict = msgspec.field(default_factory=Verdict)
     """What the operator's rules say of this call."""
+    headers: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
+    """Those that rules ask for."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReinviteReceived:
+class ReinviteReceived(msgspec.Struct, frozen=True):
     """An INVITE within the session: an offer, metadata, both or neither. `confirmed`: it bears the marks."""
 
     transaction: str
     contents: Contents
     confirmed: bool = True
+    headers: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
+    """Those that rules ask for."""
 
 
-@dataclass(frozen=True, slots=True)
-class UpdateReceived:
+class UpdateReceived(msgspec.Struct, frozen=True):
     """An UPDATE within the session (RFC 3311)."""
 
     transaction: str
     contents: Contents
     confirmed: bool = True
+    headers: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
+    """Those that rules ask for."""
 
 
-@dataclass(frozen=True, slots=True)
-class InfoReceived:
+class InfoReceived(msgspec.Struct, frozen=True):
     """An INFO; some SRCs send metadata in it."""
 
     transaction: str
     contents: Contents
+    headers: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
+    """Those that rules ask for."""
 
 
-@dataclass(frozen=True, slots=True)
-class ByeReceived:
+class ByeReceived(msgspec.Struct, frozen=True):
     """The SRC hangs up. `reason` is the Reason header, if any."""
 
     transaction: str
@@ -61,87 +65,74 @@ class ByeReceived:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AckReceived:
+class AckReceived(msgspec.Struct, frozen=True):
     """The ACK of a 2xx of ours, with the answer to our offer where there was one."""
 
     contents: Contents
 
 
-@dataclass(frozen=True, slots=True)
-class CancelReceived:
+class CancelReceived(msgspec.Struct, frozen=True):
     """The SRC cancelled the INVITE; the endpoint has answered it."""
 
 
-@dataclass(frozen=True, slots=True)
-class AckTimedOut:
+class AckTimedOut(msgspec.Struct, frozen=True):
     """The ACK never came; the endpoint has sent BYE."""
 
 
-@dataclass(frozen=True, slots=True)
-class SessionExpired:
+class SessionExpired(msgspec.Struct, frozen=True):
     """No refresh came in time; the endpoint has sent BYE."""
 
 
-@dataclass(frozen=True, slots=True)
-class DialogLost:
+class DialogLost(msgspec.Struct, frozen=True):
     """The peer doesn't know the dialog any more, or can't be reached."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ports:
+class Ports(msgspec.Struct, frozen=True, kw_only=True):
     """Where one stream is received."""
 
     rtp: int
     rtcp: int
 
 
-@dataclass(frozen=True, slots=True)
-class StreamsOpened:
+class StreamsOpened(msgspec.Struct, frozen=True):
     """The result of `OpenStreams`: ports by m-line, and a sentence for each stream that could not be
     opened.
     """
 
     ports: Mapping[int, Ports]
-    failed: Mapping[int, str] = field(default_factory=dict)
+    failed: Mapping[int, str] = msgspec.field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class RecordingUnavailable:
+class RecordingUnavailable(msgspec.Struct, frozen=True):
     """The capture log could not be opened."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class StreamCount:
+class StreamCount(msgspec.Struct, frozen=True):
     """Packets of one stream since it was opened; `heard` counts RTCP and dropped packets too."""
 
     packets: int
     heard: int
 
 
-@dataclass(frozen=True, slots=True)
-class MediaChecked:
+class MediaChecked(msgspec.Struct, frozen=True):
     """The result of `CheckMedia`, by m-line."""
 
     counts: Mapping[int, StreamCount]
 
 
-@dataclass(frozen=True, slots=True)
-class PauseRequested:
+class PauseRequested(msgspec.Struct, frozen=True):
     """Somebody wants nothing stored from now on, for so many seconds; None is as long as is allowed."""
 
     seconds: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ResumeRequested:
+class ResumeRequested(msgspec.Struct, frozen=True):
     """The pause is over."""
 
 
-@dataclass(frozen=True, slots=True)
-class StopRequested:
+class StopRequested(msgspec.Struct, frozen=True):
     """Somebody wants the recording to end."""
 
     ending: Ending

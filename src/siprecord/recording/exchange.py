@@ -6,8 +6,11 @@ An offer is first judged (`propose`), then its new streams are opened by others,
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from siprecord.protocol.negotiation import AnswerPlan, MediaAnswer, answer_offer, drops_media, offer_again
 from siprecord.recording import deviations, refusal
@@ -29,16 +32,14 @@ from siprecord.recording.refusal import Refusal
 from siprecord.syntax.sdp import SessionDescription, parse_sdp
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LocalMedia:
+class LocalMedia(msgspec.Struct, frozen=True, kw_only=True):
     """Our side in SDP: the address we advertise, and the id of our session description."""
 
     address: str
     session_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class Commitment:
+class Commitment(msgspec.Struct, frozen=True):
     """What an offer led to: our answer, what is to be done with the streams, and what was odd."""
 
     answer: SessionDescription
@@ -58,10 +59,12 @@ class Exchange:
         self._ports: dict[int, Ports] = {}
         self._names: frozenset[str] = frozenset()
         self._said: SessionDescription | None = None
+        self._written: tuple[SessionDescription, bytes] | None = None
 
     @classmethod
     def restore(cls, settings: PlanSettings, snapshot: ExchangeSnapshot) -> Exchange:
         """Go on with the streams of an earlier life. Raises ParseError when the snapshot is damaged."""
+        settings = dataclasses.replace(settings, mask_digits=snapshot.mask_digits)
         self = cls(settings, LocalMedia(address=snapshot.address, session_id=snapshot.session_id))
         self.streams = {plan.mline: plan for plan in snapshot.streams}
         self.labels, self.masked = snapshot.labels, snapshot.masked
@@ -79,8 +82,23 @@ class Exchange:
             names=tuple(sorted(self._names)),
             labels=self.labels,
             masked=self.masked,
-            said=None if self._said is None else self._said.to_bytes(),
+            said=self._said_bytes(),
+            mask_digits=self._settings.mask_digits,
         )
+
+    def _said_bytes(self) -> bytes | None:
+        """What we said last, as it was sent. Written once: the state of a call is kept at every event."""
+        said = self._said
+        if said is None:
+            return None
+        if self._written is None or self._written[0] is not said:
+            self._written = said, said.to_bytes()
+        return self._written[1]
+
+    @property
+    def masks_digits(self) -> bool:
+        """Whether keys that are pressed are kept out of the log."""
+        return self._settings.mask_digits
 
     @property
     def storing(self) -> bool:
@@ -137,6 +155,13 @@ class Exchange:
 
         return self._change(change)
 
+    def mask_digits(self, masked: bool) -> list[Command]:
+        """Keep keys that are pressed out of the log, or don't, on all streams that are open or will be."""
+        self._settings = dataclasses.replace(self._settings, mask_digits=masked)
+        changed = [plan for plan in self.streams.values() if plan.mask_digits != masked]
+        self.streams.update({plan.mline: replace(plan, mask_digits=masked) for plan in changed})
+        return [UpdateStream(self.streams[plan.mline]) for plan in changed]
+
     def _go_on(self, plans: Iterable[StreamPlan]) -> list[Command]:
         updates: list[Command] = [
             UpdateStream(plan) for plan in plans if replace(plan, held=False) != self._unheld(plan.mline)
@@ -191,5 +216,10 @@ def _media_answer(plan: StreamPlan | None, ports: Mapping[int, Ports]) -> MediaA
     if plan is None:
         return MediaAnswer()
     own = ports[plan.mline]
-    rtcp = None if own.rtcp == own.rtp + 1 else own.rtcp
-    return MediaAnswer(port=own.rtp, formats=plan.formats, rtcp_port=rtcp)
+    return MediaAnswer(
+        port=own.rtp,
+        formats=plan.formats,
+        rtcp_port=None if own.rtcp == own.rtp + 1 else own.rtcp,
+        rtcp_mux=plan.mux,
+        attributes=() if plan.security is None else (plan.security.attribute(),),
+    )

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from siprecord.errors import ParseError
 from siprecord.protocol import Flow
 from siprecord.syntax.sip import Request
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallIdentity:
+class CallIdentity(msgspec.Struct, frozen=True, kw_only=True):
     """The ends of a call. `source` is host:port of the peer as seen on the network, never what headers
     claim.
     """

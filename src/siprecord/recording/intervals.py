@@ -5,8 +5,9 @@ All functions are idempotent: saying the same again changes nothing.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from siprecord.recording.model import Interval, Intervals
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from siprecord.recording import deviations
 from siprecord.recording.call_facts import call_fields
@@ -29,8 +30,7 @@ MAX_DEVIATIONS = 200
 """Kinds of deviation noted on one recording. Ours: a peer may err a million times, the log need not."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lesson:
+class Lesson(msgspec.Struct, frozen=True):
     """What a message would teach, not kept yet."""
 
     contents: Contents
@@ -70,7 +70,7 @@ class Knowledge:
         """All that is known, as a value. `model` follows from the rest."""
         return KnowledgeSnapshot(
             told=self.told,
-            findings=self.findings.without_deviations(),
+            findings=self.findings,
             lines=self._lines,
             documents=self.documents,
             noted=tuple(sorted(self._noted, key=lambda each: (each.text, each.reference))),
@@ -97,7 +97,7 @@ class Knowledge:
 
     def read(self, contents: Contents, carried_by: str, labels: Labels, at: datetime) -> Lesson:
         """Work out what a message teaches; changes nothing."""
-        notes = (*contents.deviations, *contents.findings.deviations)
+        notes = contents.deviations
         if contents.metadata is None:
             return Lesson(contents, carried_by, self.told, notes, at)
         merge = apply_document(self.told, contents.metadata, labels, at)
@@ -110,14 +110,21 @@ class Knowledge:
         """
         events = [self._document(lesson, index) for index in range(len(lesson.contents.documents))]
         events.extend(self.note(*lesson.notes))
-        self.told = lesson.told
-        self.findings = self.findings.joined(lesson.contents.findings.without_deviations())
+        findings = self.findings.joined(lesson.contents.findings)
         labels = {mline: plan.label for mline, plan in sorted(lines.items())}
+        if self._is_known(lesson, findings, labels):
+            return events
+        self.told, self.findings = lesson.told, findings
         if self._lines is None or self._lines.labels != labels:
             self._lines = Lines(labels=labels, since=lesson.at)
         events.extend(self._show(overlay(self.told, self.findings, self._lines)))
         events.extend(self.note(*contradictions(self.told, lines)))
         return events
+
+    def _is_known(self, lesson: Lesson, findings: Findings, labels: Mapping[int, str | None]) -> bool:
+        """Whether nothing in the message is news, as in most that have no body."""
+        same = lesson.contents.sdp is None and lesson.told is self.told and findings == self.findings
+        return same and self._lines is not None and self._lines.labels == labels
 
     def _show(self, model: RecordingModel) -> list[AppendEvent]:
         """Tell the log what has changed."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from siprecord.recording import deviations
 from siprecord.recording.commands import Answer, Command, RequestSnapshot
 from siprecord.recording.contents import Contents
+from siprecord.recording.deviations import Deviation
 from siprecord.recording.events import StreamsOpened
 from siprecord.recording.metadata_state import Labels
 from siprecord.recording.model import Moment
@@ -22,9 +23,16 @@ def commit(session: SessionData, pending: Pending, opened: StreamsOpened, moment
     session.silence.start(moment.now)
     commitment = session.exchange.commit(pending.offer, pending.plan, opened)
     learned = session.knowledge.keep(pending.lesson, session.streams)
-    noted = session.knowledge.note(*commitment.deviations)
+    noted = session.knowledge.note(*commitment.deviations, *_exposed_keys(session))
     answer = Answer(pending.transaction, commitment.answer)
     return [*commitment.commands, *learned, *noted, answer, *ask_for_snapshot(session)]
+
+
+def _exposed_keys(session: SessionData) -> list[Deviation]:
+    """SRTP keys that came where anybody could read them."""
+    transport = session.identity.transport if session.identity is not None else ""
+    protected = any(stream.security is not None for stream in session.streams.values())
+    return [deviations.keys_in_the_open(transport)] if protected and transport in ("udp", "tcp") else []
 
 
 def learn(session: SessionData, contents: Contents, carried_by: str, moment: Moment) -> list[Command]:

@@ -10,9 +10,11 @@ where there is any (MRG-15). Nothing is deleted (MRG-11). The same document twic
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
+
+import msgspec
+from msgspec.structs import replace
 
 from siprecord.recording import deviations
 from siprecord.recording.deviations import Deviation
@@ -36,23 +38,21 @@ _NO_GROUP, _NO_SESSION = Group(id=""), Session(id="")
 _NO_PARTICIPANT, _NO_STREAM = Participant(id=""), Stream(id="")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Labels:
+class Labels(msgspec.Struct, frozen=True, kw_only=True):
     """The m-lines that a document may refer to.
 
     Labels mean something only together with the SDP of the same message (MDP-19). `borrowed` says that the
     message had no SDP, so that these are the labels of the one before.
     """
 
-    by_label: Mapping[str, int] = field(default_factory=dict)
-    content: Mapping[int, str] = field(default_factory=dict)
+    by_label: Mapping[str, int] = msgspec.field(default_factory=dict)
+    content: Mapping[int, str] = msgspec.field(default_factory=dict)
     """The a=content of those m-lines that have one (RFC 4796)."""
     unlabelled: tuple[int, ...] = ()
     borrowed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Merge:
+class Merge(msgspec.Struct, frozen=True):
     """The model after a document, and what was odd about it."""
 
     model: RecordingModel
@@ -265,16 +265,14 @@ class _Draft:
     def _flow(self, element: told.ParticipantStreamAssociation) -> None:
         who = element.participant_id
         self._refer(self.participants, who, Participant)
-        self._flow_role(element, "send", element.send)
-        self._flow_role(element, "recv", element.recv)
+        gone = self._left_at(who) is not None
+        self._flow_role(element, "send", gone=gone)
+        self._flow_role(element, "recv", gone=gone)
 
-    def _flow_role(
-        self, element: told.ParticipantStreamAssociation, role: Role, streams: Iterable[str]
-    ) -> None:
+    def _flow_role(self, element: told.ParticipantStreamAssociation, role: Role, *, gone: bool) -> None:
         who = element.participant_id
         times = (element.associate_time, element.disassociate_time)
-        gone = self._left_at(who) is not None
-        named = dict.fromkeys(streams)
+        named = dict.fromkeys(element.send if role == "send" else element.recv)
         for stream in named:
             self._refer(self.streams, stream, Stream)
             old: Intervals = self.flows.get((who, stream, role), ())
@@ -315,10 +313,10 @@ class _Draft:
 
     def _close_flows_of_the_gone(self) -> None:
         """Who has left every session neither sends nor receives (MRG-10)."""
-        parts: dict[str, list[Membership]] = {}
-        for (who, _), membership in self.memberships.items():
-            parts.setdefault(who, []).append(membership)
-        left = {who: _end_of(memberships) for who, memberships in parts.items()}
+        some = {who for (who, _), value in self.memberships.items() if value.intervals and not value.open}
+        if not some:
+            return
+        left = {who: self._left_at(who) for who in some}
         for key, intervals in self.flows.items():
             if (stop := left.get(key[0])) is not None:
                 self.flows[key] = close(intervals, stop, self._at)

@@ -8,26 +8,25 @@ out to be wrong is dropped by not keeping the new value.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 from typing import Literal, TypeVar
+
+import msgspec
 
 from siprecord.syntax.metadata import Reason
 
 Role = Literal["send", "recv"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moment:
+class Moment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One instant on both clocks: monotonic seconds for deadlines, wall clock for people."""
 
     now: float
     wall: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Interval:
+class Interval(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A span of an association. `start` and `stop` are the SRC's times, `seen` and `unseen` our own.
 
     Open while `unseen` is None. A closed interval without `stop` was closed by what followed from other
@@ -48,8 +47,7 @@ class Interval:
 Intervals = tuple[Interval, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
+class Group(msgspec.Struct, frozen=True, kw_only=True):
     """A group of communication sessions (RFC 7865 section 6.2)."""
 
     id: str
@@ -60,8 +58,7 @@ class Group:
     ended: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Session:
+class Session(msgspec.Struct, frozen=True, kw_only=True):
     """A communication session (RFC 7865 section 6.3). `recorded` is its association with this recording."""
 
     id: str
@@ -76,8 +73,7 @@ class Session:
     ended: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Name:
+class Name(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One address of record of a participant, with the display name that goes with it."""
 
     aor: str
@@ -85,8 +81,7 @@ class Name:
     lang: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Participant:
+class Participant(msgspec.Struct, frozen=True, kw_only=True):
     """A party of the conversation (RFC 7865 section 6.5).
 
     `source` is the header or vendor element it, or its last name, was learned from; None is the metadata.
@@ -100,8 +95,7 @@ class Participant:
     source: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Binding:
+class Binding(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Which m-line a stream was, and since when. `mline` is None for a stream that we don't receive."""
 
     label: str | None
@@ -109,8 +103,7 @@ class Binding:
     since: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stream:
+class Stream(msgspec.Struct, frozen=True, kw_only=True):
     """A media stream of the conversation (RFC 7865 section 6.7). The last binding is the one that holds."""
 
     id: str
@@ -128,8 +121,7 @@ class Stream:
         return self.bindings[-1].mline if self.bindings else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Membership:
+class Membership(msgspec.Struct, frozen=True, kw_only=True):
     """A participant's part in one communication session (RFC 7865 section 6.6)."""
 
     intervals: Intervals = ()
@@ -148,20 +140,19 @@ def _empty() -> Mapping[str, Value]:
     return MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordingModel:
+class RecordingModel(msgspec.Struct, frozen=True, kw_only=True):
     """All that the SRC told about one recording session so far.
 
     `memberships` is keyed by (participant id, session id) and `flows` by (participant id, stream id, role).
     `snapshot` says that a complete document has come; before it the model may have holes.
     """
 
-    groups: Mapping[str, Group] = field(default_factory=_empty)
-    sessions: Mapping[str, Session] = field(default_factory=_empty)
-    participants: Mapping[str, Participant] = field(default_factory=_empty)
-    streams: Mapping[str, Stream] = field(default_factory=_empty)
-    memberships: Mapping[tuple[str, str], Membership] = field(default_factory=dict)
-    flows: Mapping[tuple[str, str, Role], Intervals] = field(default_factory=dict)
+    groups: Mapping[str, Group] = msgspec.field(default_factory=_empty)
+    sessions: Mapping[str, Session] = msgspec.field(default_factory=_empty)
+    participants: Mapping[str, Participant] = msgspec.field(default_factory=_empty)
+    streams: Mapping[str, Stream] = msgspec.field(default_factory=_empty)
+    memberships: Mapping[tuple[str, str], Membership] = msgspec.field(default_factory=dict)
+    flows: Mapping[tuple[str, str, Role], Intervals] = msgspec.field(default_factory=dict)
     snapshot: bool = False
 
     def live_sessions(self) -> tuple[str, ...]:

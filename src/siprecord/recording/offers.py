@@ -13,6 +13,7 @@ from siprecord.recording.events import (
 )
 from siprecord.recording.model import Moment
 from siprecord.recording.refusal import Refusal
+from siprecord.recording.rejudging import then_judge
 from siprecord.recording.session_data import Decisions, SessionData
 from siprecord.recording.session_parts import Pending, State
 
@@ -89,9 +90,9 @@ def _on_ack(session: SessionData, event: AckReceived, moment: Moment) -> list[Co
 
 
 AGREED: Decisions = {
-    ReinviteReceived: _on_reinvite,
-    UpdateReceived: _on_update,
-    InfoReceived: _on_info,
-    AckReceived: _on_ack,
-    StreamsOpened: _on_more_streams,
+    ReinviteReceived: then_judge(_on_reinvite),
+    UpdateReceived: then_judge(_on_update),
+    InfoReceived: then_judge(_on_info),
+    AckReceived: then_judge(_on_ack),
+    StreamsOpened: then_judge(_on_more_streams),
 }

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from siprecord.recording import deviations, learning, outcome, refusal
+from siprecord.recording import deviations, learning, outcome, refusal, rejudging
 from siprecord.recording.commands import (
-    AppendEvent,
     Command,
     DiscardRecording,
     FinishRecording,
@@ -18,7 +17,6 @@ from siprecord.recording.own_offer import stand_in
 from siprecord.recording.plan import OfferPlan
 from siprecord.recording.policy import Signs, recognise
 from siprecord.recording.refusal import Refusal
-from siprecord.recording.rules import Verdict
 from siprecord.recording.session_data import Decisions, SessionData
 from siprecord.recording.session_parts import Pending, State
 from siprecord.syntax.sdp import SessionDescription
@@ -30,6 +28,7 @@ def _on_invite(session: SessionData, event: InviteReceived, moment: Moment) -> l
         event.signs, has_metadata=bool(contents.documents), settings=session.settings.policy
     )
     offer = contents.sdp or _own_offer(session, event.signs)
+    ruled = rejudging.apply(session, event.verdict, late=False)
     plan = contents.refusal or refused or event.verdict.refusal or _first_plan(session, offer)
     if isinstance(plan, Refusal) or offer is None:
         session.state = State.ENDED
@@ -38,22 +37,13 @@ def _on_invite(session: SessionData, event: InviteReceived, moment: Moment) -> l
         session.marks.answer_due = True
         notes += (deviations.delayed_offer(len(offer.media)),)
     session.identity = event.identity
+    rejudging.hear(session, event.headers)
     session.state = State.OPENING
     lesson = session.knowledge.read(contents, "INVITE", plan.labels, moment.wall)
     session.pending = Pending(event.transaction, offer, plan, lesson)
-    ruled = _apply_rule(session, event.verdict)
     first_notes = session.knowledge.note(*notes)
     absent = session.knowledge.note_absence(contents)
     return [StartRecording(event.identity), *ruled, *first_notes, *absent, OpenStreams(plan.open)]
-
-
-def _apply_rule(session: SessionData, verdict: Verdict) -> list[Command]:
-    session.knowledge.swap_sides = verdict.swap_sides
-    session.exchange.masked = verdict.action == "mask"
-    if verdict.rule is None:
-        return []
-    fields = {"rule": verdict.rule, "action": verdict.action, "swap_sides": verdict.swap_sides}
-    return [AppendEvent("rule.applied", fields)]
 
 
 def _first_plan(session: SessionData, offer: SessionDescription | None) -> OfferPlan | Refusal:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 
 class Outcome(StrEnum):
@@ -31,8 +32,7 @@ class Outcome(StrEnum):
     """A fault of ours."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(msgspec.Struct, frozen=True):
     """An outcome with the sentence that explains it."""
 
     outcome: Outcome
@@ -43,6 +43,11 @@ def hung_up(reason: str | None = None) -> Ending:
     """The SRC sent BYE; `reason` is the Reason header it gave."""
     said = f" Its reason: {reason[:200]}" if reason else ""
     return Ending(Outcome.COMPLETE, "The SRC ended the session." + said)
+
+
+def forbidden(rule: str) -> Ending:
+    """A rule refuses the call, for what became known only while it ran."""
+    return Ending(Outcome.STOPPED, f"Rule {rule} refuses this call; that became known while it was recorded.")
 
 
 GAVE_UP = Ending(Outcome.CANCELLED, "The SRC cancelled the call before it was answered.")

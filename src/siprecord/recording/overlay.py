@@ -8,8 +8,10 @@ a stream is added only where a header says so, or where one line carries everybo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
+
+import msgspec
+from msgspec.structs import replace
 
 from siprecord.recording.addresses import address_key, is_internal
 from siprecord.recording.dialects import Findings, Party
@@ -25,8 +27,7 @@ from siprecord.recording.model import (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lines:
+class Lines(msgspec.Struct, frozen=True, kw_only=True):
     """The m-lines that carry media, with their labels, and since when."""
 
     labels: Mapping[int, str | None]

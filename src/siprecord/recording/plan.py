@@ -7,36 +7,65 @@ can't or won't record is refused line by line with port 0, never the whole call.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TypedDict
+
+import msgspec
 
 from siprecord.protocol.negotiation import RECORDABLE_PROFILES, accepted_formats
 from siprecord.recording import deviations
-from siprecord.recording.addresses import is_multicast
+from siprecord.recording.addresses import is_multicast, literal
 from siprecord.recording.deviations import Deviation
 from siprecord.recording.metadata_state import Labels
-from siprecord.syntax.sdp import Direction, MediaDescription, SessionDescription
+from siprecord.recording.security import (
+    Security,
+    SrtpPolicy,
+    Unacceptable,
+    Unprotected,
+    keep_own_key,
+    protection,
+)
+from siprecord.syntax.sdp import (
+    KINDS_REMEMBERED,
+    Coding,
+    Direction,
+    MediaDescription,
+    SessionDescription,
+)
 
 RESERVED_NAME = "sip"
 """The interface of SIP messages in a capture log."""
 
 
+def _no_random(count: int) -> bytes:
+    raise AssertionError("SRTP keys need a source of randomness")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanSettings:
-    """Which streams may be recorded. `profiles` are the RTP profiles whose packets we can read."""
+    """Which streams may be recorded. `profiles` are the RTP profiles whose packets we can read.
+
+    `random` makes our own SRTP keys: so many bytes that nobody can guess.
+    """
 
     max_streams: int = 64
     kinds: tuple[str, ...] = ("audio", "video")
     profiles: frozenset[str] = RECORDABLE_PROFILES
+    srtp: SrtpPolicy = SrtpPolicy.PREFER
+    random: Callable[[int], bytes] = _no_random
+    mask_digits: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StreamPlan:
+class StreamPlan(msgspec.Struct, frozen=True, kw_only=True):
     """One stream to record. `name` is unique within the recording; `label` is what the SRC wrote, if
     anything.
 
     `formats` are those accepted, in the offer's order. `payloads` maps payload type numbers, as text, to
     encoding, rate, channels and, where given, fmtp. `held` says that nothing may be stored for now.
+    `source` is from where its packets should come, `reports` where ours are to go; `mux` says that both share
+    a port. `security` holds its SRTP keys; none is a stream in the clear.
     """
 
     mline: int
@@ -48,10 +77,15 @@ class StreamPlan:
     payloads: Mapping[str, Mapping[str, object]]
     held: bool = False
     content: str | None = None
+    source: tuple[str, int] | None = None
+    reports: tuple[str, int] | None = None
+    mux: bool = False
+    security: Security | None = None
+    mask_digits: bool = False
+    """Keys that are pressed must not reach the log."""
 
 
-@dataclass(frozen=True, slots=True)
-class RefusedLine:
+class RefusedLine(msgspec.Struct, frozen=True):
     """An m-line that gets port 0. `code` is the Warning that says why (RFC 3261 section 20.43)."""
 
     mline: int
@@ -59,8 +93,7 @@ class RefusedLine:
     code: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OfferPlan:
+class OfferPlan(msgspec.Struct, frozen=True, kw_only=True):
     """What to do with an offer. `empty` says that the SRC itself offers no stream, which is not an error."""
 
     open: tuple[StreamPlan, ...] = ()
@@ -68,7 +101,7 @@ class OfferPlan:
     close: tuple[int, ...] = ()
     refused: tuple[RefusedLine, ...] = ()
     deviations: tuple[Deviation, ...] = ()
-    labels: Labels = field(default_factory=Labels)
+    labels: Labels = msgspec.field(default_factory=Labels)
     empty: bool = False
 
     @property
@@ -77,11 +110,10 @@ class OfferPlan:
         return self.empty or bool(self.open or self.go_on)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Slots:
+class Slots(msgspec.Struct, frozen=True, kw_only=True):
     """The streams open before the offer, by m-line, and all names that were ever given in this recording."""
 
-    open: Mapping[int, StreamPlan] = field(default_factory=dict)
+    open: Mapping[int, StreamPlan] = msgspec.field(default_factory=dict)
     names: frozenset[str] = frozenset()
 
     @property
@@ -112,6 +144,12 @@ def labels_of(offer: SessionDescription) -> Labels:
     return Labels(by_label=by_label, content=content, unlabelled=tuple(unlabelled))
 
 
+class _Ways(TypedDict):
+    source: tuple[str, int] | None
+    reports: tuple[str, int] | None
+    mux: bool
+
+
 class _Planner:
     def __init__(self, offer: SessionDescription, slots: Slots, settings: PlanSettings) -> None:
         self._offer = offer
@@ -125,6 +163,7 @@ class _Planner:
         self._deviations: list[Deviation] = []
         self._labels: set[str] = set()
         self._accepted: dict[int, tuple[str, ...]] = {}
+        self._protection: dict[int, Security | Unprotected | Unacceptable] = {}
 
     def take(self, mline: int, media: MediaDescription) -> None:
         current = self._slots.open.get(mline)
@@ -171,7 +210,8 @@ class _Planner:
         connection = self._offer.connection_of(media)
         if connection is not None and is_multicast(connection.host):
             return RefusedLine(mline, "multicast is not supported", 330)
-        return None
+        found = self._protection[mline] = protection(media, self._settings.srtp)
+        return RefusedLine(mline, found.why, found.code) if isinstance(found, Unacceptable) else None
 
     def _formats(self, media: MediaDescription) -> tuple[str, ...]:
         """Asked twice of each line, and costly."""
@@ -191,9 +231,32 @@ class _Planner:
             kind=media.kind,
             direction=media.direction.value,
             formats=formats,
-            payloads=_payloads(media, formats),
+            payloads=_payloads(formats, media.coding),
             held=self._is_held(mline, media),
             content=media.content,
+            **self._ways(media),
+            security=self._secure(mline, media),
+            mask_digits=self._settings.mask_digits,
+        )
+
+    def _ways(self, media: MediaDescription) -> _Ways:
+        """From where packets should come and where ours go. Names are not looked up."""
+        connection, mux = self._offer.connection_of(media), media.rtcp_mux
+        known = connection is not None and not connection.unspecified
+        source = (connection.host, media.port) if connection is not None and known else None
+        reports = self._offer.rtcp_destination(media, mux=mux)
+        return _Ways(source=literal(source), reports=literal(reports), mux=mux)
+
+    def _secure(self, mline: int, media: MediaDescription) -> Security | None:
+        found = self._protection[mline]
+        if not isinstance(found, Security):
+            if isinstance(found, Unprotected) and found.note:
+                self._deviations.append(deviations.not_protected(mline, found.note))
+            return None
+        current = self._slots.open.get(mline)
+        offered = {key.key for key in found.theirs}
+        return keep_own_key(
+            found, current.security if current is not None else None, offered, self._settings.random
         )
 
     def _is_held(self, mline: int, media: MediaDescription) -> bool:
@@ -226,11 +289,15 @@ class _Planner:
         return name
 
 
-def _payloads(media: MediaDescription, formats: Iterable[str]) -> dict[str, Mapping[str, object]]:
-    maps, parameters = media.rtpmap, media.fmtp
+def _payloads(formats: tuple[str, ...], coding: Coding) -> Mapping[str, Mapping[str, object]]:
+    return _known_payloads(formats, coding) if coding.short else _describe(formats, coding)
+
+
+def _describe(formats: tuple[str, ...], coding: Coding) -> Mapping[str, Mapping[str, object]]:
+    codecs, parameters = coding.codecs(), coding.parameters()
     described: dict[str, Mapping[str, object]] = {}
     for name in formats:
-        codec = maps[int(name)]
+        codec = codecs[name]
         payload: dict[str, object] = {
             "encoding": codec.encoding,
             "rate": codec.clock_rate,
@@ -240,6 +307,9 @@ def _payloads(media: MediaDescription, formats: Iterable[str]) -> dict[str, Mapp
             payload["fmtp"] = parameters[int(name)]
         described[name] = payload
     return described
+
+
+_known_payloads = lru_cache(maxsize=KINDS_REMEMBERED)(_describe)
 
 
 def names_of(plans: Iterable[StreamPlan]) -> frozenset[str]:

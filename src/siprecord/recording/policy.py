@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import msgspec
+
 from siprecord.errors import ParseError
 from siprecord.recording import deviations, refusal
 from siprecord.recording.deviations import Deviation
@@ -43,8 +45,7 @@ class PolicySettings:
         return 0 if self.no_offer == "empty" else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Signs:
+class Signs(msgspec.Struct, frozen=True, kw_only=True):
     """The marks of a recording session that a request bears."""
 
     required: bool
@@ -57,8 +58,7 @@ class Signs:
     """Whether the answer may be SDP, going by Accept (RFC 3261 section 20.1)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Load:
+class Load(msgspec.Struct, frozen=True, kw_only=True):
     """How busy this server is. `problems` are sentences about what is broken: spool, disk, media.
 
     `trunk_calls` are those of the trunk that asks, `trunk_max` is how many it may have; 0 is no limit.

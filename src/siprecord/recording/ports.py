@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol, TypeVar
 
 from siprecord.recording.plan import StreamPlan
+from siprecord.syntax.sdp import SrtpKeys
 
 Value = TypeVar("Value")
 
@@ -40,6 +41,18 @@ class StreamStats(Protocol):
     def last_arrival_ns(self) -> int:
         """When the last RTP packet came, nanoseconds since 1970; 0 for never."""
 
+    @property
+    def strays(self) -> int:
+        """RTP packets of senders that the stream does not follow."""
+
+    @property
+    def srtp_failed(self) -> int:
+        """Packets that could not be authenticated; they are not stored."""
+
+    @property
+    def srtp_replayed(self) -> int:
+        """Protected packets that came twice; they are not stored."""
+
 
 class MediaStream(Protocol):
     """One captured stream."""
@@ -64,6 +77,24 @@ class MediaStream(Protocol):
 
     def resume(self) -> None:
         """Store what comes from now on."""
+
+    def announce(self) -> None:
+        """The ports become known now: who sent to them before can't be meant."""
+
+    def expect_source(self, source: tuple[str, int] | None) -> None:
+        """Change from where the signalling says that the stream comes."""
+
+    def set_rtcp_target(self, target: tuple[str, int] | None, *, mux: bool = False) -> None:
+        """Change where our reports go; `mux` sends them from the media port."""
+
+    def set_keys(self, *keys: SrtpKeys, own: SrtpKeys | None = None) -> None:
+        """Change the keys of SRTP; none at all is a stream in the clear."""
+
+    def srtp_indices(self) -> Mapping[int, int]:
+        """The highest SRTP packet index by SSRC."""
+
+    def mask_digits(self, payloads: Mapping[str, Mapping[str, object]]) -> None:
+        """Let no key that is pressed reach the log from now on; `payloads` are those of the plan."""
 
     def close(self) -> None:
         """Give the ports back."""

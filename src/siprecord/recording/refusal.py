@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 ACCEPT = "application/sdp, application/rs-metadata+xml, application/rs-metadata, multipart/mixed"
 """Body types we take. Without multipart/mixed an SRC would have to stop sending SDP and metadata together."""
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(msgspec.Struct, frozen=True, gc=False):
     """A final response above 299. Never a 6xx: that would keep the SRC from trying another SRS (RESP-20)."""
 
     status: int

@@ -2,7 +2,7 @@
 
 Rules are asked in order when the INVITE comes, and the first that fits decides. Everything a rule names must
 hold. A rule sees what the INVITE says: its trunk, its headers, the vendor, and the participants that its
-metadata or its headers name. Who joins later is not known then.
+metadata or its headers name. `rejudging` asks again when the call tells more.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Literal
 
+import msgspec
+
 from siprecord.recording.addresses import address_key
 from siprecord.recording.contents import Contents
+from siprecord.recording.keypresses import Keys
 from siprecord.recording.refusal import Refusal, warning
-from siprecord.syntax.sip import Request
 
 Action = Literal["record", "refuse", "route", "mask"]
 
@@ -39,6 +41,8 @@ class Rule:
     status: int = 403
     route: str = ""
     swap_sides: bool = False
+    digits: Keys | None = None
+    """What becomes of keys that are pressed; None leaves it to the trunk."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,18 +55,18 @@ class Aspects:
     headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """What the rules say. `rule` is None when none fits, and then the call is recorded."""
 
     action: Action = "record"
     rule: str | None = None
     swap_sides: bool = False
     refusal: Refusal | None = None
+    digits: Keys | None = None
 
 
-def aspects_of(request: Request, contents: Contents, trunk: str, headers: Iterable[str]) -> Aspects:
-    """What a new INVITE shows; of its headers only these are kept."""
+def aspects_of(contents: Contents, trunk: str, headers: Mapping[str, tuple[str, ...]]) -> Aspects:
+    """What a new INVITE shows; `headers` are those that rules ask for."""
     findings = contents.findings
     addresses = [party.aor for party in findings.parties if party.aor]
     if contents.metadata is not None:
@@ -72,7 +76,7 @@ def aspects_of(request: Request, contents: Contents, trunk: str, headers: Iterab
         trunk=trunk,
         vendor=findings.vendor,
         participants=frozenset(map(address_key, addresses)) - {""},
-        headers={name: tuple(request.headers.get_all(name)) for name in headers},
+        headers=headers,
     )
 
 
@@ -81,7 +85,13 @@ def judge(rules: Iterable[Rule], aspects: Aspects) -> Verdict:
     rule = next((rule for rule in rules if fits(rule, aspects)), None)
     if rule is None:
         return Verdict()
-    return Verdict(action=rule.action, rule=rule.name, swap_sides=rule.swap_sides, refusal=_refusal(rule))
+    return Verdict(
+        action=rule.action,
+        rule=rule.name,
+        swap_sides=rule.swap_sides,
+        refusal=_refusal(rule),
+        digits=rule.digits,
+    )
 
 
 def fits(rule: Rule, aspects: Aspects) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Self
 
 from siprecord.recording.commands import Command
@@ -29,13 +30,14 @@ class SessionData:
         self.ending: Ending | None = None
         self.unexpected = 0
         self.settings = settings
-        self.exchange = Exchange(settings.plan, local)
+        self.exchange = Exchange(replace(settings.plan, mask_digits=settings.digits.masked), local)
         self.silence = SilenceWatch(settings.media_timeout_s)
         self.pause = PauseLease(settings.pause_max_s)
         self.pending: Pending | None = None
         self.ends_at: float | None = None
         self.marks = Marks()
         self.taken_over: frozenset[int] = frozenset()
+        self.headers: Mapping[str, tuple[str, ...]] = {}
 
     @classmethod
     def restore(cls, settings: SessionSettings, snapshot: SessionSnapshot, moment: Moment) -> Self:
@@ -44,7 +46,7 @@ class SessionData:
         self = cls(settings, exchange.local)
         self.exchange, self.knowledge = exchange, Knowledge.restore(snapshot.knowledge)
         self.state, self.identity, self.ending = State(snapshot.state), snapshot.identity, snapshot.ending
-        self.marks = snapshot.marks
+        self.marks, self.headers = snapshot.marks, snapshot.headers
         self.taken_over = frozenset(exchange.streams)
         if self.state is State.ENDING:
             self.ends_at = moment.now + settings.linger_s
@@ -63,6 +65,7 @@ class SessionData:
             exchange=self.exchange.snapshot(),
             ending=self.ending,
             marks=self.marks,
+            headers=self.headers,
         )
 
     @property

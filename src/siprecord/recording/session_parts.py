@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+import msgspec
+
+from siprecord.recording.keypresses import KeyPolicy
 from siprecord.recording.knowledge import Lesson
 from siprecord.recording.plan import OfferPlan, PlanSettings
 from siprecord.recording.policy import PolicySettings
@@ -30,6 +33,7 @@ class SessionSettings:
 
     policy: PolicySettings = field(default_factory=PolicySettings)
     plan: PlanSettings = field(default_factory=PlanSettings)
+    digits: KeyPolicy = field(default_factory=KeyPolicy)
     media_timeout_s: float = 60.0
     end_on_silence: bool = True
     linger_s: float = 0.2
@@ -37,8 +41,7 @@ class SessionSettings:
     request_snapshots: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
+class Pending(msgspec.Struct, frozen=True):
     """A request that waits for its new streams."""
 
     transaction: str

@@ -6,7 +6,7 @@ sides of a trunk that is known to have them the wrong way round.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from siprecord.recording.addresses import address_key, shown_name
 from siprecord.recording.dialects import Findings, Party
@@ -20,8 +20,7 @@ LABELS: dict[str, Side] = {
 """Labels that speak. They are opaque to the protocol, but some clients mean something by them (Q14)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SideOf:
+class SideOf(msgspec.Struct, frozen=True, kw_only=True):
     """One side. Without a `participant`, only an address was told."""
 
     participant: str | None
@@ -30,8 +29,7 @@ class SideOf:
     labels: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sides:
+class Sides(msgspec.Struct, frozen=True, kw_only=True):
     """Both sides, as far as they are known, and in words what they were decided from."""
 
     caller: SideOf | None

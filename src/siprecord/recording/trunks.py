@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
+from siprecord.recording.keypresses import Keys
 from siprecord.recording.rates import Rate
+from siprecord.recording.security import SrtpPolicy
 from siprecord.syntax.sip.digest import Algorithm
 
 Network = IPv4Network | IPv6Network
@@ -50,6 +52,10 @@ class Trunk:
     """Of all requests outside dialogs together."""
     strict: bool | None = None
     """Whether both signs of SIPREC are asked for; None: as everywhere."""
+    srtp: SrtpPolicy | None = None
+    """Whether its streams may, must or must not be protected; None: as everywhere."""
+    digits: Keys | None = None
+    """What becomes of keys that are pressed; None: as everywhere."""
 
     def covers(self, address: IPv4Address | IPv6Address | None) -> bool:
         """Whether it may call from this address; None is one we can't read."""

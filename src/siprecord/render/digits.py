@@ -12,6 +12,8 @@ MAX_DIGITS = 10_000
 """Digits of one stream that are listed."""
 _KEYS = "0123456789*#ABCD"
 _FLASH = 16
+_MASKED = 255
+"""What stands in the log for a key that was masked at ingest."""
 _SEGMENT = 0xFFFF
 _BLOCK = 4
 
@@ -30,7 +32,9 @@ class Digit:
 
     @property
     def key(self) -> str:
-        """The key's sign; `flash` for the hook."""
+        """The key's sign; `flash` for the hook, `*` for a key that was masked before it was stored."""
+        if self.event == _MASKED:
+            return "*"
         return "flash" if self.event == _FLASH else _KEYS[self.event]
 
 
@@ -71,7 +75,7 @@ def _blocks(packet: EventPacket, clocks: Mapping[int, int]) -> Iterator[_Block]:
     timestamp, clock = packet.timestamp, clocks.get(packet.payload_type) or 8000
     for at in range(0, len(packet.payload) - _BLOCK + 1, _BLOCK):
         event, ticks = packet.payload[at], int.from_bytes(packet.payload[at + 2 : at + 4])
-        if event <= _FLASH and ticks:
+        if (event <= _FLASH or event == _MASKED) and ticks:
             yield _Block(packet.ssrc, timestamp, event, ticks, packet.arrival_ns, clock)
         timestamp = (timestamp + ticks) & 0xFFFFFFFF
 
@@ -99,7 +103,7 @@ def digit_rows(digits: Iterable[Digit], origin_ns: int, *, shown: bool) -> list[
             "time_s": round((digit.start_ns - origin_ns) / 1e9, 3),
             "duration_s": round(digit.ticks / digit.clock, 3),
             "digit": digit.key if shown else "*",
-            "masked": not shown,
+            "masked": not shown or digit.event == _MASKED,
         }
         for digit in digits
     ]

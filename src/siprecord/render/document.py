@@ -19,6 +19,8 @@ from siprecord.render.options import DEFAULT_OPTIONS, RenderOptions
 from siprecord.render.stream_row import stream_row
 
 SCHEMA_VERSION = 1
+MAX_STRANGERS = 5
+"""Senders of one stream that are named one by one; all are among its `sources`."""
 
 _SIP_FIELDS = ("call_id", "from", "to", "request_uri", "transport", "source", "trunk")
 
@@ -41,7 +43,10 @@ def build_document(
     started_ns = _moment(facts.started) or facts.first_ns
     ended_ns = _moment(facts.ended or {}) or _last_moment(facts, renderer)
     made: AudioFiles | None = files["audio"]
-    rows = [stream_row(stream, renderer, number, options) for number, stream in enumerate(streams)]
+    rows = [
+        stream_row(stream, renderer, number, options, facts.counted(stream.interface))
+        for number, stream in enumerate(streams)
+    ]
     for channel, (stream, row) in enumerate(zip(streams, rows, strict=True)):
         model = _model_stream(stream, facts)
         row.update({name: model.get(name) for name in ("stream_id", "session_id")})
@@ -69,6 +74,8 @@ def build_document(
         "streams": rows,
         "absences": absence_rows(facts.absences, rows, renderer.origin_ns),
         "audio": _audio(renderer, made),
+        "rules": [_rule_row(event) for event in facts.rules],
+        "digits": _digits(facts),
         "metadata": files["metadata"],
         "deviations": [_deviation_row(event) for event in facts.deviations] + _own_deviations(rows),
         "merged": facts.merged,
@@ -79,6 +86,26 @@ def build_document(
             "bytes_left_over": facts.left_over,
             "bytes_damaged": facts.damaged,
         },
+    }
+
+
+def _rule_row(event: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "rule": event.get("rule"),
+        "action": event.get("action"),
+        "late": bool(event.get("late")),
+        "time": rfc3339(event.get("time_ns")),
+    }
+
+
+def _digits(facts: LogFacts) -> dict[str, Any] | None:
+    event = facts.digits
+    if not event:
+        return None
+    return {
+        "masked": bool(event.get("masked")),
+        "why": event.get("why"),
+        "since": rfc3339(event.get("time_ns")),
     }
 
 
@@ -137,8 +164,33 @@ def _own_deviations(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
                 )
             if not codec["rendered"] and not codec["signal"]:
                 found.append(f"{name}: {what} are in the capture log but not rendered: {codec['reason']}")
+        found += _sender_deviations(name, row)
         if row["packets_broken"]:
             found.append(f"{name}: {row['packets_broken']} packets do not keep to the format of their codec")
         if row["packets_malformed"]:
             found.append(f"{name}: {row['packets_malformed']} packets are no RTP")
     return [{"text": text, "reference": None, "time": None} for text in found]
+
+
+def _sender_deviations(name: str, row: Mapping[str, Any]) -> list[str]:
+    """Packets that came and are not heard, for they are somebody else's or can't be trusted."""
+    strangers = [source for source in row["sources"] if source["packets_in_audio"] < source["packets"]]
+    found = [
+        f"{name}: {source['packets'] - source['packets_in_audio']} packets of {source['address']} "
+        f"(SSRC 0x{source['ssrc']:08x}) are in the capture log and not in the audio: "
+        "the stream did not follow this sender then"
+        for source in strangers[:MAX_STRANGERS]
+    ]
+    if len(strangers) > MAX_STRANGERS:
+        found.append(f"{name}: {len(strangers) - MAX_STRANGERS} more senders were not followed")
+    protection = row["srtp"] or {}
+    if protection.get("packets_failed"):
+        found.append(
+            f"{name}: {protection['packets_failed']} packets were not stored, since the key of the SDP does "
+            "not fit them or they were changed on the way"
+        )
+    if protection.get("packets_replayed"):
+        found.append(
+            f"{name}: {protection['packets_replayed']} packets were not stored, since they came before"
+        )
+    return found

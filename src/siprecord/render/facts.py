@@ -15,6 +15,8 @@ from siprecord.media.audio import payload_map
 from siprecord.media.reader import CaptureReader, Interface, LogEvent, SipMessage
 
 _RAW_IP = 101
+MAX_FOLLOWED = 1_000
+"""Decisions on senders that are told of one stream; each is heeded all the same."""
 
 
 @dataclass(slots=True)
@@ -32,6 +34,12 @@ class StreamFacts:
     silences: list[tuple[int, int, str]] = field(default_factory=list)
     silent_since: tuple[int, str] | None = None
     closed_ns: int | None = None
+    srtp: str | None = None
+    """The suite, of a protected stream."""
+    expected: str | None = None
+    """From where the SDP said that it comes."""
+    followed: list[dict[str, Any]] = field(default_factory=list)
+    """Each decision to follow a sender, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +73,10 @@ class LogFacts:
     model: dict[str, Any] = field(default_factory=dict)
     call: dict[str, Any] = field(default_factory=dict)
     """Vendor, ids, direction and sides, as the last `call.identity` event told them."""
+    rules: list[dict[str, Any]] = field(default_factory=list)
+    """The operator's rules that were applied, in order."""
+    digits: dict[str, Any] = field(default_factory=dict)
+    """Whether keys that were pressed are in the log, and who said so; empty in logs of older versions."""
     deviations: list[dict[str, Any]] = field(default_factory=list)
     absences: list[Absence] = field(default_factory=list)
     merged: dict[str, Any] | None = None
@@ -80,6 +92,12 @@ class LogFacts:
     def truncated(self) -> bool:
         """Whether the log ends in half a block."""
         return self.left_over > 0
+
+    def counted(self, interface: int) -> dict[str, Any]:
+        """What the recorder itself counted on one stream, as `recording.ended` tells it."""
+        rows = (self.ended or {}).get("streams")
+        known = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+        return next((row for row in known if row.get("interface") == interface), {})
 
     @property
     def complete(self) -> bool:
@@ -130,12 +148,16 @@ def _stream(interface: Interface) -> StreamFacts:
 def _apply(stream: StreamFacts, values: dict[str, Any]) -> None:
     if isinstance(values.get("mline"), int):
         stream.mline = values["mline"]
-    for name in ("label", "kind", "direction"):
+    for name, field_name in _TEXTS.items():
         if isinstance(values.get(name), str) and values[name]:
-            setattr(stream, name, values[name])
+            setattr(stream, field_name, values[name])
     payloads = values.get("payloads")
     if isinstance(payloads, dict):
         stream.payloads.update(payload_map(payloads))
+
+
+_TEXTS = {"label": "label", "kind": "kind", "direction": "direction", "srtp": "srtp", "source": "expected"}
+"""Where what an event says of a stream is kept."""
 
 
 def _find(facts: LogFacts, item: LogEvent) -> StreamFacts | None:
@@ -175,6 +197,11 @@ def _resumed(facts: LogFacts, item: LogEvent) -> None:
         _close_silence(stream, item.time_ns)
 
 
+def _followed(facts: LogFacts, item: LogEvent) -> None:
+    if (stream := _find(facts, item)) is not None and len(stream.followed) < MAX_FOLLOWED:
+        stream.followed.append(item.event)
+
+
 def _closed(facts: LogFacts, item: LogEvent) -> None:
     if (stream := _find(facts, item)) is not None:
         stream.closed_ns = item.time_ns
@@ -211,6 +238,14 @@ def _call(facts: LogFacts, item: LogEvent) -> None:
     facts.call = item.event
 
 
+def _rule(facts: LogFacts, item: LogEvent) -> None:
+    facts.rules.append(item.event)
+
+
+def _digits(facts: LogFacts, item: LogEvent) -> None:
+    facts.digits = item.event
+
+
 def _deviation(facts: LogFacts, item: LogEvent) -> None:
     facts.deviations.append(item.event)
 
@@ -227,9 +262,12 @@ _HANDLERS: dict[str, Callable[[LogFacts, LogEvent], None]] = {
     "stream.paused": _paused,
     "stream.resumed": _resumed,
     "stream.closed": _closed,
+    "stream.source_followed": _followed,
     "metadata.received": _metadata,
     "session.model": _model,
     "call.identity": _call,
+    "rule.applied": _rule,
+    "digits.policy": _digits,
     "deviation": _deviation,
     "recorder.restarted": _restarted,
     "recording.merged": _merged,

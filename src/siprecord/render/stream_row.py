@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from siprecord.media.audio import AudioRenderer, Gap
+from siprecord.media.audio import AudioRenderer, Gap, SourceReport
 from siprecord.render.channels import codec_row
 from siprecord.render.conceal import concealed_spans
 from siprecord.render.digits import digit_rows, read_digits
 from siprecord.render.facts import StreamFacts
 from siprecord.render.moments import rfc3339
 from siprecord.render.options import RenderOptions
+from siprecord.syntax.sip import format_host_port
 
 MAX_GAPS = 10_000
 """Gaps of one stream that are listed; the rest is counted."""
 
 
 def stream_row(
-    stream: StreamFacts, renderer: AudioRenderer, channel: int, options: RenderOptions
+    stream: StreamFacts,
+    renderer: AudioRenderer,
+    channel: int,
+    options: RenderOptions,
+    ended: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """All that the stream's own description and packets tell."""
+    """All that the stream's own description and packets tell; `ended` is what the recorder counted itself."""
     report, rate = renderer.reports[channel], renderer.sample_rate
     codecs = [codec_row(stream, number, packets) for number, packets in report.payload_types]
     return {
@@ -44,6 +50,11 @@ def stream_row(
         "packets_broken": report.broken,
         "comfort_noise_packets": sum(row["packets"] for row in codecs if row["encoding"] == "CN"),
         "rtcp_packets": report.rtcp_packets,
+        "packets_stray": report.strays,
+        "srtp": _srtp(stream, ended),
+        "source_expected": stream.expected,
+        "sources": [_source_row(source) for source in report.sources],
+        "source_changes": [_change_row(event) for event in stream.followed[1:]],
         "ssrc": report.first_ssrc,
         "ssrc_changes": report.ssrc_changes,
         "segments": report.segments,
@@ -55,6 +66,36 @@ def stream_row(
         "gaps_omitted": max(0, len(report.gaps) - MAX_GAPS),
         "concealed": _concealed(report.gaps, rate) if options.conceal else [],
         "digits": _digits(stream, renderer, channel, options),
+    }
+
+
+def _srtp(stream: StreamFacts, ended: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The suite, and what was not stored because it was not authentic; None for a stream in the clear."""
+    if stream.srtp is None:
+        return None
+    failed, replayed = (ended.get(name, 0) for name in ("srtp_failed", "srtp_replayed"))
+    return {"suite": stream.srtp, "packets_failed": failed, "packets_replayed": replayed}
+
+
+def _source_row(source: SourceReport) -> dict[str, Any]:
+    return {
+        "address": format_host_port(*source.address),
+        "ssrc": source.ssrc,
+        "packets": source.packets,
+        "packets_in_audio": source.own,
+        "first_packet": rfc3339(source.first_ns),
+        "last_packet": rfc3339(source.last_ns),
+    }
+
+
+def _change_row(event: Mapping[str, Any]) -> dict[str, Any]:
+    """From whom to whom, and from when on the new one's packets count."""
+    before = event.get("before")
+    return {
+        "time": rfc3339(event.get("since_ns")),
+        "address": event.get("address"),
+        "ssrc": event.get("ssrc"),
+        "before": before if isinstance(before, dict) else None,
     }
 
 

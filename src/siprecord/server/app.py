@@ -20,6 +20,7 @@ from siprecord.server.assembly import Assembly
 from siprecord.server.config import Config
 from siprecord.server.eventlog import log_event, log_notice
 from siprecord.server.handler import Handler
+from siprecord.server.http_config import http_token
 from siprecord.server.keeping import Keeping
 from siprecord.server.lifecycle import DataDirLock, StopRequests, handing_over, raise_file_limit, reloading
 from siprecord.server.metrics import metrics_page
@@ -31,6 +32,8 @@ from siprecord.transport import CustomSIPServer, ListenerInfo, TransportSettings
 
 ORPHAN_GRACE = 7 * 86_400.0
 """Seconds: without a holder calls end by themselves, however long they are."""
+PRIVATE = 0o027
+"""No rights for others on any file that is made."""
 FILES_PER_CALL = 5
 """Two streams of two sockets each, and the capture log."""
 
@@ -199,12 +202,17 @@ class Application:
             calls=self.reports.calls,
             connections=self.reports.connections,
             metrics=metrics_page(self.reports.snapshot),
+            token=http_token(self.config.http),
             steering=self.handler,
         )
 
 
 async def serve(config: Config, keeping: Keeping | None = None) -> None:
-    """`siprecord serve`: one server to a data directory, until SIGTERM or SIGINT. Raises SiprecordError."""
+    """`siprecord serve`: one server to a data directory, until SIGTERM or SIGINT. Raises SiprecordError.
+
+    What it writes can be read by its user and group alone (RFC 7866 section 12.4).
+    """
+    os.umask(PRIVATE)
     with DataDirLock(config.data_dir):
         allow_files(FILES_PER_CALL * config.max_concurrent_calls)
         await Application(config, keeping=keeping).run()

@@ -46,10 +46,9 @@ class SpoolArchive:
     def open_stream(self, log: ports.CaptureLog, plan: StreamPlan) -> ports.MediaStream:
         """Open a media stream into `log`. Raises MediaError when there is no free port."""
         assert isinstance(log, CaptureLog), "a log of another archive"
-        description = {"direction": plan.direction, "payloads": plan.payloads, "content": plan.content}
-        return log.open_stream(
-            StreamSpec(label=plan.label or "", mline=plan.mline, kind=plan.kind, description=description)
-        )
+        stream = log.open_stream(stream_spec(plan))
+        stream.set_rtcp_target(plan.reports, mux=plan.mux)
+        return stream
 
     def finish(self, recording_id: str, log: ports.CaptureLog) -> None:
         """Close the log on a thread, since the disk may be slow, then hand it on."""
@@ -81,6 +80,22 @@ class SpoolArchive:
 
     def _path(self, recording_id: str) -> Path:
         return log_path(self._spool, recording_id)
+
+
+def stream_spec(plan: StreamPlan, *, announced: bool = False) -> StreamSpec:
+    """The stream as the engine wants it; nobody knows its ports unless they are `announced`."""
+    security = plan.security
+    return StreamSpec(
+        label=plan.label or "",
+        mline=plan.mline,
+        kind=plan.kind,
+        description={"direction": plan.direction, "payloads": plan.payloads, "content": plan.content},
+        expected_source=plan.source,
+        announced=announced,
+        srtp=security.theirs if security is not None else (),
+        srtp_own=security.ours if security is not None else None,
+        mask_digits=plan.mask_digits,
+    )
 
 
 def log_path(spool: Path, recording_id: str) -> Path:

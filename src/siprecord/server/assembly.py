@@ -158,6 +158,8 @@ def media_settings(media: MediaConfig) -> MediaSettings:
         threads=media.threads,
         receive_buffer=media.receive_buffer,
         max_pending_bytes=media.max_pending_bytes,
+        quarantine_s=media.quarantine_s,
+        rtcp_interval_s=media.rtcp_interval_s,
     )
 
 

@@ -24,6 +24,12 @@ class StreamInfo:
     lost: int
     dropped: int
     """Datagrams that came while nothing was to be stored."""
+    strays: int
+    """Packets of senders that the stream does not follow."""
+    srtp: str | None
+    """The suite that protects it."""
+    srtp_failed: int
+    """Packets that were not stored since they are not authentic."""
     paused: bool
     last_packet_s: float | None
     participants: tuple[str, ...]
@@ -117,6 +123,9 @@ def _stream(stream: OpenStream, model: RecordingModel, wall: datetime) -> Stream
         bytes=stats.bytes,
         lost=stats.lost,
         dropped=stats.dropped_paused,
+        strays=stats.strays,
+        srtp=plan.security.suite if plan.security is not None else None,
+        srtp_failed=stats.srtp_failed,
         paused=stream.paused,
         last_packet_s=max(0.0, wall.timestamp() - last / 1e9) if last else None,
         participants=tuple(sorted(senders)),

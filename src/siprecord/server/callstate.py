@@ -15,6 +15,7 @@ import msgspec
 from siprecord.errors import SiprecordError
 from siprecord.protocol import DialogSnapshot, Flow, TransactionSnapshot
 from siprecord.recording.continuation import SessionSnapshot
+from siprecord.syntax.text import writable
 
 VERSION = 1
 MAX_STATE = 1 << 20
@@ -34,6 +35,8 @@ class StreamState(msgspec.Struct, frozen=True):
     mline: int
     interface: int
     paused: bool
+    srtp_indices: dict[int, int] = {}
+    """The highest SRTP packet index by SSRC. The log tells it too, but not what came during a pause."""
 
 
 class CallState(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,8 +59,12 @@ class _Version(msgspec.Struct):
 
 
 def encode(state: CallState) -> bytes:
-    """The document."""
-    return msgspec.msgpack.encode(state, enc_hook=_plain)
+    """The document. Octets of the peer that are no UTF-8 are question marks in it."""
+    try:
+        return msgspec.msgpack.encode(state, enc_hook=_plain)
+    except UnicodeEncodeError:
+        plain = msgspec.to_builtins(state, builtin_types=(bytes, datetime), enc_hook=_plain)
+        return msgspec.msgpack.encode(writable(plain))
 
 
 def decode(data: bytes) -> CallState:

@@ -11,25 +11,16 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from siprecord.server.http_config import HttpConfig
 from siprecord.server.media_config import MediaConfig
 from siprecord.server.recording_config import RecordingConfig
 from siprecord.server.rule_config import RuleConfig
-from siprecord.server.section import Host, Port, Positive, Section
+from siprecord.server.section import Positive, Section
 from siprecord.server.sip_config import SipConfig
 from siprecord.server.tls_config import TlsConfig
 from siprecord.server.trunk_config import TrunkConfig
 
 MAX_SHARDS = 65536
-
-
-class HttpConfig(Section):
-    """Health, metrics and the HTTP API."""
-
-    enabled: bool = Field(default=True, description="Serve HTTP at all.")
-    host: Host = Field(
-        default="127.0.0.1", description="Address to listen on; there is no log-in yet, so keep it local."
-    )
-    port: Port = Field(default=8080, description="Port.")
 
 
 class RenderConfig(Section):

@@ -173,7 +173,7 @@ def _variable(key: Key) -> str:
 
 def _given(key: Key, value: object) -> str:
     """What was given, unless it is a secret."""
-    if key[-1:] and ("password" in key[-1] or "secret" in key[-1]):
+    if key[-1:] and (key[-1] == "token" or "password" in key[-1] or "secret" in key[-1]):
         return "(hidden)"
     if key[:1] == ("trunks",) and (len(key) < 3 or "users" in key):
         return "(hidden)"

@@ -11,18 +11,18 @@ import contextlib
 import os
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import structlog
 
 from siprecord.errors import MediaError, SiprecordError
 from siprecord.holder import FdStore
-from siprecord.media import CaptureLog, MediaEngine, StreamSpec
+from siprecord.media import CaptureLog, MediaEngine
 from siprecord.media.reader import CaptureReader, PacketSummary, SipMessage
 from siprecord.recording import ports
 from siprecord.recording.plan import StreamPlan
-from siprecord.server.archive import log_path
+from siprecord.server.archive import log_path, stream_spec
 from siprecord.server.callstate import CallState, StateCell, StateError, StreamState, decode, encode
 from siprecord.server.runner import CallRunner
 from siprecord.server.shelters import KeptShelters
@@ -242,17 +242,25 @@ def call_state(runner: CallRunner, control: EndpointControl) -> CallState | None
         dialog=control.snapshot(runner.dialog),
         answered=control.answered(runner.last_request) if runner.last_request else None,
         streams=tuple(
-            StreamState(mline, stream.media.interface, stream.paused)
+            StreamState(mline, stream.media.interface, stream.paused, _srtp_indices(stream))
             for mline, stream in runner.streams.items()
         ),
     )
 
 
+def _srtp_indices(stream: OpenStream) -> dict[int, int]:
+    if stream.plan.security is None:
+        return {}
+    with contextlib.suppress(MediaError):
+        return dict(stream.media.srtp_indices())
+    return {}
+
+
 def _resume_stream(log: CaptureLog, plan: StreamPlan, state: StreamState, sockets: list[int]) -> OpenStream:
     if len(sockets) != 2:
         raise StateError(f"the sockets of stream {plan.name} were not kept")
-    description = {"direction": plan.direction, "payloads": plan.payloads, "content": plan.content}
-    spec = StreamSpec(label=plan.label or "", mline=plan.mline, kind=plan.kind, description=description)
+    spec = replace(stream_spec(plan, announced=True), srtp_indices=state.srtp_indices)
     rtp, rtcp = sockets
     media = log.resume_stream(spec, rtp, rtcp, state.interface, paused=state.paused)
+    media.set_rtcp_target(plan.reports, mux=plan.mux)
     return OpenStream(plan, media, state.paused)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict
 
 import structlog
+from msgspec.structs import asdict
 
 from siprecord.media import Notice
 from siprecord.server.publisher import (

@@ -152,8 +152,7 @@ class Finisher:
 
     async def _finish(self, recording_id: str, log: Path, call_id: str | None) -> None:
         try:
-            started = await asyncio.to_thread(_started, recording_id, log)
-            directory = await asyncio.to_thread(self._store.finish, recording_id, started)
+            directory = await asyncio.to_thread(_move, self._store, recording_id, log)
         except OSError as error:
             self.failed += recording_id not in self._tried
             ids = {"recording_id": recording_id, "call_id": call_id}
@@ -228,6 +227,10 @@ class Finisher:
             **{name: sip.get(name) if isinstance(sip, dict) else None for name in _SIP_SUMMARY},
             "streams": len(document.get("streams") or ()),
         }
+
+
+def _move(store: LocalStore, recording_id: str, log: Path) -> Path:
+    return store.finish(recording_id, _started(recording_id, log))
 
 
 def _started(recording_id: str, log: Path) -> datetime:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from siprecord.errors import MediaError
@@ -11,8 +11,11 @@ from siprecord.recording.ports import CaptureLog
 from siprecord.recording.session import RecordingSession
 from siprecord.server import publisher as news
 from siprecord.server.services import Services
+from siprecord.syntax.digits import blank_digits
 from siprecord.syntax.sdp import blank_keys
 from siprecord.syntax.sip import blank_credentials
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Journal:
@@ -40,11 +43,15 @@ class Journal:
 
     def append(self, event: str, /, **fields: object) -> None:
         """Append an event, without the fields that are None. Before the log is open nothing is kept."""
+        self.record(event, fields)
+
+    def record(self, event: str, fields: Mapping[str, object]) -> None:
+        """The same, with the fields as they are."""
         log = self.log
         if log is not None:
-            told = {key: value for key, value in fields.items() if value is not None}
-            time_ns = _nanoseconds(self._services.wall())
-            self.attempt(lambda: log.append_event({"event": event, "time_ns": time_ns, **told}))
+            told: dict[str, object] = {"event": event, "time_ns": _nanoseconds(self._services.wall())}
+            told.update([row for row in fields.items() if row[1] is not None])
+            self.attempt(lambda: log.append_event(told))
 
     def append_message(self, data: bytes, flow: Flow, *, inbound: bool) -> None:
         """Append a SIP message of this call, its secrets blanked. Before the log is open nothing is kept."""
@@ -52,6 +59,8 @@ class Journal:
         if log is None or not data:
             return
         told = blank_credentials(blank_keys(data))
+        if self._session.exchange.masks_digits:
+            told = blank_digits(told)
         self.attempt(lambda: log.append_sip(told, flow.local, flow.remote, flow.transport, inbound))
 
     def attempt(self, work: Callable[[], object]) -> None:
@@ -64,5 +73,5 @@ class Journal:
 
 def _nanoseconds(time: datetime) -> int:
     """Exact, unlike a float of seconds."""
-    since = time - datetime(1970, 1, 1, tzinfo=UTC)
+    since = time - _EPOCH
     return ((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds) * 1_000

@@ -16,11 +16,11 @@ from datetime import datetime
 from logging.handlers import QueueHandler, QueueListener
 from typing import Any, TextIO
 
-import msgspec
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from siprecord.server.config import LogConfig
+from siprecord.syntax.text import to_json
 
 QUEUE_LINES = 10_000
 CLOSE_SECONDS = 2.0
@@ -178,4 +178,4 @@ def _clean(value: Any) -> Any:
 
 
 def _to_json(event: EventDict, **_: Any) -> str:
-    return msgspec.json.encode(event, enc_hook=str).decode()
+    return to_json(event).decode()

@@ -8,6 +8,7 @@ from siprecord.protocol import RequestReceived
 from siprecord.recording import events
 from siprecord.recording.exchange import LocalMedia
 from siprecord.recording.model import Moment
+from siprecord.recording.rules import Rule
 from siprecord.recording.session import RecordingSession
 from siprecord.recording.session_parts import SessionSettings
 from siprecord.server import translation
@@ -29,6 +30,11 @@ class RunnerMaker:
         self._settings = settings
         self._services = services
         self._parts = parts
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The operator's rules; all trunks have the same."""
+        return self._settings[""].policy.rules
 
     def first_event(self, event: RequestReceived) -> events.InviteReceived:
         """An INVITE as its session is to see it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -34,6 +34,26 @@ class MediaConfig(Section):
         default=4 * 1024 * 1024,
         ge=64 * 1024,
         description="What one recording may hold in memory while the disk refuses writes.",
+    )
+
+    quarantine_s: float = Field(
+        default=30,
+        ge=0,
+        le=3600,
+        allow_inf_nan=False,
+        description="How long ports rest after use, so that late packets of a call never meet the next one.",
+    )
+    rtcp_interval_s: float = Field(
+        default=5,
+        ge=0,
+        le=3600,
+        allow_inf_nan=False,
+        description="Mean time between two RTCP reports of ours for each stream; 0 sends none.",
+    )
+    srtp: Literal["require", "prefer", "refuse"] = Field(
+        default="prefer",
+        description="SRTP with keys in the SDP: prefer takes it wherever it is offered and records all else "
+        "in the clear; require answers 488 to what is not protected; refuse records plain RTP only.",
     )
 
     @field_validator("bind_address", "advertised_address")

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 _log = logging.getLogger("siprecord.server")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordingStarted:
+class RecordingStarted(msgspec.Struct, frozen=True, kw_only=True):
     """A recording has begun: its log is open, its call is about to be answered."""
 
     recording_id: str
@@ -28,8 +28,7 @@ class RecordingStarted:
     trunk: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordingResumed:
+class RecordingResumed(msgspec.Struct, frozen=True, kw_only=True):
     """A recording goes on in the same log after the recorder was started again."""
 
     recording_id: str
@@ -42,8 +41,7 @@ class RecordingResumed:
     streams: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StreamOpened:
+class StreamOpened(msgspec.Struct, frozen=True, kw_only=True):
     """A stream is captured. `log_interface` is its interface in the capture log."""
 
     recording_id: str
@@ -56,8 +54,7 @@ class StreamOpened:
     log_interface: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StreamPaused:
+class StreamPaused(msgspec.Struct, frozen=True, kw_only=True):
     """Nothing of this stream is stored for now. `cause` is "hold" or "pause"."""
 
     recording_id: str
@@ -66,8 +63,7 @@ class StreamPaused:
     cause: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StreamResumed:
+class StreamResumed(msgspec.Struct, frozen=True, kw_only=True):
     """The stream is stored again."""
 
     recording_id: str
@@ -75,8 +71,7 @@ class StreamResumed:
     name: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StreamClosed:
+class StreamClosed(msgspec.Struct, frozen=True, kw_only=True):
     """The stream is over."""
 
     recording_id: str
@@ -84,8 +79,7 @@ class StreamClosed:
     name: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MetadataReceived:
+class MetadataReceived(msgspec.Struct, frozen=True, kw_only=True):
     """A metadata document came; `number` counts them from 1."""
 
     recording_id: str
@@ -93,8 +87,7 @@ class MetadataReceived:
     number: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeviationNoted:
+class DeviationNoted(msgspec.Struct, frozen=True, kw_only=True):
     """The SRC does something otherwise than the RFCs say."""
 
     recording_id: str
@@ -103,8 +96,7 @@ class DeviationNoted:
     reference: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TroubleNoted:
+class TroubleNoted(msgspec.Struct, frozen=True, kw_only=True):
     """The media plane or the disk failed at something; the call goes on."""
 
     recording_id: str
@@ -112,8 +104,7 @@ class TroubleNoted:
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordingFinished:
+class RecordingFinished(msgspec.Struct, frozen=True, kw_only=True):
     """A recording is over and handed on for rendering."""
 
     recording_id: str
@@ -126,8 +117,7 @@ class RecordingFinished:
     lost: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallRefused:
+class CallRefused(msgspec.Struct, frozen=True, kw_only=True):
     """A new call was refused and left no recording. `status` 0: it got no answer at all."""
 
     call_id: str

@@ -105,7 +105,7 @@ class Reception:
         )
 
     def _within(self, runner: CallRunner, event: RequestReceived, now: float) -> None:
-        told = translation.later_event(event.transaction, event.request)
+        told = translation.later_event(event.transaction, event.request, self._maker.rules)
         if told is None:
             self._control.respond(event.transaction, Answer(405), now)
             return

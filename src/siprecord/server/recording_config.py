@@ -72,4 +72,9 @@ class RecordingConfig(Section):
         ge=0,
         description="Below this much free disk new calls are refused; running ones go on.",
     )
+    digits: Literal["masked", "kept"] = Field(
+        default="masked",
+        description="Keys that are pressed (telephone events, INFO, KPML): masked before they are stored, or "
+        "kept. Tones within the audio can't be masked: pause the recording for those.",
+    )
     keep_capture: bool = Field(default=True, description="Keep capture.pcapng beside the audio.")

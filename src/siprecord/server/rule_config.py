@@ -43,10 +43,14 @@ class RuleConfig(Section):
         default_factory=dict,
         description='Regular expressions that must be found: { X-Department = "^hr$" }',
     )
-    status: Literal[403, 480, 486, 488, 503] = Field(default=403, description="Status code of refuse.")
+    status: Literal[403, 404, 480, 486, 488, 503] = Field(default=403, description="Status code of refuse.")
     route: str = Field(default="", max_length=300, description="SIP URI of the other recorder, for route.")
     swap_sides: bool = Field(
         default=False, description="Caller and callee are the wrong way round on these calls: swap them."
+    )
+
+    digits: Literal["masked", "kept"] | None = Field(
+        default=None, description="As recording.digits, for these calls; not set: that of the trunk holds."
     )
 
     @field_validator("headers")
@@ -84,4 +88,5 @@ def make_rule(config: RuleConfig) -> Rule:
         status=config.status,
         route=config.route,
         swap_sides=config.swap_sides,
+        digits=config.digits,
     )

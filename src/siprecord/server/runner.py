@@ -164,6 +164,7 @@ class CallRunner:
             content_type=SDP_TYPE if body else None,
             body=body,
         )
+        self._media.announce()
         self._services.signalling.respond(command.transaction, answer, self._now)
         self.last_request = command.transaction
         if self.dialog is None:
@@ -183,7 +184,7 @@ class CallRunner:
             )
 
     def _append_event(self, command: do.AppendEvent) -> None:
-        self._journal.append(command.name, **command.fields)
+        self._journal.record(command.name, command.fields)
         if command.name == "deviation":
             self.deviations += 1
             fields = command.fields
@@ -255,8 +256,7 @@ class CallRunner:
             outcome=ending.outcome.value,
             reason=ending.reason,
             streams=[
-                {"interface": stream.media.interface, "packets": counted.packets, "lost": counted.lost}
-                for stream, counted in stats
+                {"interface": stream.media.interface, **ended_fields(counted)} for stream, counted in stats
             ],
         )
         return stats
@@ -265,6 +265,17 @@ class CallRunner:
         log, self._journal.log = self._journal.log, None
         if log is not None:
             self._services.archive.discard(self.recording_id, log)
+
+
+def ended_fields(counted: StreamStats) -> dict[str, int]:
+    """What the end of a recording tells of each stream; refusals only where there were some."""
+    refused = {
+        "strays": counted.strays,
+        "srtp_failed": counted.srtp_failed,
+        "srtp_replayed": counted.srtp_replayed,
+    }
+    told = {name: count for name, count in refused.items() if count}
+    return {"packets": counted.packets, "lost": counted.lost, **told}
 
 
 def resumption(runner: CallRunner) -> news.RecordingResumed:

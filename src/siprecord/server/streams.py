@@ -11,6 +11,7 @@ from siprecord.recording.plan import StreamPlan
 from siprecord.recording.ports import Archive, MediaStream, StreamStats
 from siprecord.server import publisher as news
 from siprecord.server.journal import Journal
+from siprecord.syntax.sip import format_host_port
 
 
 @dataclass(slots=True)
@@ -20,6 +21,8 @@ class OpenStream:
     plan: StreamPlan
     media: MediaStream
     paused: bool = False
+    announced: bool = True
+    """Whether somebody was told its ports."""
 
 
 class Streams:
@@ -47,8 +50,16 @@ class Streams:
     def update(self, command: do.UpdateStream) -> None:
         """A later offer changed it."""
         stream = self.open[command.plan.mline]
-        stream.plan = command.plan
+        before, stream.plan = stream.plan, command.plan
+        self._journal.attempt(lambda: _adapt(stream.media, before, command.plan))
         self._journal.append("stream.updated", interface=stream.media.interface, **_description(command.plan))
+
+    def announce(self) -> None:
+        """The answer that leaves now tells the ports of all streams."""
+        for stream in self.open.values():
+            if not stream.announced:
+                self._journal.attempt(stream.media.announce)
+                stream.announced = True
 
     def pause(self, command: do.PauseStream) -> None:
         """Store nothing of it until it is resumed."""
@@ -88,7 +99,7 @@ class Streams:
         log = self._journal.log
         assert log is not None, "streams need a log"
         media = self._archive.open_stream(log, plan)
-        self.open[plan.mline] = OpenStream(plan, media)
+        self.open[plan.mline] = OpenStream(plan, media, announced=False)
         self._journal.append(
             "stream.opened",
             interface=media.interface,
@@ -119,7 +130,23 @@ def _description(plan: StreamPlan) -> dict[str, object]:
         "name": plan.name,
         "direction": plan.direction,
         "payloads": plan.payloads,
+        "source": None if plan.source is None else format_host_port(*plan.source),
+        "srtp": None if plan.security is None else plan.security.suite,
     }
+
+
+def _adapt(media: MediaStream, before: StreamPlan, now: StreamPlan) -> None:
+    """Let the engine know what the new offer says; what it says no more stays as evidence."""
+    if now.source != before.source and now.source is not None:
+        media.expect_source(now.source)
+    if (now.reports, now.mux) != (before.reports, before.mux):
+        media.set_rtcp_target(now.reports, mux=now.mux)
+    if now.security is None and before.security is not None:
+        media.set_keys()
+    elif now.security is not None and now.security != before.security:
+        media.set_keys(*now.security.theirs, own=now.security.ours)
+    if now.mask_digits:
+        media.mask_digits(now.payloads)
 
 
 def _count(media: MediaStream) -> events.StreamCount:

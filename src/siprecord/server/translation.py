@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
+from os import urandom
 
 from siprecord.protocol import (
     EndpointSettings,
@@ -16,9 +18,11 @@ from siprecord.protocol import (
 from siprecord.recording import events
 from siprecord.recording.contents import Contents, read_contents
 from siprecord.recording.identity import identify
+from siprecord.recording.keypresses import KeyPolicy
 from siprecord.recording.plan import PlanSettings
 from siprecord.recording.policy import PolicySettings, read_signs
-from siprecord.recording.rules import Verdict, aspects_of, judge
+from siprecord.recording.rules import Rule, Verdict, aspects_of, judge
+from siprecord.recording.security import SrtpPolicy
 from siprecord.recording.session_parts import SessionSettings
 from siprecord.recording.trunks import Trunk
 from siprecord.server.config import Config
@@ -73,13 +77,25 @@ def session_settings(config: Config, trunk: Trunk | None = None) -> SessionSetti
     recording = config.recording
     return SessionSettings(
         policy=policy_settings(config, trunk),
-        plan=PlanSettings(max_streams=recording.max_streams),
+        plan=PlanSettings(max_streams=recording.max_streams, srtp=_srtp(config, trunk), random=urandom),
+        digits=_key_policy(config, trunk),
         media_timeout_s=recording.media_timeout_s,
         end_on_silence=recording.end_on_media_timeout,
         linger_s=recording.linger_ms / 1000,
         pause_max_s=recording.pause_max_s,
         request_snapshots=recording.request_snapshots,
     )
+
+
+def _srtp(config: Config, trunk: Trunk | None) -> SrtpPolicy:
+    own = trunk.srtp if trunk is not None else None
+    return SrtpPolicy(config.media.srtp) if own is None else own
+
+
+def _key_policy(config: Config, trunk: Trunk | None) -> KeyPolicy:
+    if trunk is not None and trunk.digits is not None:
+        return KeyPolicy.said(trunk.digits, f"trunk {trunk.name}")
+    return KeyPolicy.said(config.recording.digits, "recording.digits")
 
 
 def media_address(config: Config, flow: Flow) -> str:
@@ -124,27 +140,41 @@ def first_event(event: RequestReceived, policy: PolicySettings) -> events.Invite
     identity = identify(request, event.flow, event.principal)
     contents = read_contents(request, strict=policy.strict)
     verdict = ruling(request, contents, policy, trunk=event.principal)
-    return events.InviteReceived(event.transaction, identity, contents, read_signs(request), verdict)
+    return events.InviteReceived(
+        event.transaction,
+        identity,
+        contents,
+        read_signs(request),
+        verdict,
+        headers_for(request, policy.rules),
+    )
 
 
 def ruling(request: Request, contents: Contents, policy: PolicySettings, *, trunk: str) -> Verdict:
     """The verdict of the rules on a new INVITE."""
     if not policy.rules:
         return Verdict()
-    names = {name for rule in policy.rules for name in rule.headers}
-    return judge(policy.rules, aspects_of(request, contents, trunk, names))
+    headers = headers_for(request, policy.rules)
+    return judge(policy.rules, aspects_of(contents, trunk, headers))
 
 
-def later_event(transaction: str, request: Request) -> events.Event | None:
+def headers_for(request: Request, rules: Iterable[Rule]) -> dict[str, tuple[str, ...]]:
+    """The headers that rules ask for, as far as this request has them."""
+    names = {name for rule in rules for name in rule.headers}
+    return {name: tuple(request.headers.get_all(name)) for name in names if name in request.headers}
+
+
+def later_event(transaction: str, request: Request, rules: Iterable[Rule] = ()) -> events.Event | None:
     """A request within a session as the session sees it; None for one that has no effect on it."""
     contents = read_contents(request)
+    headers = headers_for(request, rules)
     match request.method:
         case "INVITE":
-            return events.ReinviteReceived(transaction, contents, _confirmed(request))
+            return events.ReinviteReceived(transaction, contents, _confirmed(request), headers)
         case "UPDATE":
-            return events.UpdateReceived(transaction, contents, _confirmed(request))
+            return events.UpdateReceived(transaction, contents, _confirmed(request), headers)
         case "INFO":
-            return events.InfoReceived(transaction, contents)
+            return events.InfoReceived(transaction, contents, headers)
         case "BYE":
             reasons = request.headers.get_list("Reason")
             return events.ByeReceived(transaction, contents, ", ".join(reasons) or None)

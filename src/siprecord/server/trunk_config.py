@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from siprecord.recording.rates import Rate
+from siprecord.recording.security import SrtpPolicy
 from siprecord.recording.trunks import Password, Trunk
 from siprecord.server.section import Section
 from siprecord.syntax.sip.digest import Algorithm
@@ -67,6 +68,13 @@ class TrunkConfig(Section):
     strict: bool | None = Field(
         default=None, description="As recording.strict, for this trunk alone; not set: that one holds."
     )
+    srtp: Literal["require", "prefer", "refuse"] | None = Field(
+        default=None, description="As media.srtp, for this trunk alone; not set: that one holds."
+    )
+
+    digits: Literal["masked", "kept"] | None = Field(
+        default=None, description="As recording.digits, for this trunk alone; not set: that one holds."
+    )
 
     @field_validator("sources")
     @classmethod
@@ -106,4 +114,6 @@ def make_trunk(config: TrunkConfig) -> Trunk:
         max_calls=config.max_calls,
         rate=Rate(per_second=config.max_requests_per_second, burst=config.request_burst),
         strict=config.strict,
+        srtp=None if config.srtp is None else SrtpPolicy(config.srtp),
+        digits=config.digits,
     )

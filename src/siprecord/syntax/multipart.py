@@ -11,7 +11,9 @@ import binascii
 import quopri
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from siprecord.errors import ParseError
 from siprecord.syntax.limits import DEFAULT_LIMITS, Limits
@@ -33,15 +35,14 @@ _DELIMITER_TAIL = re.compile(rb"(--)?[ \t]*(?:\r?\n|\Z)")
 _MAX_BOUNDARY = 256  # RFC 2046 allows 70; some clients are more generous
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class Part(msgspec.Struct, frozen=True, kw_only=True):
     """One part of a body, or a whole body that is not multipart.
 
     `headers` maps lower-case names to values (the first of a name counts). `disposition` is the lower-case
     type of Content-Disposition, without parameters. `body` is decoded from base64 and quoted-printable.
     """
 
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     content_type: MediaType | None = None
     disposition: str | None = None
     body: bytes = b""
@@ -149,8 +150,7 @@ def _guess_type(body: bytes) -> MediaType | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class _Delimiter:
+class _Delimiter(msgspec.Struct, frozen=True, gc=False):
     """A delimiter line, from the line break before it to the one after it."""
 
     start: int
@@ -246,10 +246,9 @@ class _Reader:
             text = chunk[position:end].rstrip(b"\n").rstrip(b"\r")
             if not text:
                 return headers, chunk[end:]
-            field_ = _HEADER.fullmatch(text)
-            if text[:1] in b" \t" and last:
+            if last and text[:1] in b" \t":
                 headers[last] += " " + _text(text)
-            elif field_ is not None and self._room(headers, end):
+            elif self._room(headers, end) and (field_ := _HEADER.fullmatch(text)) is not None:
                 last = _text(field_[1]).lower()
                 headers.setdefault(last, _text(field_[2]))
             else:

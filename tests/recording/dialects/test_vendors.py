@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from siprecord.recording import commands as do
 from siprecord.recording.call_facts import call_fields
 from siprecord.recording.dialects import DIALECTS
+from siprecord.recording.dialects.dialect import Dialect
+from siprecord.recording.dialects.generic import GENERIC
 from siprecord.recording.session_parts import State
 from siprecord.syntax.multipart import body_parts
 from tests.support.recorder import TWO, Playbook, every, only, request, sdp
 from tests.support.vendor_messages import VENDORS
 from tests.support.vendors import Vendor
+
+PAGE = Path(__file__).parents[3] / "docs/reference/vendors.md"
 
 
 def played(vendor: Vendor) -> Playbook:
@@ -76,6 +83,22 @@ def test_the_log_tells_all_of_it(vendor: Vendor) -> None:
 
 def test_each_dialect_has_a_fixture() -> None:
     assert {dialect.vendor for dialect in DIALECTS} == {vendor.expected.vendor for vendor in VENDORS}
+
+
+@pytest.mark.parametrize("dialect", [GENERIC, *DIALECTS], ids=lambda dialect: dialect.vendor)
+def test_each_name_tells_what_it_rests_on(dialect: Dialect) -> None:
+    assert set(dialect.basis) == dialect.names
+
+
+def test_the_reference_tells_the_same() -> None:
+    """docs/reference/vendors.md lists each name with its basis."""
+    rows = set(re.findall(r"^\| (\S+) \| `(.+)` \| (.+) \|$", PAGE.read_text(), re.MULTILINE))
+    known = {
+        (dialect.vendor, name, basis)
+        for dialect in (GENERIC, *DIALECTS)
+        for name, basis in dialect.basis.items()
+    }
+    assert rows == known
 
 
 def test_a_message_without_marks_is_generic() -> None:

@@ -19,6 +19,7 @@ from siprecord.syntax.metadata import (
     Reason,
     SessionAssociation,
     parse_metadata,
+    read_metadata,
     write_metadata,
 )
 
@@ -475,3 +476,14 @@ def test_a_label_in_an_attribute_is_stripped_like_one_in_an_element(
     written: str, expected: str | None
 ) -> None:
     assert recording(f'<stream stream_id="{STREAM}" label="{written}"/>').streams[0].label == expected
+
+
+def test_extensions_come_as_elements_too_with_the_id_they_are_said_of() -> None:
+    name = "participantsessionassoc"
+    member = f'<{name} participant_id="{ALICE}" session_id="{CS}"><odd/></{name}>'
+    call = f'<session session_id="{CS}"><v:c xmlns:v="urn:v">x</v:c></session>'
+    content = f'<v:a xmlns:v="urn:v"><v:b/></v:a>{call}{member}'
+    document, extensions = read_metadata(f'<recording xmlns="{NS}">{content}</recording>'.encode())
+    told = [(each.parent, each.element.local, each.element.text) for each in extensions]
+    assert told == [("", "a", ""), (CS, "c", "x"), (ALICE, "odd", "")]
+    assert len(document.extensions) == len(document.sessions[0].extensions) == 1

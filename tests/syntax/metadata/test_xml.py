@@ -15,7 +15,6 @@ from siprecord.syntax.metadata.xml import (
     MAX_NAMESPACE,
     MAX_PREFIXES,
     Element,
-    read_fragment,
     read_xml,
     write_element,
 )
@@ -203,13 +202,7 @@ def test_any_bytes_are_read_or_refused(data: bytes, charset: str | None) -> None
 def test_what_was_written_is_read_again() -> None:
     root = read('<a xmlns:v="urn:v"><v:b c="&lt;&quot;&amp;&#10;&#9;">x &amp; y<d/></v:b></a>')
     written = write_element(root.children[0], 1000)
-    again = read_fragment(written, DEFAULT_LIMITS)
+    again = read(written)
     assert (again.local, again.namespace, again.text) == ("b", "urn:v", "x & y")
     assert again.attributes == {"c": '<"&\n\t'}
     assert write_element(again, 1000) == written
-
-
-@pytest.mark.parametrize("text", ["<a>", "", "<a/>" + " " * 2_000_000])
-def test_a_fragment_that_is_none_is_refused(text: str) -> None:
-    with pytest.raises(ParseError):
-        read_fragment(text, Limits(max_xml=1_000_000))

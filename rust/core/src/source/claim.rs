@@ -1,6 +1,6 @@
 //! What one source has sent so far, and whether that proves anything.
 
-use super::{Event, Heard, Source, Taken, Verdict, EARNEST, MAX_OVERLAP};
+use super::{Event, Heard, Source, Taken, Trace, Verdict, EARNEST, MAX_OVERLAP};
 use crate::seq::distance;
 
 /// Packets in order that prove a source (RFC 3550 appendix A.1).
@@ -77,6 +77,14 @@ impl Claim {
     /// Also somebody whose numbers make no sense proves himself in the end.
     pub fn is_proved(&self) -> bool {
         self.in_order >= IN_ORDER || self.packets >= EARNEST
+    }
+
+    pub fn trace(&self) -> Trace {
+        Trace {
+            source: self.source,
+            highest: self.highest,
+            time_ns: self.last_ns,
+        }
     }
 
     pub fn is_continued_by(&self, heard: &Heard) -> bool {

@@ -1,6 +1,13 @@
 //! Which packets of a stream are its own, told afterwards.
 
+use std::collections::HashMap;
+use std::net::SocketAddr;
+
 use super::{Event, Heard, Policy, Source, Sources, Verdict, GRACE_NS};
+
+/// Stands in the description of an interface whose senders are judged while they come. What nobody was judged to
+/// follow there is nobody's; a stream without this mark was judged by nobody.
+pub const JUDGED: &[u8] = b"\"sources\":\"judged\"";
 
 /// Judges a whole stream, where nobody has judged it while it came.
 ///
@@ -61,41 +68,59 @@ impl Decision {
 }
 
 /// Judges the packets of a stream by the decisions that were made while it came.
+///
+/// Costs about the same whatever number of decisions there are: a sender may cause as many as it likes.
 #[derive(Clone, Debug, Default)]
 pub struct Ruling {
-    /// In order of time, each with the moment at which another address took over.
-    decisions: Vec<(Decision, u64)>,
+    /// When each source was followed: from and until, in order.
+    spans: HashMap<Source, Vec<(u64, u64)>>,
+    /// Sources that are followed until another address takes over.
+    open: Vec<Source>,
+    address: Option<SocketAddr>,
 }
 
 impl Ruling {
     /// The decisions on one stream, in any order.
     pub fn new(mut decisions: Vec<Decision>) -> Self {
         decisions.sort_by_key(|decision| decision.time_ns);
-        let mut until = u64::MAX;
-        let mut ruled: Vec<(Decision, u64)> = Vec::with_capacity(decisions.len());
-        for decision in decisions.into_iter().rev() {
-            if let Some((next, _)) = ruled.last() {
-                if next.source.address != decision.source.address {
-                    until = next.time_ns;
-                }
-            }
-            ruled.push((decision, until));
-        }
-        ruled.reverse();
-        Self { decisions: ruled }
+        let mut ruling = Self::default();
+        decisions.into_iter().for_each(|each| ruling.add(each));
+        ruling
     }
 
-    /// Whether there is anything to judge by.
-    pub fn is_empty(&self) -> bool {
-        self.decisions.is_empty()
+    /// Takes in a decision that was made after all others.
+    pub fn add(&mut self, decision: Decision) {
+        let Decision {
+            source,
+            since_ns,
+            time_ns,
+        } = decision;
+        if self.address != Some(source.address) {
+            self.address = Some(source.address);
+            for left in self.open.drain(..) {
+                if let Some(span) = self.spans.get_mut(&left).and_then(|spans| spans.last_mut()) {
+                    span.1 = time_ns;
+                }
+            }
+        }
+        let spans = self.spans.entry(source).or_default();
+        match spans.last_mut() {
+            Some(span) if span.1 == u64::MAX => span.0 = span.0.min(since_ns),
+            last => {
+                match last {
+                    Some(span) if since_ns <= span.1.saturating_add(GRACE_NS) => span.1 = u64::MAX,
+                    _ => spans.push((since_ns, u64::MAX)),
+                }
+                self.open.push(source);
+            }
+        }
     }
 
     /// Whether a packet is the stream's own.
     pub fn admits(&self, source: Source, time_ns: u64) -> bool {
-        self.decisions.iter().any(|(decision, until)| {
-            decision.source == source
-                && decision.since_ns <= time_ns
-                && time_ns <= until.saturating_add(GRACE_NS)
+        self.spans.get(&source).is_some_and(|spans| {
+            let mut spans = spans.iter();
+            spans.any(|(since, until)| (*since..=until.saturating_add(GRACE_NS)).contains(&time_ns))
         })
     }
 }

@@ -207,9 +207,9 @@ fn a_true_change_of_address_is_followed_from_its_first_packet() {
 fn late_packets_of_the_one_before_are_still_its_own() {
     let mut play = Play::new(Policy::default());
     play.run(&[source('a')], 0..50);
-    play.run(&[source('b')], 0..40);
+    play.run(&[source('b')], 0..10);
     assert_eq!(play.packet(source('a'), 50), Verdict::Followed);
-    play.run(&[source('b')], 40..300);
+    play.run(&[source('b')], 10..300);
     assert_eq!(play.packet(source('a'), 51), Verdict::Pending);
     assert_eq!(play.kept(source('a')), (51, 52));
     assert_eq!(play.kept(source('b')), (300, 300));
@@ -403,4 +403,50 @@ fn any_order_of_packets_and_times_is_survived() {
         play.packet(heard, (random >> 40) as u16 & 63);
         assert!(play.sources.former.len() <= MAX_FORMER);
     }
+}
+
+#[test]
+fn after_a_restart_the_one_before_goes_on_and_a_stray_that_is_heard_first_does_not_take_over() {
+    let mut sources = Sources::new(Policy::default());
+    sources.resume(source('a'), START);
+    let heard = |who: char, sequence: u16| Heard {
+        source: source(who),
+        sequence,
+        time_ns: START + u64::from(sequence) * 20 * MS,
+    };
+    for sequence in 1..10 {
+        assert_eq!(
+            sources.take(&heard('x', sequence)).verdict,
+            Verdict::Pending
+        );
+    }
+    assert_eq!(sources.take(&heard('a', 10)).verdict, Verdict::Followed);
+    assert_eq!(sources.current(), Some(source('a')));
+}
+
+#[test]
+fn rtp_14_who_goes_on_with_the_call_before_is_never_followed() {
+    let mut before = Play::new(Policy::default());
+    before.run(&[source('a')], 65_500..65_535);
+    let traces = before.sources.traces();
+    assert_eq!((traces.len(), traces[0].highest), (1, 65_534));
+    let next = |expected, sequence: u16| {
+        let mut sources = Sources::new(Policy {
+            expected,
+            known_from_ns: 0,
+        });
+        sources.beware_of(traces.clone());
+        let heard = |sequence: u16| Heard {
+            source: source('a'),
+            sequence,
+            time_ns: before.now + 31 * SECOND,
+        };
+        sources.take(&heard(sequence));
+        sources.take(&heard(sequence.wrapping_add(1))).verdict
+    };
+    assert_eq!(next(None, 1_540), Verdict::Refused);
+    assert_eq!(next(Some(source('a').address), 1_540), Verdict::Followed);
+    // The same source with numbers of its own is a new stream.
+    assert_eq!(next(None, 30_000), Verdict::Followed);
+    assert_eq!(next(None, 65_500), Verdict::Followed);
 }

@@ -3,13 +3,16 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io;
+use std::net::SocketAddr;
 use std::path::Path;
 
 use siprecord_core::fnv::fnv1a;
 use siprecord_core::merge::Track;
 use siprecord_core::pcapng::block::LINK_RAW_IP;
 use siprecord_core::pcapng::read::{Block, Packet};
+use siprecord_core::source::Source;
 
+use super::owners::Owners;
 use super::Pause;
 use crate::reader::{media, Ending, LogReader, Media};
 
@@ -24,6 +27,8 @@ pub struct Stream {
 pub struct StreamTrack {
     pub interface: u32,
     pub packets: Track,
+    /// From where its first packet came.
+    pub address: SocketAddr,
     /// Where the block of each packet begins in the file, in the order of `packets.packets`.
     pub offsets: Vec<u64>,
 }
@@ -35,6 +40,7 @@ pub struct Copy {
     pub streams: Vec<Stream>,
     pub tracks: Vec<StreamTrack>,
     pub pauses: Vec<Pause>,
+    pub owners: Owners,
 }
 
 impl Copy {
@@ -45,6 +51,7 @@ impl Copy {
             streams: Vec::new(),
             tracks: Vec::new(),
             pauses,
+            owners: Owners::read(path)?,
         };
         let mut log = LogReader::open(path, Ending::Final)?;
         let mut tracks = HashMap::new();
@@ -70,12 +77,20 @@ impl Copy {
             return;
         };
         let rtp = view.packet;
+        let source = Source {
+            address: view.source,
+            ssrc: rtp.ssrc,
+        };
+        if !self.owners.own(packet.interface, source, packet.time_ns) {
+            return;
+        }
         let number = *tracks
             .entry((packet.interface, rtp.ssrc))
             .or_insert_with(|| {
                 self.tracks.push(StreamTrack {
                     interface: packet.interface,
                     packets: Track::new(rtp.ssrc),
+                    address: view.source,
                     offsets: Vec::new(),
                 });
                 self.tracks.len() - 1

@@ -1,7 +1,9 @@
 //! The merged log: the first copy's blocks, with the second's packets between them.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
+use std::net::SocketAddr;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
@@ -9,6 +11,7 @@ use siprecord_core::ip;
 use siprecord_core::pcapng::block::LINK_RAW_IP;
 use siprecord_core::pcapng::read::{Block, Limits, Packet, Parser};
 use siprecord_core::pcapng::write as blocks;
+use siprecord_core::source::Source;
 
 use super::pairs::Link;
 use super::Merge;
@@ -26,6 +29,21 @@ pub struct Addition {
     /// Left out: the first copy was paused then.
     pub withheld: bool,
     ssrc: u32,
+    /// Where the first copy's stream came from; none: as in the second copy.
+    address: Option<SocketAddr>,
+}
+
+impl Addition {
+    /// The sender that the first copy would have heard; `theirs` is the second's.
+    fn source(&self, theirs: SocketAddr) -> Source {
+        let known = self
+            .address
+            .filter(|address| address.is_ipv4() == theirs.is_ipv4());
+        Source {
+            address: known.unwrap_or(theirs),
+            ssrc: self.ssrc,
+        }
+    }
 }
 
 impl Merge {
@@ -37,6 +55,7 @@ impl Merge {
             out: BufWriter::with_capacity(1 << 20, file),
             additions: self.ordered().into_iter().peekable(),
             held: Vec::new(),
+            adopted: HashSet::new(),
             parser: self.second_parser()?,
         };
         out.copy_first()?;
@@ -72,6 +91,9 @@ impl Merge {
                             link: *link,
                             withheld: self.first.paused(link.interface, time_ns),
                             ssrc: mine.map_or(track.packets.ssrc, |mine| mine.packets.ssrc),
+                            address: mine
+                                .map(|mine| mine.address)
+                                .or_else(|| self.first.owners.address(link.interface)),
                         }
                     })
             })
@@ -103,6 +125,8 @@ struct Writer<'a> {
     /// Events since the last packet: the last ones tell the end, and stay there.
     held: Vec<u8>,
     parser: Parser,
+    /// Senders that are told of already.
+    adopted: HashSet<(u32, Source)>,
 }
 
 impl Writer<'_> {
@@ -172,11 +196,26 @@ impl Writer<'_> {
         let mut bytes = Vec::with_capacity(block.len());
         let moved = ip::Datagram {
             payload: &payload,
+            source: addition.source(datagram.source).address,
             ..datagram
         };
+        self.adopt(addition, moved.source, &mut bytes);
         let time_ns = u64::try_from(addition.time_ns).unwrap_or(0);
         blocks::datagram(&mut bytes, addition.interface, time_ns, &moved);
         self.out.write_all(&bytes)
+    }
+
+    /// Says that a packet is the stream's own, where the first copy knows nothing of its sender; once for each.
+    fn adopt(&mut self, addition: &Addition, address: SocketAddr, bytes: &mut Vec<u8>) {
+        let source = addition.source(address);
+        let owners = &self.merge.first.owners;
+        if self.adopted.contains(&(addition.interface, source)) {
+            return;
+        }
+        if let Some(event) = owners.adopt(addition.interface, source, addition.time_ns) {
+            blocks::custom(bytes, event.as_bytes());
+            self.adopted.insert((addition.interface, source));
+        }
     }
 
     fn finish(mut self, events: &[Vec<u8>]) -> io::Result<()> {

@@ -8,6 +8,7 @@ use crate::notice::Kind;
 use crate::shelter::layout::GATHER;
 use crate::socket::wall_clock;
 use crate::stream::{Port, Stream, Visit, Yield};
+use crate::survey::Known;
 
 /// A final drain ends at the latest when it meets a datagram this much younger than its own beginning: a sender
 /// that is faster than we are can't hold it up.
@@ -19,7 +20,7 @@ pub(super) struct Inner {
     pub(super) ended: Vec<(u32, StreamReport)>,
     pub(super) interfaces: u32,
     /// Interfaces of media in a log that was resumed, whose streams may be taken up again.
-    pub(super) resumable: Vec<u32>,
+    pub(super) resumable: Vec<(u32, Known)>,
     pub(super) state: State,
     /// Lets a test see what a defect does.
     #[cfg(test)]

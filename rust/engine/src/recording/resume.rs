@@ -5,7 +5,9 @@ use super::{Recording, Resources};
 use crate::error::Error;
 use crate::log::Log;
 use crate::notice::lock;
+use crate::socket::wall_clock;
 use crate::stream::{Stream, StreamSpec};
+use crate::survey::{survey, Known};
 use siprecord_core::pcapng::block::LINK_RAW_IP;
 use std::os::fd::RawFd;
 use std::path::Path;
@@ -24,10 +26,10 @@ impl Recording {
         let numbered = (0..).zip(survey.interfaces);
         let mut names = Vec::new();
         for (number, interface) in numbered {
+            names.push(interface.known.name.clone());
             if interface.known.link_type == LINK_RAW_IP {
-                inner.resumable.push(number);
+                inner.resumable.push((number, interface.known));
             }
-            names.push(interface.known.name);
         }
         Ok((Self::around(resources, path, inner), names))
     }
@@ -36,17 +38,21 @@ impl Recording {
     /// duplicated. What waits in them is treated as `paused` says, and what was taken from them before as it was
     /// then.
     ///
-    /// Its interface is described in the log already, so nothing is written.
+    /// Its interface is described in the log already, so nothing is written. The log also tells whom the stream
+    /// followed, and how far the rollover counters of SRTP have come at least.
     pub fn resume_stream(
         &self,
-        spec: StreamSpec,
+        mut spec: StreamSpec,
         sockets: (RawFd, RawFd),
         interface: u32,
         paused: bool,
     ) -> Result<u16, Error> {
         let mut inner = lock(&self.inner);
         inner.open()?;
-        let known = inner.resumable.iter().position(|known| *known == interface);
+        let known = inner
+            .resumable
+            .iter()
+            .position(|(number, _)| *number == interface);
         let known = known.ok_or(Error::NotResumable(interface))?;
         let pair = self
             .resources
@@ -54,12 +60,19 @@ impl Recording {
             .adopt(sockets.0, sockets.1)
             .map_err(Error::Ports)?;
         let rtp_port = pair.rtp_port;
-        inner.resumable.swap_remove(known);
-        let mut stream = Stream::new(interface, pair, spec, self.resources.reporter());
-        stream.switch(paused, 0);
+        let (_, mut known) = inner.resumable.swap_remove(known);
         let path = Path::new(&self.path);
+        if !spec.keys.theirs.is_empty() {
+            known = protected(path, interface)?;
+        }
+        spec.keys.go_on_from(known.reached.into_iter());
+        let mut stream = Stream::new(interface, pair, spec, self.resources.reporter());
         let earlier = lock(&self.resources.estate).figures(path, interface);
         stream.keep_figures(inner.log.figures(interface), earlier);
+        if let Some(source) = known.followed {
+            stream.sources.resume(source, wall_clock());
+        }
+        stream.switch(paused, 0);
         inner.streams.push(stream);
         let index = inner.streams.len() - 1;
         while let Some(batch) = lock(&self.resources.estate).batch(path, Some(interface)) {
@@ -67,4 +80,14 @@ impl Recording {
         }
         Ok(rtp_port)
     }
+}
+
+/// What only the whole log tells: how far the rollover counters of SRTP have come.
+fn protected(path: &Path, interface: u32) -> Result<Known, Error> {
+    let survey = survey(path).map_err(|error| Error::Resume {
+        path: path.display().to_string(),
+        error,
+    })?;
+    let found = survey.interfaces.into_iter().nth(interface as usize);
+    Ok(found.map(|found| found.known).unwrap_or_default())
 }

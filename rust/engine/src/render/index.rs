@@ -3,11 +3,13 @@
 use std::io;
 use std::path::Path;
 
-use siprecord_core::pcapng::block::LINK_RAW_IP;
+use siprecord_core::pcapng::block::{ENTERPRISE, LINK_RAW_IP};
 use siprecord_core::pcapng::read::{Block, Packet};
+use siprecord_core::source::{Decision, JUDGED};
 use siprecord_core::timeline::{place, PacketRecord, StreamPlan, Timeline};
 
 use super::codec::{Codec, RATE};
+use super::sources::{Number, Senders, SourceReport};
 use super::StreamSpec;
 use crate::reader::{media, Ending, LogReader, Media};
 
@@ -36,26 +38,56 @@ pub(super) struct Collected {
     pub broken: u64,
     pub types: [u64; 128],
     pub events: Vec<EventPacket>,
+    /// RTP packets of senders that the stream does not follow.
+    pub strays: u64,
+    pub sources: Vec<SourceReport>,
+    senders: Senders,
+    /// The sender of each packet and of each event.
+    sent_by: Vec<Number>,
+    events_by: Vec<Number>,
 }
 
 pub(super) fn collect(path: &Path, specs: &[StreamSpec]) -> io::Result<Vec<Collected>> {
     let mut all: Vec<Collected> = specs.iter().map(|_| Collected::new()).collect();
     let mut log = LogReader::open(path, Ending::Final)?;
     let mut first_ns = None;
+    let place = |interface| specs.iter().position(|spec| spec.interface == interface);
     while let Some(located) = log.next_block()? {
-        let Block::Packet(packet) = located.block else {
-            continue;
-        };
-        let at = specs
-            .iter()
-            .position(|spec| spec.interface == packet.interface);
-        if let (Some(at), LINK_RAW_IP) = (at, packet.linktype) {
-            let first_ns = *first_ns.get_or_insert(packet.time_ns);
-            let believed = (packet.time_ns - first_ns).abs() <= MAX_SPAN_NS;
-            all[at].add(&packet, located.offset, believed, &specs[at].codecs);
+        match located.block {
+            Block::Packet(packet) if packet.linktype == LINK_RAW_IP => {
+                let Some(at) = place(packet.interface) else {
+                    continue;
+                };
+                let first_ns = *first_ns.get_or_insert(packet.time_ns);
+                let believed = (packet.time_ns - first_ns).abs() <= MAX_SPAN_NS;
+                all[at].add(&packet, located.offset, believed, &specs[at].codecs);
+            }
+            Block::Interface(found) => {
+                if let Some(at) = place(found.index) {
+                    all[at].senders.judged = is_judged(found.description);
+                }
+            }
+            Block::Custom { pen, data } if pen == ENTERPRISE => {
+                let told = Decision::read(data);
+                let at = told.and_then(|(interface, _)| place(located.base + interface));
+                if let (Some(at), Some((_, decision))) = (at, told) {
+                    all[at].senders.decide(decision);
+                }
+            }
+            _ => {}
         }
     }
+    for (found, spec) in all.iter_mut().zip(specs) {
+        found.choose(&spec.codecs);
+    }
     Ok(all)
+}
+
+/// Whether the senders of an interface were judged while they came.
+pub fn is_judged(description: &[u8]) -> bool {
+    description
+        .windows(JUDGED.len())
+        .any(|found| found == JUDGED)
 }
 
 impl Collected {
@@ -67,6 +99,11 @@ impl Collected {
             broken: 0,
             types: [0; 128],
             events: Vec::new(),
+            strays: 0,
+            sources: Vec::new(),
+            senders: Senders::default(),
+            sent_by: Vec::new(),
+            events_by: Vec::new(),
         }
     }
 
@@ -75,10 +112,8 @@ impl Collected {
             Media::Rtp(found) if believed => {
                 let rtp = &found.packet;
                 let codec = codecs[usize::from(rtp.payload_type)];
-                let ticks = codec.ticks(rtp.payload);
-                let empty = rtp.payload.is_empty();
-                self.broken += u64::from(codec.rates().is_some() && ticks == 0 && !empty);
-                self.types[usize::from(rtp.payload_type)] += 1;
+                let sender = self.senders.take(found.source, rtp.ssrc, packet.time_ns);
+                self.sent_by.push(sender);
                 self.packets.push(PacketRecord {
                     arrival_ns: packet.time_ns,
                     offset: offset + found.payload_at as u64,
@@ -86,11 +121,12 @@ impl Collected {
                     ssrc: rtp.ssrc,
                     sequence: rtp.sequence,
                     length: rtp.payload.len() as u16,
-                    ticks,
+                    ticks: codec.ticks(rtp.payload),
                     payload_type: rtp.payload_type,
                     marker: rtp.marker,
                 });
                 if codec == Codec::Event && self.events.len() < MAX_EVENTS {
+                    self.events_by.push(sender);
                     self.events.push(EventPacket {
                         arrival_ns: packet.time_ns,
                         ssrc: rtp.ssrc,
@@ -103,6 +139,32 @@ impl Collected {
             Media::Rtcp => self.rtcp += 1,
             _ => self.malformed += 1,
         }
+    }
+
+    /// Keeps the stream's own packets, and counts the others.
+    fn choose(&mut self, codecs: &[Codec; 128]) {
+        let mut senders = std::mem::take(&mut self.senders);
+        let judge = senders.judge();
+        let mut by = self.events_by.iter();
+        self.events.retain(|event| {
+            by.next()
+                .is_some_and(|by| senders.owns_quietly(&judge, *by, event.arrival_ns))
+        });
+        let mut by = self.sent_by.iter();
+        let before = self.packets.len();
+        self.packets.retain(|packet| {
+            by.next()
+                .is_some_and(|by| senders.owns(&judge, *by, packet.arrival_ns))
+        });
+        self.strays = (before - self.packets.len()) as u64;
+        (self.sent_by, self.events_by) = (Vec::new(), Vec::new());
+        for packet in &self.packets {
+            let kind = usize::from(packet.payload_type & 0x7f);
+            self.types[kind] += 1;
+            let placed = codecs[kind].rates().is_some();
+            self.broken += u64::from(placed && packet.ticks == 0 && packet.length > 0);
+        }
+        self.sources = senders.into_reports();
     }
 
     /// The codecs that came, by payload type.

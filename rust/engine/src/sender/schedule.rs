@@ -1,6 +1,7 @@
 //! What one stream sends and when: pure, so that every impairment can be tested without a clock.
 
-use std::collections::HashSet;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,29 @@ pub struct Impairments {
     pub duplicate: Vec<u64>,
     /// Packets sent later than their time by this much: late, and reordered if by more than a frame.
     pub delay: Vec<(u64, Duration)>,
+    pub jitter: Jitter,
 }
+
+/// Every packet leaves up to this much after its time, each by another amount; the same again for the same seed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Jitter {
+    pub most: Duration,
+    pub seed: u64,
+}
+
+impl Jitter {
+    fn of(self, index: u64) -> Duration {
+        let most = u64::try_from(self.most.as_nanos()).unwrap_or(u64::MAX);
+        // Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014.
+        let mut mixed = (self.seed ^ index).wrapping_add(0x9e37_79b9_7f4a_7c15);
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        Duration::from_nanos((mixed ^ (mixed >> 31)) % most.max(1))
+    }
+}
+
+/// A packet and its time. At the same time those in their turn go first.
+type Turn = Reverse<(Duration, bool, u64)>;
 
 /// When the packets of one stream are due, counted from its start.
 #[derive(Debug)]
@@ -22,36 +45,40 @@ pub struct Schedule {
     total: u64,
     next: u64,
     skipped: HashSet<u64>,
-    /// Packets out of their turn, the earliest last.
-    extra: Vec<(Duration, u64)>,
+    jitter: Jitter,
+    /// Packets out of their turn, and those in their turn that may be next.
+    waiting: BinaryHeap<Turn>,
 }
 
 impl Schedule {
     /// A schedule of `total` packets, one each `frame`.
     pub fn new(frame: Duration, total: u64, impairments: &Impairments) -> Self {
-        let mut skipped: HashSet<u64> = impairments.drop.iter().copied().collect();
         let mut schedule = Self {
             frame,
             total,
             next: 0,
-            skipped: HashSet::new(),
-            extra: Vec::new(),
+            skipped: impairments.drop.iter().copied().collect(),
+            jitter: impairments.jitter,
+            waiting: BinaryHeap::new(),
         };
-        let wanted = |index: &u64| *index < total && !skipped.contains(index);
+        let wanted = |index: &u64| *index < total && !schedule.skipped.contains(index);
+        let again = impairments.duplicate.iter().copied().filter(wanted);
+        let again: Vec<u64> = again.collect();
         let delayed = impairments.delay.iter().filter(|(index, _)| wanted(index));
         let delayed: Vec<(u64, Duration)> = delayed.copied().collect();
-        let again = impairments.duplicate.iter().copied().filter(wanted);
-        let again = again.map(|index| (schedule.time_of(index), index));
-        let late = delayed
-            .iter()
-            .map(|&(index, by)| (schedule.time_of(index) + by, index));
-        let mut extra: Vec<(Duration, u64)> = again.chain(late).collect();
-        extra.sort_unstable_by(|one, other| other.cmp(one));
-        skipped.extend(delayed.iter().map(|(index, _)| index));
-        schedule.skipped = skipped;
-        schedule.extra = extra;
-        schedule.pass_skipped();
+        for index in again {
+            schedule.wait(index, schedule.sent_at(index), true);
+        }
+        for (index, by) in delayed {
+            schedule.wait(index, schedule.sent_at(index) + by, true);
+            schedule.skipped.insert(index);
+        }
+        schedule.look_ahead();
         schedule
+    }
+
+    fn wait(&mut self, index: u64, time: Duration, out_of_turn: bool) {
+        self.waiting.push(Reverse((time, out_of_turn, index)));
     }
 
     fn time_of(&self, index: u64) -> Duration {
@@ -60,37 +87,34 @@ impl Schedule {
         Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
 
-    fn pass_skipped(&mut self) {
-        while self.next < self.total && self.skipped.contains(&self.next) {
+    fn sent_at(&self, index: u64) -> Duration {
+        self.time_of(index) + self.jitter.of(index)
+    }
+
+    /// Lets all packets wait that may be the next to leave.
+    fn look_ahead(&mut self) {
+        while self.next < self.total {
+            let due = self.due().unwrap_or(Duration::MAX);
+            if self.time_of(self.next) > due {
+                break;
+            }
+            if !self.skipped.contains(&self.next) {
+                self.wait(self.next, self.sent_at(self.next), false);
+            }
             self.next += 1;
         }
     }
 
-    fn regular(&self) -> Option<Duration> {
-        (self.next < self.total).then(|| self.time_of(self.next))
-    }
-
     /// When the next packet is due, or `None` at the end.
     pub fn due(&self) -> Option<Duration> {
-        let extra = self.extra.last().map(|&(time, _)| time);
-        match (self.regular(), extra) {
-            (Some(regular), Some(extra)) => Some(regular.min(extra)),
-            (regular, extra) => regular.or(extra),
-        }
+        self.waiting.peek().map(|Reverse((time, ..))| *time)
     }
 
     /// Takes the index of the packet whose turn it is.
     pub fn take(&mut self) -> Option<u64> {
-        let extra = self.extra.last().map(|&(time, _)| time);
-        match (self.regular(), extra) {
-            (Some(regular), extra) if extra.is_none_or(|extra| regular <= extra) => {
-                let index = self.next;
-                self.next += 1;
-                self.pass_skipped();
-                Some(index)
-            }
-            _ => self.extra.pop().map(|(_, index)| index),
-        }
+        let Reverse((_, _, index)) = self.waiting.pop()?;
+        self.look_ahead();
+        Some(index)
     }
 }
 
@@ -169,6 +193,27 @@ mod tests {
     }
 
     #[test]
+    fn jitter_moves_each_packet_by_its_own_amount_and_loses_none() {
+        let most = Duration::from_millis(50);
+        let impairments = Impairments {
+            jitter: Jitter { most, seed: 7 },
+            duplicate: vec![3],
+            ..Impairments::default()
+        };
+        let sent = run(500, &impairments);
+        let mut order: Vec<u64> = sent.iter().map(|(_, index)| *index).collect();
+        assert!(sent.windows(2).all(|pair| pair[0].0 <= pair[1].0));
+        for (time, index) in &sent {
+            assert!((index * 20..index * 20 + 50).contains(time));
+        }
+        assert!(order.windows(2).any(|pair| pair[0] > pair[1]));
+        order.sort_unstable();
+        order.dedup();
+        assert_eq!((sent.len(), order.len()), (501, 500));
+        assert_eq!(run(500, &impairments), sent);
+    }
+
+    #[test]
     fn dropped_packets_leave_a_hole() {
         let drop = vec![0, 2, 3, 99];
         let impairments = Impairments {
@@ -210,6 +255,7 @@ mod tests {
             drop: vec![1],
             duplicate: vec![1],
             delay: vec![(1, FRAME)],
+            ..Impairments::default()
         };
         assert_eq!(run(2, &impairments), [(0, 0)]);
     }

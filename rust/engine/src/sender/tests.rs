@@ -1,5 +1,7 @@
 use std::net::{Ipv4Addr, UdpSocket};
 
+use siprecord_srtp::Suite;
+
 use super::*;
 use crate::testing::PATIENCE;
 
@@ -47,6 +49,7 @@ fn spec(socket: usize, peer: &Peer) -> SendSpec {
         start_delay: Duration::ZERO,
         total: Some(5),
         impairments: Impairments::default(),
+        key: None,
     }
 }
 
@@ -108,6 +111,7 @@ fn scripted_faults_reach_the_wire() {
         drop: vec![1],
         duplicate: vec![3],
         delay: vec![(2, FRAME * 5)],
+        ..Impairments::default()
     };
     let spec = SendSpec {
         impairments,
@@ -173,4 +177,34 @@ fn senseless_specifications_are_refused() {
         assert!(sender.add(vec![good.clone(), spec]).is_err());
     }
     assert!(sender.progress().is_empty());
+}
+
+#[test]
+fn protected_packets_are_opened_by_who_has_the_key() {
+    let key = MasterKey::new(Suite::AesCm128HmacSha1_80, &[1; 16], &[2; 14]).expect("a key");
+    let (sender, socket) = sender();
+    let peer = Peer::new();
+    let protected = SendSpec {
+        key: Some(key.clone()),
+        ..spec(socket, &peer)
+    };
+    let mut receiver = siprecord_srtp::Receiver::new(vec![key]);
+    sender
+        .add(vec![protected.clone()])
+        .expect("a good specification");
+    sender.start().expect("a thread");
+    assert!(sender.wait(Some(Duration::from_secs(10))));
+    for index in 0..5 {
+        let mut buffer = [0; 2048];
+        let length = peer.socket.recv(&mut buffer).expect("a packet");
+        assert_eq!(length, 12 + 16 + 10);
+        let mut clear = Vec::new();
+        let opened = receiver.open_media(&buffer[..length], 0, &mut clear);
+        assert_eq!(opened, Ok(()));
+        let packets = &protected.packets;
+        assert_eq!(
+            clear,
+            [&packets.header(index)[..], packets.payload(index)].concat()
+        );
+    }
 }

@@ -3,11 +3,15 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::mem;
+use std::ops::Range;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use siprecord_srtp::{MasterKey, Sender};
+
 use super::outbound::{send_all, Destination, Outgoing, PortPair};
+use super::schedule::HEADER;
 use super::{late_class, lock, Command, Counters, Packets, Schedule, SendSpec, Shared};
 
 /// A stream that is being sent.
@@ -18,6 +22,7 @@ pub struct Active {
     destination: Destination,
     packets: Packets,
     schedule: Schedule,
+    sealer: Option<Box<Sealer>>,
     delay: Duration,
     start: Instant,
     counters: Arc<Counters>,
@@ -39,6 +44,7 @@ impl Active {
             destination: spec.destination.into(),
             schedule: Schedule::new(spec.frame(), total, &spec.impairments),
             packets: spec.packets,
+            sealer: spec.key.map(Sealer::new).map(Box::new),
             delay: spec.start_delay,
             start: now + spec.start_delay,
             counters,
@@ -55,6 +61,31 @@ impl Active {
 
     fn due(&self) -> Option<Instant> {
         self.schedule.due().map(|offset| self.start + offset)
+    }
+}
+
+/// SRTP of one stream.
+struct Sealer {
+    sender: Sender,
+    clear: Vec<u8>,
+}
+
+impl Sealer {
+    fn new(key: MasterKey) -> Self {
+        Self {
+            sender: Sender::new(key),
+            clear: Vec::new(),
+        }
+    }
+
+    /// Appends a protected packet and answers where its payload lies; none when the key may protect no more.
+    fn seal(&mut self, packets: &Packets, index: u64, out: &mut Vec<u8>) -> Option<Range<usize>> {
+        self.clear.clear();
+        self.clear.extend_from_slice(&packets.header(index));
+        self.clear.extend_from_slice(packets.payload(index));
+        let start = out.len() + HEADER;
+        self.sender.seal_media(&self.clear, out).ok()?;
+        Some(start..out.len())
     }
 }
 
@@ -88,8 +119,13 @@ pub fn sleep<'a, T>(
     }
 }
 
-/// A packet whose time has come: the slot of its stream, and its index there.
-type Ready = (usize, u64);
+/// A packet whose time has come.
+struct Ready {
+    slot: usize,
+    index: u64,
+    /// Where its protected payload lies; none for a packet in the clear.
+    sealed: Option<Range<usize>>,
+}
 
 pub struct Worker {
     shared: Arc<Shared>,
@@ -103,6 +139,8 @@ pub struct Worker {
     queue: BinaryHeap<Reverse<(Instant, usize)>>,
     /// What is due in this tick, by socket.
     ready: Vec<Vec<Ready>>,
+    /// The protected packets of this tick.
+    sealed: Vec<u8>,
 }
 
 impl Worker {
@@ -115,6 +153,7 @@ impl Worker {
             slots: HashMap::new(),
             queue: BinaryHeap::new(),
             ready: Vec::new(),
+            sealed: Vec::new(),
         }
     }
 
@@ -195,7 +234,8 @@ impl Worker {
             latest = latest.max(late);
             self.shared.late[late_class(late)].fetch_add(1, Ordering::Relaxed);
             if let Some(index) = stream.schedule.take() {
-                self.ready[stream.socket_number].push((slot, index));
+                let ready = &mut self.ready[stream.socket_number];
+                make_ready(stream, (slot, index), &mut self.sealed, ready);
             }
             match stream.due() {
                 Some(next) => self.queue.push(Reverse((next, slot))),
@@ -210,10 +250,11 @@ impl Worker {
     fn flush(&mut self) {
         for ready in &mut self.ready {
             if !ready.is_empty() {
-                send_ready(&self.streams, ready);
+                send_ready(&self.streams, ready, &self.sealed);
                 ready.clear();
             }
         }
+        self.sealed.clear();
     }
 
     /// Sleeps until the next packet is due or a command comes, but at least for the rest of the tick.
@@ -242,16 +283,45 @@ impl Drop for Worker {
     }
 }
 
+/// Protects a packet if its stream is protected. One that can't be is counted as failed: it never goes in the clear.
+fn make_ready(
+    stream: &mut Active,
+    (slot, index): (usize, u64),
+    sealed: &mut Vec<u8>,
+    ready: &mut Vec<Ready>,
+) {
+    let sealed = match &mut stream.sealer {
+        None => None,
+        Some(sealer) => match sealer.seal(&stream.packets, index, sealed) {
+            Some(place) => Some(place),
+            None => {
+                stream.counters.failed.fetch_add(1, Ordering::Relaxed);
+                return;
+            }
+        },
+    };
+    ready.push(Ready {
+        slot,
+        index,
+        sealed,
+    });
+}
+
 /// Sends the packets of one socket.
-fn send_ready(streams: &[Option<Box<Active>>], ready: &[Ready]) {
-    let stream = |&(slot, index): &Ready| streams[slot].as_deref().map(|stream| (stream, index));
-    let owners: Vec<(&Active, u64)> = ready.iter().filter_map(stream).collect();
+fn send_ready(streams: &[Option<Box<Active>>], ready: &[Ready], sealed: &[u8]) {
+    let owners: Vec<(&Active, &Ready)> = ready
+        .iter()
+        .filter_map(|ready| Some((streams[ready.slot].as_deref()?, ready)))
+        .collect();
     let Some((first, _)) = owners.first() else {
         return;
     };
-    let outgoing = owners.iter().map(|&(stream, index)| Outgoing {
-        header: stream.packets.header(index),
-        payload: stream.packets.payload(index),
+    let outgoing = owners.iter().map(|&(stream, ready)| Outgoing {
+        header: stream.packets.header(ready.index),
+        payload: match &ready.sealed {
+            Some(place) => &sealed[place.clone()],
+            None => stream.packets.payload(ready.index),
+        },
         destination: &stream.destination,
     });
     let packets: Vec<Outgoing<'_>> = outgoing.collect();

@@ -2,15 +2,17 @@
 
 use super::memory::Memory;
 use crate::stream::Counts;
+use siprecord_core::source::Source;
 use siprecord_core::stats::Standing;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 /// Streams of one recording that have room.
 pub const STREAMS: usize = 16;
 pub const LENGTH: usize = STREAMS * SLOT;
-const SLOT: usize = 256;
-const HALF: usize = 120;
-const WORDS: usize = 14;
+const SLOT: usize = 384;
+const HALF: usize = 176;
+const WORDS: usize = 18;
 /// Says in the owner's word that there are figures: in the first half, or in the second one.
 const HALVES: [u64; 2] = [1 << 32, 2 << 32];
 
@@ -18,6 +20,8 @@ const HALVES: [u64; 2] = [1 << 32, 2 << 32];
 pub struct Figures {
     pub counts: Counts,
     pub standing: Standing,
+    /// Whom the stream followed.
+    pub followed: Option<Source>,
 }
 
 /// The place of one stream's figures: two halves, written in turn.
@@ -44,10 +48,13 @@ impl Slot {
         })
     }
 
-    pub fn put(&mut self, counts: &Counts, standing: &Standing) {
+    pub fn put(&mut self, counts: &Counts, standing: &Standing, followed: Option<Source>) {
         self.half = 1 - self.half;
         let mut bytes = [0; WORDS * 8];
-        for (word, value) in bytes.chunks_exact_mut(8).zip(words(counts, standing)) {
+        for (word, value) in bytes
+            .chunks_exact_mut(8)
+            .zip(words(counts, standing, followed))
+        {
             word.copy_from_slice(&value.to_le_bytes());
         }
         self.memory.write(self.at + 8 + self.half * HALF, &bytes);
@@ -74,9 +81,10 @@ pub fn read(memory: &Memory, at: usize, interface: u32) -> Option<Figures> {
     })
 }
 
-fn words(counts: &Counts, standing: &Standing) -> [u64; WORDS] {
+fn words(counts: &Counts, standing: &Standing, followed: Option<Source>) -> [u64; WORDS] {
     let (ssrc, highest) = standing.last.unwrap_or_default();
     let known = u64::from(standing.last.is_some());
+    let source = source_words(followed);
     [
         counts.packets,
         counts.bytes,
@@ -92,6 +100,10 @@ fn words(counts: &Counts, standing: &Standing) -> [u64; WORDS] {
         standing.received,
         standing.expected,
         known << 63 | u64::from(highest) << 32 | u64::from(ssrc),
+        source[0],
+        source[1],
+        source[2],
+        0,
     ]
 }
 
@@ -124,7 +136,34 @@ fn figures(bytes: &[u8]) -> Figures {
             expected: words[12],
             last: (last >> 63 == 1).then_some((last as u32, (last >> 32) as u16)),
         },
+        followed: source_of([words[14], words[15], words[16]]),
     }
+}
+
+/// The address in two words, and SSRC and port in one, which is not 0 when there is a source.
+fn source_words(source: Option<Source>) -> [u64; 3] {
+    let Some(source) = source else {
+        return [0; 3];
+    };
+    let address = match source.address.ip() {
+        IpAddr::V4(address) => address.to_ipv6_mapped(),
+        IpAddr::V6(address) => address,
+    };
+    let bits = address.to_bits();
+    let port = u64::from(source.address.port());
+    [
+        (bits >> 64) as u64,
+        bits as u64,
+        1 << 63 | port << 32 | u64::from(source.ssrc),
+    ]
+}
+
+fn source_of(words: [u64; 3]) -> Option<Source> {
+    let address = Ipv6Addr::from_bits(u128::from(words[0]) << 64 | u128::from(words[1]));
+    (words[2] >> 63 == 1).then(|| Source {
+        address: SocketAddr::new(IpAddr::V6(address).to_canonical(), (words[2] >> 32) as u16),
+        ssrc: words[2] as u32,
+    })
 }
 
 #[cfg(test)]
@@ -148,7 +187,15 @@ mod tests {
                 expected: 9,
                 last: Some((u32::MAX, 65_535)),
             };
-            slot.put(&counts, &standing);
+            let address = ["192.0.2.1:65535", "[2001:db8::1]:1"][packets as usize % 2];
+            let followed = Source {
+                address: address.parse().unwrap(),
+                ssrc: u32::MAX,
+            };
+            slot.put(&counts, &standing, Some(followed));
+            assert_eq!(read(&memory, 0, 1).unwrap().followed, Some(followed));
+            slot.put(&counts, &standing, None);
+            assert_eq!(read(&memory, 0, 1).unwrap().followed, None);
             let found = read(&memory, 0, 1).unwrap();
             assert_eq!(found.standing, standing);
             assert_eq!(

@@ -12,7 +12,7 @@ pub const HEAD: usize = PAGE;
 /// More recordings than a machine has ports for.
 pub const PLACES: u32 = 32_768;
 /// Bytes of a place: figures of streams, a path, and the names of interfaces.
-pub const PLACE: usize = 3 * PAGE;
+pub const PLACE: usize = 4 * PAGE;
 /// Threads that may empty sockets at the same time.
 pub const DESKS: u32 = 1_024;
 

@@ -158,6 +158,7 @@ fn entries(mut rest: &[u8]) -> Option<Vec<Interface>> {
             known: Known {
                 link_type: u16::from_le_bytes(*rest.get(8..)?.first_chunk()?),
                 name: String::from_utf8_lossy(name).into_owned(),
+                ..Known::default()
             },
         });
         rest = &rest[12 + length..];
@@ -175,6 +176,7 @@ mod tests {
             known: Known {
                 link_type: 101,
                 name: name.into(),
+                ..Known::default()
             },
         }
     }

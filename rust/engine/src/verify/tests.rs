@@ -36,6 +36,7 @@ fn stream(name: &str, ssrc: u32) -> Sent {
             start_delay: Duration::ZERO,
             total: Some(TOTAL),
             impairments: Impairments::default(),
+            key: None,
         },
         sent: TOTAL,
         failed: 0,
@@ -144,6 +145,7 @@ fn what_was_never_sent_is_not_missed() {
         drop: vec![0],
         duplicate: vec![2, 2],
         delay: vec![(1, Duration::from_millis(50))],
+        ..Impairments::default()
     };
     sent.sent = 5; // 2, 2, 2, 3, 1: stopped before 4 and 5
     let mut log = Log::new();

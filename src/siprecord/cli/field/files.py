@@ -29,35 +29,49 @@ class Frame:
     data: bytes
 
 
-def frames(file: BinaryIO) -> Iterator[Frame]:
+@dataclass(slots=True)
+class Account:
+    """What was met while a capture was read."""
+
+    frames: int = 0
+    cut: bool = False
+    """The file breaks off, or is damaged from there on."""
+
+
+def frames(file: BinaryIO, account: Account) -> Iterator[Frame]:
     """The frames of an open file. Raises SiprecordError when it is no capture."""
     magic = file.read(4)
     if magic == PCAPNG:
-        yield from _Pcapng(file).frames()
+        found = _Pcapng(file, account).frames()
     elif magic in PCAP:
-        yield from _pcap(file, *PCAP[magic])
+        found = _pcap(file, account, *PCAP[magic])
     else:
         raise SiprecordError("it is neither pcap nor pcapng")
+    for frame in found:
+        account.frames += 1
+        yield frame
 
 
-def _pcap(file: BinaryIO, order: str, unit: int) -> Iterator[Frame]:
+def _pcap(file: BinaryIO, account: Account, order: str, unit: int) -> Iterator[Frame]:
     head = file.read(20)
-    if len(head) < 20:
+    account.cut = len(head) < 20
+    if account.cut:
         return
     link = struct.unpack(order + "HHiIII", head)[5] & 0xFFFF
-    while len(head := file.read(16)) == 16:
-        seconds, fraction, size, _ = struct.unpack(order + "IIII", head)
-        if size > MAX_FRAME:
-            return
-        data = file.read(size)
+    while head := file.read(16):
+        size = struct.unpack(order + "IIII", head)[2] if len(head) == 16 else MAX_FRAME + 1
+        data = file.read(size) if size <= MAX_FRAME else b""
         if len(data) < size:
+            account.cut = True
             return
+        seconds, fraction = struct.unpack_from(order + "II", head)
         yield Frame(seconds * 10**9 + fraction * unit, link, data)
 
 
 class _Pcapng:
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, account: Account) -> None:
         self._file = file
+        self._account = account
         self._order = "<"
         self._links: list[tuple[int, int]] = []
 
@@ -79,13 +93,17 @@ class _Pcapng:
         """The rest of a section header, whose type has been read; a new section begins its own numbering."""
         head = self._file.read(8)
         if len(head) < 8:
-            return 0, None
+            return self._cut()
         self._order = "<" if head[4:] == b"\x4d\x3c\x2b\x1a" else ">"
         (length,) = struct.unpack(self._order + "I", head[:4])
         self._links = []
         if not 28 <= length <= MAX_FRAME or len(self._file.read(length - 12)) < length - 12:
-            return 0, None
+            return self._cut()
         return 0, b""
+
+    def _cut(self) -> tuple[int, None]:
+        self._account.cut = True
+        return 0, None
 
     def _block(self) -> tuple[int, bytes | None]:
         head = self._file.read(4)
@@ -93,12 +111,12 @@ class _Pcapng:
             return self._section()
         size = self._file.read(4)
         if len(size) < 4:
-            return 0, None
+            return self._cut() if head else (0, None)
         (kind,), (length,) = struct.unpack(self._order + "I", head), struct.unpack(self._order + "I", size)
         if not 12 <= length <= MAX_FRAME:
-            return 0, None
+            return self._cut()
         rest = self._file.read(length - 8)
-        return (kind, rest[:-4]) if len(rest) == length - 8 else (0, None)
+        return (kind, rest[:-4]) if len(rest) == length - 8 else self._cut()
 
     def _enhanced(self, body: bytes) -> Frame | None:
         if len(body) < 20:

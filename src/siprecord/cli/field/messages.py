@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from siprecord.cli.field.files import frames
+from siprecord.cli.field.files import Account, frames
 from siprecord.cli.field.packets import Address, Segment, Unpacker
 from siprecord.errors import SiprecordError
 from siprecord.syntax.sip import StreamFramer
@@ -17,6 +17,7 @@ MAX_STREAMS = 2000
 MAX_WAITING = 256
 """Segments of one stream that wait for one before them. Then it is given up: captures do lose packets."""
 _SIP = re.compile(rb"\s*(?:SIP/2\.0 \d{3}|[A-Z][A-Za-z]{1,20} \S{3,300} SIP/\d)")
+_TLS = re.compile(rb"[\x14-\x17]\x03[\x00-\x04]")
 _HALF = 1 << 31
 
 
@@ -31,17 +32,57 @@ class FieldMessage:
     data: bytes
 
 
-def sip_messages(path: Path) -> list[FieldMessage]:
-    """All SIP messages of a pcap or pcapng file, in order; raises SiprecordError when it can't be read."""
+@dataclass(frozen=True, slots=True)
+class FieldCapture:
+    """All SIP messages of a capture. `cut`: it breaks off. `hint` says why there are none."""
+
+    messages: tuple[FieldMessage, ...]
+    cut: bool
+    hint: str = ""
+
+
+def sip_messages(path: Path) -> FieldCapture:
+    """The SIP messages of a pcap or pcapng file, in order; raises SiprecordError when it can't be read."""
+    account, signs = Account(), Signs()
     try:
         with path.open("rb") as file:
             unpack = Unpacker()
-            segments = (segment for frame in frames(file) for segment in unpack.segments(frame))
-            return list(assemble(segments))
+            segments = (segment for frame in frames(file, account) for segment in unpack.segments(frame))
+            found = tuple(assemble(map(signs.watch, segments)))
+            return FieldCapture(found, account.cut, "" if found else signs.hint(account))
     except OSError as error:
         raise SiprecordError(f"can't read {path}: {error.strerror}") from None
     except SiprecordError as error:
         raise SiprecordError(f"{path}: {error}") from None
+
+
+@dataclass(slots=True)
+class Signs:
+    """What passes by, to say why no message was found in it."""
+
+    packets: int = 0
+    tls: int = 0
+    beginnings: int = 0
+
+    def watch(self, segment: Segment) -> Segment:
+        """Look at a segment and hand it on."""
+        self.packets += 1
+        self.tls += segment.transport == "tcp" and _TLS.match(segment.data) is not None
+        self.beginnings += _SIP.match(segment.data) is not None
+        return segment
+
+    def hint(self, account: Account) -> str:
+        """A sentence for a capture without SIP."""
+        if not account.frames:
+            return "it breaks off before its first packet" if account.cut else "it holds no packet at all"
+        if not self.packets:
+            return f"none of its {account.frames} packets is UDP or TCP; was it taken on the right interface?"
+        if self.beginnings:
+            return "a SIP message begins in it, but its end is missing: segments were lost or it breaks off"
+        if self.tls:
+            return "it is TLS: capture behind the SBC's own decryption, or let it speak TCP for the trace"
+        more = "; the file breaks off in the middle" if account.cut else ""
+        return f"its {self.packets} UDP and TCP packets hold none; is the port of SIP in its filter?{more}"
 
 
 def assemble(segments: Iterable[Segment]) -> Iterator[FieldMessage]:

@@ -25,4 +25,12 @@ DIALECT = Dialect(
         "Q18": "nothing to change: every m-line is answered and recorded",
         "Q47": "nothing to change: placeholders are replaced when the UPDATE comes",
     },
+    basis={
+        "Av-Global-Session-ID": "seen",
+        "AV-Correlation-ID": "unverified",
+        "avaya": "unverified",
+        "ucid": "field guide",
+        "avayaucid": "documented",
+        "direction": "unverified",
+    },
 )

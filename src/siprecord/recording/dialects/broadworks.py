@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from siprecord.recording.dialects.dialect import Dialect, ElementId, Mark, PresenceWay
+from collections.abc import Mapping
+
+from siprecord.recording.dialects.dialect import Basis, Dialect, ElementId, Mark, PresenceWay
 from siprecord.recording.dialects.evidence import Evidence
 from siprecord.recording.dialects.findings import Party, Side
 
@@ -13,11 +15,11 @@ IDS = (
     ElementId("tracking-id", "exttrackingid"),
     ElementId("broadworks-call-id", "callid"),
 )
-WAYS = (PresenceWay({"origination": "outbound", "termination": "inbound"}),)
+WAYS = (PresenceWay({"origcall": "outbound", "termcall": "inbound"}),)
 
 
 def numbers(evidence: Evidence) -> list[Party]:
-    """`callType` holds origination or termination, and these the numbers of both sides."""
+    """`callType` holds origCall or termCall, and these the numbers of both sides."""
     return [
         Party(aor=item.text, side=_NUMBERS[item.name], source=f"metadata {item.name}")
         for item in evidence.texts(*_NUMBERS)
@@ -29,6 +31,14 @@ QUIRKS = {
     "Q09": "nothing to change: the odd feature tag in the Contact is understood",
     "Q20": "nothing to change: hold by the address 0.0.0.0 is understood as hold",
 }
+BASIS: Mapping[str, Basis] = {
+    "broadsoft": "seen",
+    "broadworks": "seen",
+    "exttrackingid": "seen",
+    "callid": "seen",
+    "origcall": "seen",
+    "termcall": "seen",
+}
 DIALECT = Dialect(
     vendor="broadworks",
     title="Cisco BroadWorks",
@@ -37,4 +47,5 @@ DIALECT = Dialect(
     ways=WAYS,
     more_parties=numbers,
     quirks=QUIRKS,
+    basis=BASIS,
 )

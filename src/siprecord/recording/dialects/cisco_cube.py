@@ -40,4 +40,10 @@ DIALECT = Dialect(
         "Q07": "nothing to change: the GTD part is kept in the capture and not needed",
         "Q24": "nothing to change: the stream is recorded as soon as it is offered sendonly",
     },
+    basis={
+        "Cisco-Guid": "seen",
+        "X-Cisco-Recording-Participant": "documented",
+        "application/gtd": "field guide",
+        "guid": "unverified",
+    },
 )

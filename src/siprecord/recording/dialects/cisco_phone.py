@@ -12,9 +12,12 @@ from siprecord.recording.dialects.findings import Party
 
 
 def ends(evidence: Evidence) -> list[Party]:
-    """This call's own voice is on its first m-line; the other end is heard in the other call."""
+    """This call's own voice is on its first m-line; the other end is heard in the other call.
+
+    The user of From is the near end in both of them.
+    """
     params = evidence.from_params
-    near, far = plain(params.get("x-nearendaddr")), plain(params.get("x-farendaddr"))
+    near, far = plain(params.get("x-nearendaddr")) or evidence.from_user, plain(params.get("x-farendaddr"))
     own_is_far = "x-farend" in params
     found = []
     for aor, is_far, source in ((near, False, "From;x-nearendaddr"), (far, True, "From;x-farendaddr")):
@@ -42,5 +45,13 @@ DIALECT = Dialect(
     quirks={
         "Q16": "nothing can be changed: the phone sends no metadata; its From parameters are used",
         "Q19": "turn on Early Offer on the SIP trunk to the recorder, so that the phone makes the offer",
+    },
+    basis={
+        "x-nearend": "documented",
+        "x-farend": "documented",
+        "x-refci": "documented",
+        "x-nearendrefci": "unverified",
+        "x-farendrefci": "documented",
+        "x-farendguid": "unverified",
     },
 )

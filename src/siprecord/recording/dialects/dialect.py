@@ -10,6 +10,9 @@ from siprecord.recording.dialects.evidence import Evidence, Signs, plain
 from siprecord.recording.dialects.findings import Direction, Fact, Party, Side
 from siprecord.recording.dialects.values import same
 
+Basis = Literal["documented", "seen", "field guide", "unverified"]
+"""What the knowledge of a name rests on: a public manual; messages or sources that others published;
+a row of the field guide; or memory alone, which costs nothing if it is wrong."""
 Where = Literal["product", "header", "namespace", "part", "from", "element"]
 WEIGHT: Mapping[Where, int] = {
     "product": 4, "namespace": 3, "header": 3, "from": 3, "element": 2, "part": 1
@@ -209,7 +212,10 @@ WayRule = ElementWay | HeaderWay | PresenceWay
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
-    """One vendor. `quirks` are those of the field guide it is known for, each with what to change on it."""
+    """One vendor. `quirks` are those of the field guide it is known for, each with what to change on it.
+
+    `basis` tells for each header, parameter, namespace and element above why we believe in it.
+    """
 
     vendor: str
     title: str
@@ -219,6 +225,17 @@ class Dialect:
     ways: tuple[WayRule, ...] = ()
     more_parties: Callable[[Evidence], list[Party]] = no_parties
     quirks: Mapping[str, str] = field(default_factory=dict)
+    basis: Mapping[str, Basis] = field(default_factory=dict)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """All names that the tables look for, apart from names of products."""
+        marks = {mark.text for mark in self.marks if mark.where != "product"}
+        headers = {rule.header for rule in (*self.ids, *self.parties, *self.ways) if hasattr(rule, "header")}
+        named = {rule.name for rule in (*self.ids, *self.parties, *self.ways) if hasattr(rule, "name")}
+        params = {rule.param for rule in self.ids if isinstance(rule, FromId)}
+        words = {word for way in self.ways if isinstance(way, PresenceWay) for word in way.words}
+        return frozenset(marks | headers | named | params | words)
 
     def weigh(self, signs: Signs) -> tuple[int, tuple[str, ...]]:
         """How strongly the message points to this vendor, and by what."""

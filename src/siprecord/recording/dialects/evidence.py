@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import msgspec
 
 from siprecord.errors import ParseError
 from siprecord.recording.dialects.findings import MAX_VALUE
-from siprecord.syntax.limits import Limits
-from siprecord.syntax.metadata import MetadataDocument
-from siprecord.syntax.metadata.xml import Element, read_fragment
+from siprecord.syntax.metadata import Extension, MetadataDocument
+from siprecord.syntax.metadata.xml import Element
 from siprecord.syntax.sdp import SessionDescription
 from siprecord.syntax.sip import NameAddr, Request, SipUri, parse_params, unquote
 
 MAX_ITEMS = 2000
 """Extension elements that are looked at; ours."""
 MAX_ROW = 4096
-_LIMITS = Limits(max_xml_depth=16, max_xml_elements=MAX_ITEMS)
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(msgspec.Struct, frozen=True):
     """One element of extension data. `parent` is the id of the metadata element it is said of."""
 
     parent: str
@@ -33,18 +31,17 @@ class Item:
     attributes: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
+class Said(msgspec.Struct, frozen=True, kw_only=True):
     """The bodies of the message, read. `others` are the types of parts that are neither SDP nor metadata."""
 
     sdp: SessionDescription | None = None
     metadata: MetadataDocument | None = None
     has_document: bool = False
     others: tuple[str, ...] = ()
+    extensions: Sequence[Extension] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Signs:
+class Signs(msgspec.Struct, frozen=True, kw_only=True):
     """What vendors are told apart by, in lower case. Calls of one vendor have the same signs, mostly."""
 
     product: str
@@ -68,10 +65,19 @@ class Evidence:
         """What the sender calls itself."""
         self.from_params = _from_params(request)
         """Parameters of the From URI and of the From header; Cisco phones put the call there."""
-        self.items = _items(said.metadata) if said.metadata else ()
+        self.items = _items(said.extensions)
         """All extension elements of the metadata."""
         self.item_names = frozenset([item.name for item in self.items])
         """The names of these."""
+
+    @property
+    def from_user(self) -> str:
+        """The user part of the From URI; empty when it has none."""
+        try:
+            uri = self.request.from_.uri
+        except ParseError:
+            return ""
+        return uri.partition("@")[0].partition(":")[2][:MAX_VALUE] if "@" in uri else ""
 
     @property
     def opens(self) -> bool:
@@ -135,17 +141,13 @@ def _from_params(request: Request) -> Mapping[str, str | None]:
     return {**address.params, **uri_params(address.uri)} if ";" in address.uri else address.params
 
 
-def _items(document: MetadataDocument) -> tuple[Item, ...]:
+def _items(extensions: Iterable[Extension]) -> tuple[Item, ...]:
     found: list[Item] = []
-    for parent, text in _extensions(document):
-        try:
-            root = read_fragment(text, _LIMITS)
-        except ParseError:
-            continue
-        _collect(found, root, parent, ())
+    for each in extensions:
+        _collect(found, each.element, each.parent, ())
         if len(found) >= MAX_ITEMS:
             break
-    return tuple(found[:MAX_ITEMS])
+    return tuple(found)
 
 
 def read_address(text: str) -> NameAddr:
@@ -172,17 +174,6 @@ def uri_params(uri: str) -> Mapping[str, str | None]:
 def plain(value: str | None) -> str:
     """A parameter's value without quotes and blanks, cut to size."""
     return unquote((value or "").strip()).strip()[:MAX_VALUE]
-
-
-def _extensions(document: MetadataDocument) -> Iterator[tuple[str, str]]:
-    """Each extension as text, with the id of the element that holds it."""
-    yield from (("", text) for text in document.extensions)
-    for elements in (document.groups, document.sessions, document.participants, document.streams):
-        yield from ((each.id, text) for each in elements for text in each.extensions)
-    for session in document.session_associations:
-        yield from ((session.session_id, text) for text in session.extensions)
-    for parts in (document.participant_session_associations, document.participant_stream_associations):
-        yield from ((each.participant_id, text) for each in parts for text in each.extensions)
 
 
 def _collect(found: list[Item], element: Element, parent: str, within: tuple[str, ...]) -> None:

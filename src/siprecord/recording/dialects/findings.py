@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from siprecord.recording.deviations import Deviation
+import msgspec
 
 Side = Literal["caller", "callee"]
 Direction = Literal["inbound", "outbound"]
@@ -16,8 +15,7 @@ MAX_VALUE = 512
 """Characters of one value. Ours, like the other two: what is longer is no id."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(msgspec.Struct, frozen=True, gc=False):
     """One value, what kind it is of, and where it stood: a header, or an element of the metadata."""
 
     kind: str
@@ -25,8 +23,7 @@ class Fact:
     source: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Party:
+class Party(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Somebody in the call, as far as it was told; what is None was not.
 
     `participant` is the id of the metadata participant this is said of. `mline` is the m-line it sends on.
@@ -40,8 +37,7 @@ class Party:
     mline: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Findings:
+class Findings(msgspec.Struct, frozen=True, kw_only=True):
     """All of it. `vendor` is "generic" when nothing gave one away; `evidence` is what did.
 
     `ids` name the call in other systems too (see `LINKING` in `recording.story`); `facts` are other things
@@ -55,7 +51,6 @@ class Findings:
     facts: tuple[Fact, ...] = ()
     parties: tuple[Party, ...] = ()
     direction: Direction | None = None
-    deviations: tuple[Deviation, ...] = field(default=(), compare=False)
 
     def joined(self, later: Findings) -> Findings:
         """These together with those of a later message, which adds and takes nothing away."""
@@ -68,17 +63,12 @@ class Findings:
             facts=each_once((*self.facts, *later.facts)),
             parties=tuple(dict.fromkeys((*self.parties, *later.parties)))[:MAX_PARTIES],
             direction=later.direction or self.direction,
-            deviations=(*self.deviations, *later.deviations),
         )
 
     @property
     def telling(self) -> bool:
         """Whether there is anything worth a line in the log."""
         return self.vendor != "generic" or bool(self.ids or self.facts or self.parties or self.direction)
-
-    def without_deviations(self) -> Findings:
-        """The same, once its deviations are noted."""
-        return replace(self, deviations=()) if self.deviations else self
 
 
 def each_once(facts: Iterable[Fact]) -> tuple[Fact, ...]:

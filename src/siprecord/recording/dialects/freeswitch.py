@@ -24,4 +24,12 @@ DIALECT = Dialect(
     ),
     ways=(HeaderWay("X-FS-Direction", WAYS), ElementWay("direction", WAYS)),
     quirks={"Q17": "record unmixed (one m-line for each leg), if the channels are to be told apart"},
+    basis={
+        "X-FS-": "unverified",
+        "X-FS-Call-UUID": "unverified",
+        "X-Channel-UUID": "unverified",
+        "uuid": "unverified",
+        "X-FS-Direction": "unverified",
+        "direction": "unverified",
+    },
 )

@@ -22,6 +22,16 @@ GENERIC = Dialect(
         HeaderId("call-sid", "X-Call-Sid", same),
         HeaderId("icid", "P-Charging-Vector", same, "icid-value"),
     ),
+    basis={
+        "Cisco-Guid": "seen",
+        "X-UCID": "unverified",
+        "X-Avaya-UCID": "unverified",
+        "X-Genesys-CallUUID": "seen",
+        "Av-Global-Session-ID": "seen",
+        "X-Twilio-CallSid": "seen",
+        "X-Call-Sid": "seen",
+        "P-Charging-Vector": "documented",
+    },
 )
 _DIVERSIONS = ("Diversion", "History-Info")
 

@@ -25,4 +25,14 @@ DIALECT = Dialect(
     ),
     ways=(HeaderWay("X-Genesys-CallType", WAYS), ElementWay("calltype", WAYS)),
     quirks={"Q37": "point the ping at our SIP port: OPTIONS gets 503 when no call would be taken"},
+    basis={
+        "X-Genesys-": "seen",
+        "genesys": "unverified",
+        "X-Genesys-CallUUID": "seen",
+        "X-Genesys-GVP-Session-ID": "unverified",
+        "calluuid": "unverified",
+        "genesysuuid": "documented",
+        "X-Genesys-CallType": "unverified",
+        "calltype": "unverified",
+    },
 )

@@ -26,4 +26,14 @@ DIALECT = Dialect(
         "Q11": "nothing to change: the answer is plain application/sdp",
         "Q51": "nothing to change: metadata without sessionrecordingassoc is taken",
     },
+    basis={
+        "X-Jambonz-": "unverified",
+        "X-Cognigy-": "unverified",
+        "X-Call-Sid": "seen",
+        "X-Account-Sid": "seen",
+        "X-Trace-ID": "unverified",
+        "X-Cognigy-Session-ID": "unverified",
+        "X-Jambonz-Direction": "unverified",
+        "X-Direction": "unverified",
+    },
 )

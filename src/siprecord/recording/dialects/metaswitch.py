@@ -24,4 +24,14 @@ DIALECT = Dialect(
         "Q09": "nothing to change: the Contact is read although its angle bracket is not closed",
         "Q17": "configure one stream for each party, if the channels are to be told apart",
     },
+    basis={
+        "urn:ietf:params:xml:ns:siprec": "field guide",
+        "metaswitch": "unverified",
+        "X-MSW": "unverified",
+        "X-MSW-Correlation-ID": "unverified",
+        "correlationid": "unverified",
+        "callcorrelator": "unverified",
+        "callingparty": "unverified",
+        "calledparty": "unverified",
+    },
 )

@@ -22,4 +22,9 @@ DIALECT = Dialect(
         "Q13": "nothing to change: labels are echoed",
         "Q49": "nothing to change: participant ids are not used to know people again",
     },
+    basis={
+        "X-NS-": "unverified",
+        "X-NS-Orig-Call-ID": "unverified",
+        "X-NS-Term-Call-ID": "unverified",
+    },
 )

@@ -14,4 +14,8 @@ DIALECT = Dialect(
         "Q54": "if caller and callee are swapped, swap them for this trunk with a rule (swap_sides = true)",
         "Q56": "upgrade to 3.5 or later for metadata with streams; until then the SDP labels stand in",
     },
+    basis={
+        "X-Original-Call-ID": "unverified",
+        "X-Call-ID": "unverified",
+    },
 )

@@ -31,4 +31,9 @@ DIALECT = Dialect(
         "Q05": "nothing to change: blanks after the boundary are allowed by RFC 2046",
         "Q33": "leave the codec list of the session-recording-server empty, or our answer limits the call",
     },
+    basis={
+        "acmepacket": "seen",
+        "ucid": "seen",
+        "gucid": "unverified",
+    },
 )

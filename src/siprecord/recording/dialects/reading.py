@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
+from siprecord.recording.deviations import Deviation
 from siprecord.recording.dialects import (
     audiocodes,
     avaya,
@@ -72,12 +73,15 @@ class _Reading:
     ways: tuple[WayRule, ...]
 
 
-def read_findings(request: Request, said: Said) -> Findings:
-    """All that a message tells beside its metadata. Never raises: what can't be read is not there."""
+def read_findings(request: Request, said: Said) -> tuple[Findings, tuple[Deviation, ...]]:
+    """All that a message tells beside its metadata, and its vendor's habits that show in it.
+
+    Never raises: what can't be read is not there.
+    """
     evidence = Evidence(request, said)
     reading = _choose(evidence.signs)
     ids = [*_ids(reading.ids, evidence), *common_ids(evidence), *_ids(reading.own_ids, evidence)]
-    return Findings(
+    findings = Findings(
         vendor=reading.dialect.vendor,
         product=evidence.product,
         evidence=reading.seen,
@@ -85,8 +89,8 @@ def read_findings(request: Request, said: Said) -> Findings:
         facts=each_once(common_facts(evidence)),
         parties=_parties(reading, evidence),
         direction=_direction(reading, evidence),
-        deviations=quirks_of(evidence),
     )
+    return findings, quirks_of(evidence)
 
 
 @lru_cache(maxsize=MAX_KINDS)

@@ -43,4 +43,13 @@ DIALECT = Dialect(
     ids=(ElementId("gcid", "gcid"), ElementId("call-id", "callid"), ElementId("ucid", "ucid")),
     more_parties=copied_headers,
     quirks={"Q07": "nothing to change: the ISUP part is kept in the capture and not needed"},
+    basis={
+        "sonus": "unverified",
+        "ribbon": "unverified",
+        "calldata": "documented",
+        "application/isup": "field guide",
+        "gcid": "documented",
+        "callid": "seen",
+        "ucid": "unverified",
+    },
 )

@@ -18,4 +18,8 @@ DIALECT = Dialect(
         "Q08": "nothing to change: application/rs-metadata is taken too",
         "Q40": "set a media address on the SBC, if RTCP reports should reach it",
     },
+    basis={
+        "P-App-Call-ID": "unverified",
+        "X-Orig-Call-ID": "unverified",
+    },
 )

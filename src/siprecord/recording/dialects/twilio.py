@@ -24,4 +24,14 @@ DIALECT = Dialect(
     ),
     ways=(HeaderWay("X-Twilio-Direction", WAYS), ElementWay("direction", WAYS)),
     quirks={"Q12": "nothing to change: sendonly is answered recvonly"},
+    basis={
+        "X-Twilio-": "seen",
+        "twilio": "unverified",
+        "X-Twilio-CallSid": "seen",
+        "X-Twilio-AccountSid": "seen",
+        "callsid": "unverified",
+        "accountsid": "unverified",
+        "X-Twilio-Direction": "unverified",
+        "direction": "unverified",
+    },
 )

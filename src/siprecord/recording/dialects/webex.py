@@ -24,4 +24,10 @@ DIALECT = replace(
         "Q59": "nothing can be changed: the numbers are taken from the vendor's block instead",
         "Q65": "nothing to change: all codecs that can be stored are answered in the order offered",
     },
+    basis={
+        **broadworks.BASIS,
+        "X-Cisco-Webex": "unverified",
+        "webex": "unverified",
+        "TrackingID": "unverified",
+    },
 )

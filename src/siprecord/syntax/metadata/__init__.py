@@ -1,5 +1,6 @@
 """Recording metadata (RFC 7865): any dialect in, the RFC's form out."""
 
+from siprecord.syntax.metadata.fields import Extension
 from siprecord.syntax.metadata.model import (
     NAMESPACE,
     Group,
@@ -13,11 +14,12 @@ from siprecord.syntax.metadata.model import (
     Session,
     SessionAssociation,
 )
-from siprecord.syntax.metadata.read import parse_metadata
+from siprecord.syntax.metadata.read import parse_metadata, read_metadata
 from siprecord.syntax.metadata.write import write_metadata, write_snapshot_request
 
 __all__ = [
     "NAMESPACE",
+    "Extension",
     "Group",
     "MediaStream",
     "MetadataDocument",
@@ -29,6 +31,7 @@ __all__ = [
     "Session",
     "SessionAssociation",
     "parse_metadata",
+    "read_metadata",
     "write_metadata",
     "write_snapshot_request",
 ]

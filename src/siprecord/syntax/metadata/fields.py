@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable
 from datetime import datetime, tzinfo
 
+import msgspec
+
 from siprecord.syntax.limits import Limits
 from siprecord.syntax.metadata.model import NAMESPACE, RawTimes
 from siprecord.syntax.metadata.times import read_time
@@ -41,11 +43,19 @@ def _bare(name: str) -> str:
 # Nearly every name is spelled as it should be, so that the bare form need not be made again.
 _KEYS = {name: _bare(name) for name in (*_NAMES, *_ATTRIBUTES)}
 _SPELLINGS = {_bare(name): name for name in _NAMES}
+_RIGHT = frozenset(_NAMES)
 
 
 def joined(text: str) -> str:
     """An id without the white space base64Binary allows within; RFC 8068 wraps one over two lines."""
     return "".join(text.split())
+
+
+class Extension(msgspec.Struct, frozen=True):
+    """An element that RFC 7865 does not know, and the id of the metadata element that holds it."""
+
+    parent: str
+    element: Element
 
 
 class Context:
@@ -54,6 +64,8 @@ class Context:
     def __init__(self, root: Element, limits: Limits, zone: tzinfo, deviations: Iterable[str]) -> None:
         self.namespaces = KNOWN_NAMESPACES | {root.namespace}
         self.zone = zone
+        self.extensions: list[Extension] = []
+        """Those of all elements, in the order these are read."""
         self._budget = limits.max_xml * _EXTENSION_FACTOR
         self._deviations = dict.fromkeys(deviations)
 
@@ -81,20 +93,29 @@ class Node:
         self.element = element
         self._context = context
         self._children: dict[str, list[Element]] = {}
+        self._written: dict[str, str] | None = None
+        self._others: list[Element] = []
         extensions = []
+        children, namespaces = self._children, context.namespaces
         for child in element.children:
-            key = key_of(child.local)
-            if key in keys and child.namespace in context.namespaces:
-                self._add(key, child)
+            local = child.local
+            key = _KEYS.get(local) or _bare(local)
+            if key in keys and child.namespace in namespaces:
+                if key in children:
+                    children[key].append(child)
+                else:
+                    children[key] = [child]
+                if local not in _RIGHT:
+                    self._note_spelling(key, local)
             else:
                 extensions.append(self._extension(child))
+                self._others.append(child)
         self.extensions = tuple(extensions)
 
-    def _add(self, key: str, child: Element) -> None:
-        self._children.setdefault(key, []).append(child)
-        right = _SPELLINGS.get(key, child.local)
-        if child.local != right:
-            self._context.note(f"{right} is spelled {child.local[:40]} (RFC 7865 section 9)")
+    def _note_spelling(self, key: str, local: str) -> None:
+        right = _SPELLINGS.get(key, local)
+        if local != right:
+            self._context.note(f"{right} is spelled {local[:40]} (RFC 7865 section 9)")
 
     def _extension(self, child: Element) -> str:
         if child.namespace == self.element.namespace:
@@ -116,11 +137,31 @@ class Node:
 
     def attribute(self, *keys: str) -> str | None:
         """The first attribute there is, in the order of `keys`."""
-        written = {key_of(name): value for name, value in self.element.attributes.items()}
-        return next((written[key] for key in keys if key in written), None)
+        written = self._written
+        if written is None:
+            written = {key_of(name): value for name, value in self.element.attributes.items()}
+            self._written = written
+        for key in keys:
+            if key in written:
+                return written[key]
+        return None
+
+    def file(self, holder: str) -> None:
+        """Tell the context of the extensions; `holder` is the id they are said of."""
+        if self._others:
+            self._context.extensions += [Extension(holder, each) for each in self._others]
+            self._others = []
 
     def id(self, right: str, *aliases: str) -> str:
-        """The id in the attribute `right`, else in one of its aliases; "" when there is none."""
+        """The id in the attribute `right`, else in one of its aliases; "" when there is none.
+
+        The first id that is asked for is the one that the extensions are said of.
+        """
+        found = self._find_id(right, aliases)
+        self.file(found)
+        return found
+
+    def _find_id(self, right: str, aliases: tuple[str, ...]) -> str:
         value = self.element.attributes.get(right)
         if value is None:
             value = self.attribute(key_of(right), *aliases)

@@ -7,17 +7,17 @@ as XML text with the namespace declarations they need.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
+
+import msgspec
 
 NAMESPACE = "urn:ietf:params:xml:ns:recording:1"
 
 RawTimes = tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
+class Group(msgspec.Struct, frozen=True, kw_only=True):
     """A group of communication sessions (RFC 7865 section 6.2)."""
 
     id: str
@@ -27,8 +27,7 @@ class Group:
     raw_times: RawTimes = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reason:
+class Reason(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Why a session ended; `cause` is None where it is no number (RFC 7865 section 6.3.1)."""
 
     cause: int | None
@@ -36,8 +35,7 @@ class Reason:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Session:
+class Session(msgspec.Struct, frozen=True, kw_only=True):
     """A communication session, the call that is recorded (RFC 7865 section 6.3)."""
 
     id: str
@@ -50,8 +48,7 @@ class Session:
     raw_times: RawTimes = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NameId:
+class NameId(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An address of record, which need not be a URI, with the name and its language if given."""
 
     aor: str
@@ -59,8 +56,7 @@ class NameId:
     lang: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Participant:
+class Participant(msgspec.Struct, frozen=True, kw_only=True):
     """Somebody, or something, in a session (RFC 7865 section 6.5)."""
 
     id: str
@@ -68,8 +64,7 @@ class Participant:
     extensions: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MediaStream:
+class MediaStream(msgspec.Struct, frozen=True, kw_only=True):
     """A media stream; `label` ties it to an m-line of the SDP in the same message (RFC 7865 section 6.7).
 
     `content_type` is not in the XML: it comes from `a=content` of that m-line, so the parser leaves it None.
@@ -82,8 +77,7 @@ class MediaStream:
     extensions: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionAssociation:
+class SessionAssociation(msgspec.Struct, frozen=True, kw_only=True):
     """`sessionrecordingassoc`: a session belongs to the recording (RFC 7865 section 6.4)."""
 
     session_id: str
@@ -93,8 +87,7 @@ class SessionAssociation:
     raw_times: RawTimes = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ParticipantSessionAssociation:
+class ParticipantSessionAssociation(msgspec.Struct, frozen=True, kw_only=True):
     """`participantsessionassoc`: somebody is in a session. `params` are (pname, pval) pairs."""
 
     participant_id: str
@@ -106,8 +99,7 @@ class ParticipantSessionAssociation:
     raw_times: RawTimes = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ParticipantStreamAssociation:
+class ParticipantStreamAssociation(msgspec.Struct, frozen=True, kw_only=True):
     """`participantstreamassoc`: the stream ids a participant sends and receives (RFC 7865 section 6.8).
 
     `send_present` and `recv_present` tell "not mentioned" from "mentioned with an empty id".
@@ -124,8 +116,7 @@ class ParticipantStreamAssociation:
     raw_times: RawTimes = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MetadataDocument:
+class MetadataDocument(msgspec.Struct, frozen=True, kw_only=True):
     """One metadata document, and in `deviations` what it does otherwise than RFC 7865 says.
 
     `request_snapshot` marks a `requestsnapshot` document, which only a recorder sends; `request_reason` is

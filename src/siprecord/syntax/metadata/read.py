@@ -26,7 +26,7 @@ from siprecord.syntax.metadata.elements import (
     read_session_association,
     read_stream,
 )
-from siprecord.syntax.metadata.fields import Context, Node, key_of
+from siprecord.syntax.metadata.fields import Context, Extension, Node, key_of
 from siprecord.syntax.metadata.model import (
     NAMESPACE,
     Group,
@@ -54,23 +54,32 @@ def parse_metadata(
     `charset` is that of Content-Type, `zone` holds for times without one. Raises `ParseError` when the bytes
     are over the limits, are no XML, have a DOCTYPE or another root; they are worth keeping all the same.
     """
+    document, _ = read_metadata(data, limits, charset=charset, zone=zone)
+    return document
+
+
+def read_metadata(
+    data: bytes, limits: Limits = DEFAULT_LIMITS, *, charset: str | None = None, zone: tzinfo = UTC
+) -> tuple[MetadataDocument, Sequence[Extension]]:
+    """As `parse_metadata`, with the extensions as elements too, for those who look into them."""
     deviations: list[str] = []
     root = read_xml(data, limits, charset, deviations)
     context = Context(root, limits, zone, deviations)
     node = Node(root, _DOCUMENT, context)
     if key_of(root.local) not in _ROOTS and not any(key in node for key in _MODEL):
         raise ParseError(f"the document is no recording metadata: its root is {root.local[:40]!r}")
-    return _document(node, context)
+    node.file("")
+    return _document(node, context), context.extensions
 
 
 def _document(node: Node, context: Context) -> MetadataDocument:
     _judge_root(node.element, context)
     mode, present = _mode(node, context)
+    groups = [read_group(each, context) for each in node.all("group")]
     sessions = [read_session(each, context) for each in node.all("session")]
     participants = [read_participant(each, context) for each in node.all("participant")]
     in_sessions = [draft_participant_session(*each, context) for each in participants]
     in_streams = [draft_participant_stream(*each, context) for each in participants]
-    groups = [read_group(each, context) for each in node.all("group")]
     streams = [read_stream(each, context) for each in node.all("stream")]
     recorded = [read_session_association(each, context) for each in node.all("sessionrecordingassoc")]
     memberships = [read_participant_session(each, context) for each in node.all("participantsessionassoc")]

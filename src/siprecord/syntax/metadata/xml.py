@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
+
+import msgspec
 
 from siprecord.errors import ParseError
 from siprecord.syntax.limits import Limits
@@ -40,6 +41,7 @@ _ENCODINGS = {
     "windows-1251": "cp1251",
     "windows-1252": "cp1252",
 }
+_OUTERMOST: Mapping[str, str] = {"xml": XML_NAMESPACE}
 _TAG = re.compile(r"<[^<>!?][^<>]*>")
 _UNQUOTED = re.compile(r""""[^"]*"|'[^']*'|=\s*([^\s"'<>=][^\s"'<>]*)""")
 _BARE_AMPERSAND = re.compile(r"&(?!(?:amp|lt|gt|quot|apos|#\d{1,7}|#x[0-9A-Fa-f]{1,6});)")
@@ -47,8 +49,7 @@ _TO_ESCAPE = re.compile(r"""[&<>"\r\n\t]""")
 _FORBIDDEN = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
-@dataclass(slots=True)
-class Element:
+class Element(msgspec.Struct):
     """An element: names as written and resolved, attributes as written, content in order.
 
     `scope` maps the prefixes in force here to namespaces; the default namespace has the prefix "".
@@ -59,16 +60,15 @@ class Element:
     namespace: str
     attributes: Mapping[str, str]
     scope: Mapping[str, str]
-    content: list[Element | str] = field(default_factory=list)
-
-    @property
-    def children(self) -> list[Element]:
-        """The elements within, in order."""
-        return [item for item in self.content if isinstance(item, Element)]
+    content: list[Element | str] = msgspec.field(default_factory=list)
+    children: list[Element] = msgspec.field(default_factory=list)
+    """The elements among the content, in order."""
 
     @property
     def text(self) -> str:
         """The text directly within, stripped."""
+        if not self.children:
+            return "".join(self.content).strip()  # type: ignore[arg-type]  # no elements, so text only
         return "".join([item for item in self.content if isinstance(item, str)]).strip()
 
 
@@ -93,16 +93,6 @@ def read_xml(data: bytes, limits: Limits, charset: str | None, deviations: list[
         raise ParseError(f"the metadata is no well-formed XML: {reason}") from None
     deviations.append(f"the XML is not well-formed ({reason}); it was mended to be read")
     return root
-
-
-def read_fragment(text: str, limits: Limits) -> Element:
-    """Read again what `write_element` wrote. Raises `ParseError` when that is over a limit."""
-    if len(text) > limits.max_xml:
-        raise ParseError("the extension data is too long", status=413)
-    try:
-        return _build(text, limits)
-    except expat.ExpatError as error:
-        raise ParseError(f"no well-formed XML: {expat.ErrorString(error.code)}") from None
 
 
 def write_element(element: Element, budget: int) -> str:
@@ -186,38 +176,50 @@ def _refuse_doctype(*_: object) -> None:
 
 class _Builder:
     def __init__(self, limits: Limits) -> None:
-        self._limits = limits
-        self._open: list[Element] = []
+        self._max_elements = limits.max_xml_elements
+        self._max_depth = limits.max_xml_depth
         self._count = 0
+        self._open: list[Element] = []
         self.root: Element | None = None
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         self._count += 1
-        if self._count > self._limits.max_xml_elements:
-            raise ParseError(
-                f"the metadata has more than {self._limits.max_xml_elements} elements", status=413
-            )
-        if len(self._open) >= self._limits.max_xml_depth:
-            raise ParseError(f"the metadata nests deeper than {self._limits.max_xml_depth} elements")
-        scope = self._open[-1].scope if self._open else {"xml": XML_NAMESPACE}
-        declared = [key for key in attributes if key.startswith("xmlns") and key[5:6] in {"", ":"}]
-        if declared:
-            scope = _extended(scope, {key: attributes[key] for key in declared})
-            attributes = {key: value for key, value in attributes.items() if key not in declared}
+        if self._count > self._max_elements:
+            raise ParseError(f"the metadata has more than {self._max_elements} elements", status=413)
+        around = self._open
+        if len(around) >= self._max_depth:
+            raise ParseError(f"the metadata nests deeper than {self._max_depth} elements")
+        parent = around[-1] if around else None
+        scope = _OUTERMOST if parent is None else parent.scope
+        for key in attributes:
+            if key.startswith("xmlns") and key[5:6] in {"", ":"}:
+                attributes, scope = _declare(attributes, scope)
+                break
         prefix, _, local = name.partition(":") if ":" in name else ("", "", name)
-        namespace = scope.get(prefix, "")
-        element = Element(name, local, namespace, attributes, scope)
-        if self._open:
-            self._open[-1].content.append(element)
-        else:
+        element = Element(name, local, scope.get(prefix, ""), attributes, scope)
+        if parent is None:
             self.root = element
-        self._open.append(element)
+        else:
+            parent.content.append(element)
+            parent.children.append(element)
+        around.append(element)
 
     def end(self, _name: str) -> None:
         self._open.pop()
 
     def data(self, text: str) -> None:
         self._open[-1].content.append(text)
+
+
+def _declare(
+    attributes: dict[str, str], scope: Mapping[str, str]
+) -> tuple[dict[str, str], Mapping[str, str]]:
+    """Take the namespace declarations out of the attributes and into the scope."""
+    declared = {
+        key: value for key, value in attributes.items() if key.startswith("xmlns") and key[5:6] in {"", ":"}
+    }
+    left = {key: value for key, value in attributes.items() if key not in declared}
+    return left, _extended(scope, declared)
 
 
 def _extended(scope: Mapping[str, str], declared: Mapping[str, str]) -> Mapping[str, str]:
@@ -241,6 +243,10 @@ def _collect_prefixes(element: Element, used: set[str]) -> None:
 
 
 def _write(element: Element, declarations: Mapping[str, str], chunks: list[str]) -> None:
+    if not declarations and not element.attributes and not element.children and element.content:
+        text = "".join(element.content)  # type: ignore[arg-type]  # no elements, so text only
+        chunks.append(f"<{element.name}>{_escaped(text)}</{element.name}>")
+        return
     chunks.append(f"<{element.name}")
     for prefix, namespace in declarations.items():
         chunks.append(f" xmlns{':' if prefix else ''}{prefix}={_quoted(namespace)}")
@@ -252,10 +258,14 @@ def _write(element: Element, declarations: Mapping[str, str], chunks: list[str])
     chunks.append(">")
     for item in element.content:
         if isinstance(item, str):
-            chunks.append(escape(item, {"\r": "&#13;"}) if _TO_ESCAPE.search(item) else item)
+            chunks.append(_escaped(item))
         else:
             _write(item, _new_declarations(item, element), chunks)
     chunks.append(f"</{element.name}>")
+
+
+def _escaped(text: str) -> str:
+    return escape(text, {"\r": "&#13;"}) if _TO_ESCAPE.search(text) else text
 
 
 def _quoted(value: str) -> str:

@@ -5,11 +5,12 @@ What a line says is kept as it was received, so that it can be echoed; the prope
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
-from siprecord.syntax.sdp.payload import STATIC_PAYLOADS, RtpMap, payload_number, read_rtpmap
+import msgspec
+
+from siprecord.syntax.sdp.payload import Coding, RtpMap
 
 
 class Direction(StrEnum):
@@ -24,8 +25,7 @@ class Direction(StrEnum):
 _DIRECTIONS = {direction.value: direction for direction in Direction}
 
 
-@dataclass(frozen=True, slots=True)
-class Attribute:
+class Attribute(msgspec.Struct, frozen=True, gc=False):
     """An `a=` line: a bare property, or a name with a value."""
 
     name: str
@@ -35,8 +35,7 @@ class Attribute:
         return self.name if self.value is None else f"{self.name}:{self.value}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
+class Origin(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The `o=` line. Ids are text, since clients send more than numbers."""
 
     username: str = "-"
@@ -52,8 +51,7 @@ class Origin:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Connection:
+class Connection(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A `c=` line. `address` may be a name, and may end in `/ttl` where it is multicast."""
 
     net_type: str = "IN"
@@ -74,8 +72,7 @@ class Connection:
         return f"{self.net_type} {self.address_type} {self.address}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MediaDescription:
+class MediaDescription(msgspec.Struct, frozen=True, kw_only=True):
     """One `m=` line and what belongs to it.
 
     `other_lines` are lines of other types, whole ("i=..."). `default_direction` is what the session level
@@ -119,29 +116,19 @@ class MediaDescription:
         return find_direction(self.attributes) or self.default_direction
 
     @property
-    def rtpmap(self) -> dict[int, RtpMap]:
-        """Payload type to meaning: every `a=rtpmap`, and the static types listed without one."""
-        maps: dict[int, RtpMap] = {}
-        for value in self.values("rtpmap"):
-            read = read_rtpmap(value)
-            if read is not None:
-                maps.setdefault(*read)
-        for name in self.formats:
-            number = payload_number(name)
-            if number is not None and number in STATIC_PAYLOADS:
-                maps.setdefault(number, STATIC_PAYLOADS[number])
-        return maps
+    def coding(self) -> Coding:
+        """All that says what the formats mean, as one value: m-lines of one kind of client have the same."""
+        return Coding(self.formats, self.values("rtpmap"), self.values("fmtp"))
 
     @property
-    def fmtp(self) -> dict[int, str]:
+    def rtpmap(self) -> Mapping[int, RtpMap]:
+        """Payload type to meaning: every `a=rtpmap`, and the static types listed without one."""
+        return self.coding.maps()
+
+    @property
+    def fmtp(self) -> Mapping[int, str]:
         """Payload type to its format parameters, as received."""
-        found: dict[int, str] = {}
-        for value in self.values("fmtp"):
-            name, _, text = value.strip().partition(" ")
-            number = payload_number(name)
-            if number is not None:
-                found.setdefault(number, text.strip())
-        return found
+        return self.coding.parameters()
 
     @property
     def rtcp_port(self) -> int | None:
@@ -179,16 +166,20 @@ class MediaDescription:
     def lines(self) -> list[str]:
         """The lines of this m-line in the order RFC 8866 section 5 demands."""
         port = str(self.port) if self.port_count == 1 else f"{self.port}/{self.port_count}"
+        others = self.other_lines
         rows = [f"m={self.kind} {port} {self.protocol} {' '.join(self.formats) or '0'}"]
-        rows += _rows(self.other_lines, "i")
-        rows += [f"c={self.connection}"] if self.connection else []
+        rows += _rows(others, "i") if others else ()
+        rows += [f"c={self.connection}"] if self.connection else ()
         rows += [f"b={value}" for value in self.bandwidth]
-        rows += _rows(self.other_lines, "k")
-        return rows + [f"a={attribute}" for attribute in self.attributes]
+        rows += _rows(others, "k") if others else ()
+        rows += [
+            f"a={each.name}" if each.value is None else f"a={each.name}:{each.value}"
+            for each in self.attributes
+        ]
+        return rows
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionDescription:
+class SessionDescription(msgspec.Struct, frozen=True, kw_only=True):
     """A whole description. `deviations` says in plain words what was odd about one that was parsed."""
 
     origin: Origin
@@ -220,18 +211,20 @@ class SessionDescription:
 
     def to_bytes(self) -> bytes:
         """The description as it goes out: the order of RFC 8866 section 5, CRLF, UTF-8."""
+        others = self.other_lines
         rows = ["v=0", f"o={self.origin}", f"s={self.name or '-'}"]
-        for letter in "iuep":
-            rows += _rows(self.other_lines, letter)
+        for letter in "iuep" if others else "":
+            rows += _rows(others, letter)
         rows += [f"c={self.connection}"] if self.connection else []
         rows += [f"b={value}" for value in self.bandwidth]
         rows += [f"t={value}" for value in self.timing or ("0 0",)]
-        for letter in "rzk":
-            rows += _rows(self.other_lines, letter)
+        for letter in "rzk" if others else "":
+            rows += _rows(others, letter)
         rows += [f"a={attribute}" for attribute in self.attributes]
         for media in self.media:
             rows += media.lines()
-        return "".join(f"{row}\r\n" for row in rows).encode()
+        rows.append("")
+        return "\r\n".join(rows).encode()
 
 
 def find_direction(attributes: Iterable[Attribute]) -> Direction | None:

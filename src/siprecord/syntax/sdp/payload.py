@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from functools import lru_cache
+from types import MappingProxyType
+
+import msgspec
+
+MAX_REMEMBERED = 40
+"""Formats, maps and parameters of an m-line that may be remembered; ours, so that the memory has a bound."""
+KINDS_REMEMBERED = 64
+"""Of m-lines; ours."""
 
 _RTPMAP = re.compile(r"(\d{1,3})\s+([^\s/]+)\s*(?:/\s*(\d{1,9})\s*(?:/\s*(\d{1,3}))?)?")
 
 
-@dataclass(frozen=True, slots=True)
-class RtpMap:
+class RtpMap(msgspec.Struct, frozen=True, gc=False):
     """What a payload type means. `encoding` is spelled as offered; compare `name`.
 
     `clock_rate` is that of RTP timestamps, which for G722 is 8000 although it samples at 16000 Hz.
@@ -77,3 +85,61 @@ def read_rtpmap(value: str) -> tuple[int, RtpMap] | None:
     if rate == 0:
         return None
     return number, RtpMap(match[2], rate, max(1, int(match[4] or 1)))
+
+
+class Coding(msgspec.Struct, frozen=True):
+    """What an m-line says of its formats: the list of them, and the values of `a=rtpmap` and `a=fmtp`.
+
+    A kind of client says the same in all its calls, so what it means is remembered for some of the last ones.
+    """
+
+    formats: tuple[str, ...]
+    rtpmaps: tuple[str, ...]
+    fmtps: tuple[str, ...]
+
+    @property
+    def short(self) -> bool:
+        """Whether it may be remembered: the memory has a bound."""
+        return len(self.formats) + len(self.rtpmaps) + len(self.fmtps) <= MAX_REMEMBERED
+
+    def maps(self) -> Mapping[int, RtpMap]:
+        """Payload type to meaning: every `a=rtpmap`, and the static types listed without one."""
+        return _known_maps(self) if self.short else _read_maps(self)
+
+    def parameters(self) -> Mapping[int, str]:
+        """Payload type to its format parameters, as received."""
+        found: dict[int, str] = {}
+        for value in self.fmtps:
+            name, _, text = value.strip().partition(" ")
+            number = payload_number(name)
+            if number is not None:
+                found.setdefault(number, text.strip())
+        return found
+
+    def codecs(self) -> Mapping[str, RtpMap]:
+        """The formats that have a meaning, in order, and what it is."""
+        return _known_codecs(self) if self.short else _read_codecs(self)
+
+
+def _read_maps(coding: Coding) -> Mapping[int, RtpMap]:
+    maps: dict[int, RtpMap] = {}
+    for value in coding.rtpmaps:
+        read = read_rtpmap(value)
+        if read is not None:
+            maps.setdefault(*read)
+    for name in coding.formats:
+        number = payload_number(name)
+        if number is not None and number in STATIC_PAYLOADS:
+            maps.setdefault(number, STATIC_PAYLOADS[number])
+    return MappingProxyType(maps)
+
+
+def _read_codecs(coding: Coding) -> Mapping[str, RtpMap]:
+    maps = coding.maps()
+    numbers = ((name, payload_number(name)) for name in coding.formats)
+    found = {name: maps[number] for name, number in numbers if number is not None and number in maps}
+    return MappingProxyType(found)
+
+
+_known_maps = lru_cache(maxsize=KINDS_REMEMBERED)(_read_maps)
+_known_codecs = lru_cache(maxsize=KINDS_REMEMBERED)(_read_codecs)

@@ -44,7 +44,8 @@ def parse_sdp(data: bytes, limits: Limits = DEFAULT_LIMITS) -> SessionDescriptio
         raise ParseError(f"the SDP has more than {limits.max_sdp_lines} lines", status=413)
     reader = _Reader(limits.max_sdp_media)
     for line in lines:
-        if not reader.take(line.strip(_BLANKS)):
+        stripped = line.strip(_BLANKS)
+        if stripped and not reader.take(stripped):
             break
     return reader.finish()
 
@@ -90,8 +91,9 @@ class _Reader:
         self._deviations: list[str] = []
 
     def take(self, line: str) -> bool:
-        """Read one line; False when nothing after it belongs to this description."""
-        if not line:
+        """Read one line that is not empty; False when nothing after it belongs to this description."""
+        if line.startswith("a="):
+            self._take_attribute(line[2:].lstrip(_BLANKS))
             return True
         if line[1:2] == "=" and line[0] in _LETTERS:
             letter, value = line[0], line[2:].lstrip(_BLANKS)
@@ -114,14 +116,17 @@ class _Reader:
             self._note(f"v={value[:20]} instead of v=0 (RFC 8866 section 5.1)")
         return True
 
+    def _take_attribute(self, value: str) -> None:
+        name, colon, text = value.partition(":")
+        self._section.attributes.append(Attribute(name.strip(_BLANKS), text if colon else None))
+
     def _take(self, letter: str, value: str) -> None:
         section = self._section
         match letter:
             case "m":
                 self._start_media(value)
             case "a":
-                name, colon, text = value.partition(":")
-                section.attributes.append(Attribute(name.strip(_BLANKS), text if colon else None))
+                self._take_attribute(value)
             case "c":
                 section.connection = self._connection(value) or section.connection
             case "b":

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from siprecord.errors import ParseError
 from siprecord.syntax.sip.grammar import WHITESPACE, format_params, parse_params, quote, shown, take_quoted
@@ -12,8 +14,7 @@ _ILLEGAL = re.compile(r"[\x00-\x20\x7f<>]")
 _AFTER_UNCLOSED = re.compile(r"[ \t<]")
 
 
-@dataclass(frozen=True, slots=True)
-class NameAddr:
+class NameAddr(msgspec.Struct, frozen=True):
     """An optional display name, a URI, and the header's own parameters.
 
     `display` is what the name says, without quotes and escapes. `uri` is the text between the angle brackets
@@ -24,7 +25,7 @@ class NameAddr:
 
     display: str | None
     uri: str
-    params: dict[str, str | None] = field(default_factory=dict)
+    params: dict[str, str | None] = msgspec.field(default_factory=dict)
 
     @classmethod
     def parse(cls, text: str) -> NameAddr:

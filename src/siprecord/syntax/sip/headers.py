@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Set
 from typing import Any, TypeVar
 
 from siprecord.errors import ParseError
-from siprecord.syntax.sip.grammar import split_list
-from siprecord.syntax.sip.names import CANONICAL, canonical_name, header_key
+from siprecord.syntax.sip.grammar import WHITESPACE, split_list
+from siprecord.syntax.sip.names import CANONICAL, KEYS, canonical_name, header_key
 
 T = TypeVar("T")
 
@@ -52,7 +52,8 @@ class Headers:
 
     def get(self, name: str) -> str | None:
         """The first row of that name as written, or None."""
-        rows = self._rows_by_key().get(header_key(name))
+        index = self._index if self._index is not None else self._rows_by_key()
+        rows = index.get(KEYS.get(name) or header_key(name))
         return rows[0] if rows else None
 
     def get_all(self, name: str) -> list[str]:
@@ -61,10 +62,14 @@ class Headers:
 
     def get_list(self, name: str) -> list[str]:
         """The elements of all rows of that name; commas split, save in quotes, in `<>` and in credentials."""
-        key = header_key(name)
-        rows = self._rows_by_key().get(key)
+        key = KEYS.get(name) or header_key(name)
+        index = self._index if self._index is not None else self._rows_by_key()
+        rows = index.get(key)
         if rows is None:
             return []
+        if len(rows) == 1 and "," not in rows[0] and key not in _NEVER_SPLIT:
+            only = rows[0].strip(WHITESPACE)
+            return [only] if only else []
         if key in _NEVER_SPLIT:
             return list(rows)
         return [element for row in rows for element in split_list(row)]
@@ -93,6 +98,10 @@ class Headers:
                 raise _named(name, error) from None
             self._parsed[name] = value
         return value
+
+    def remembered(self, name: str) -> Any:
+        """What `remember` has kept under that name, or None."""
+        return self._parsed.get(name)
 
     def add(self, name: str, value: str) -> None:
         """Appends a row."""
@@ -158,7 +167,11 @@ class Headers:
         if self._index is None:
             index: dict[str, list[str]] = {}
             for name, value in self._rows:
-                index.setdefault(header_key(name), []).append(value)
+                key = KEYS.get(name) or header_key(name)
+                if key in index:
+                    index[key].append(value)
+                else:
+                    index[key] = [value]
             self._index = index
         return self._index
 

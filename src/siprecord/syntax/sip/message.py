@@ -59,7 +59,7 @@ class _TypedHeaders:
     @property
     def top_via(self) -> Via:
         """The topmost Via value alone, even when others are malformed."""
-        return self.headers.remember("Via: top", lambda: Via.parse(self._via_list()[0]))
+        return self.headers.remember("Via: top", self._parse_top_via)
 
     @property
     def contact(self) -> NameAddr | None:
@@ -76,6 +76,10 @@ class _TypedHeaders:
 
     def _parse_contact(self) -> list[NameAddr]:
         return [NameAddr.parse(value) for value in self.headers.get_list("Contact")[:1]]
+
+    def _parse_top_via(self) -> Via:
+        known: list[Via] | None = self.headers.remembered("Via")
+        return known[0] if known else Via.parse(self._via_list()[0])
 
     def _parse_vias(self) -> list[Via]:
         return [Via.parse(value) for value in self._via_list()]

@@ -48,7 +48,7 @@ _CANONICAL = {name.lower(): name for name in _SPELLED_OUT} | COMPACT_FORMS
 CANONICAL = (
     _CANONICAL | {name: name for name in _SPELLED_OUT} | {k.upper(): v for k, v in COMPACT_FORMS.items()}
 )
-_KEYS = {spelling: name.lower() for spelling, name in CANONICAL.items()}
+KEYS = {spelling: name.lower() for spelling, name in CANONICAL.items()}
 
 
 def canonical_name(name: str) -> str | None:
@@ -62,8 +62,8 @@ def canonical_name(name: str) -> str | None:
 
 def header_key(name: str) -> str:
     """What two names of one header have in common: lower case, compact form expanded."""
-    key = _KEYS.get(name)
+    key = KEYS.get(name)
     if key is not None:
         return key
     lower = name.lower()
-    return _KEYS.get(lower, lower)
+    return KEYS.get(lower, lower)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from functools import lru_cache
 from urllib.parse import unquote_to_bytes
+
+import msgspec
 
 from siprecord.errors import ParseError
 from siprecord.syntax.sip.grammar import format_host_port, format_params, parse_host_port, parse_params, shown
@@ -29,8 +30,7 @@ def uri_scheme(text: str) -> str:
     return match[1].lower()
 
 
-@dataclass(frozen=True, slots=True)
-class SipUri:
+class SipUri(msgspec.Struct, frozen=True):
     """A `sip:` or `sips:` URI. All parts stay as written (escapes included), save the scheme and parameter
     names.
 
@@ -42,8 +42,8 @@ class SipUri:
     password: str | None
     host: str
     port: int | None = None
-    params: dict[str, str | None] = field(default_factory=dict)
-    headers: dict[str, str] = field(default_factory=dict)
+    params: dict[str, str | None] = msgspec.field(default_factory=dict)
+    headers: dict[str, str] = msgspec.field(default_factory=dict)
 
     @classmethod
     def parse(cls, text: str) -> SipUri:

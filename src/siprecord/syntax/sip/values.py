@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from functools import lru_cache
+
+import msgspec
 
 from siprecord.errors import ParseError
 from siprecord.syntax.sip.grammar import (
@@ -16,12 +18,13 @@ from siprecord.syntax.sip.grammar import (
 )
 from siprecord.syntax.sip.headers import Headers
 
+_MAX_REMEMBERED = 64
+"""Characters of a media type that may be remembered; ours, so that the memory has a bound."""
 MAX_CSEQ = 2**32 - 1
 """RFC 3261 section 20.16: the number must be expressible as a 32-bit unsigned integer."""
 
 
-@dataclass(frozen=True, slots=True)
-class CSeq:
+class CSeq(msgspec.Struct, frozen=True, gc=False):
     """Sequence number (0 to 2**32 - 1) and method of a request (RFC 3261 section 20.16)."""
 
     number: int
@@ -44,25 +47,17 @@ class CSeq:
         return f"{self.number} {self.method}"
 
 
-@dataclass(frozen=True, slots=True)
-class MediaType:
+class MediaType(msgspec.Struct, frozen=True):
     """A Content-Type: type and subtype in lower case, parameter names too; the values are unquoted."""
 
     type: str
     subtype: str
-    params: dict[str, str | None] = field(default_factory=dict)
+    params: dict[str, str | None] = msgspec.field(default_factory=dict)
 
     @classmethod
     def parse(cls, text: str) -> MediaType:
-        """Raises ParseError."""
-        essence, _, params = text.partition(";")
-        kind, _, subtype = essence.partition("/")
-        kind, subtype = kind.strip(WHITESPACE), subtype.strip(WHITESPACE)
-        if not is_token(kind) or not is_token(subtype):
-            raise ParseError(f"media type {shown(text)}: type/subtype expected")
-        written = parse_params(params) if params else {}
-        unquoted = {name: None if value is None else unquote(value) for name, value in written.items()}
-        return cls(kind.lower(), subtype.lower(), unquoted)
+        """Raises ParseError. Do not change `params`: values are shared."""
+        return _known_type(text) if len(text) <= _MAX_REMEMBERED else _parse_type(text)
 
     @property
     def essence(self) -> str:
@@ -74,6 +69,21 @@ class MediaType:
             f";{name}" if value is None else f";{name}={value if is_token(value) else quote(value)}"
             for name, value in self.params.items()
         )
+
+
+def _parse_type(text: str) -> MediaType:
+    essence, _, params = text.partition(";")
+    kind, _, subtype = essence.partition("/")
+    kind, subtype = kind.strip(WHITESPACE), subtype.strip(WHITESPACE)
+    if not is_token(kind) or not is_token(subtype):
+        raise ParseError(f"media type {shown(text)}: type/subtype expected")
+    written = parse_params(params) if params else {}
+    unquoted = {name: None if value is None else unquote(value) for name, value in written.items()}
+    return MediaType(kind.lower(), subtype.lower(), unquoted)
+
+
+# The types of the parts are the same in all calls.
+_known_type = lru_cache(maxsize=64)(_parse_type)
 
 
 def option_tags(headers: Headers, name: str) -> list[str]:

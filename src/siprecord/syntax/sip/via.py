@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from siprecord.errors import ParseError
 from siprecord.syntax.sip.grammar import (
@@ -21,8 +23,7 @@ _USUAL_START = "SIP/2.0/"
 _START = re.compile(r"[ \t]*SIP[ \t]*/[ \t]*2\.0[ \t]*/[ \t]*", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Via:
+class Via(msgspec.Struct, frozen=True):
     """One Via value. `transport` is upper case and may be any token; `host` has no brackets around IPv6.
 
     Parameter names are lower case, values as written. Do not change `params`: values are shared; see
@@ -32,7 +33,7 @@ class Via:
     transport: str
     host: str
     port: int | None = None
-    params: dict[str, str | None] = field(default_factory=dict)
+    params: dict[str, str | None] = msgspec.field(default_factory=dict)
 
     @classmethod
     def parse(cls, text: str) -> Via:
