@@ -212,7 +212,7 @@ mod tests {
         let place = shelter.place(Path::new("log")).unwrap();
         place.know(0);
         for _ in 0..3 {
-            place.add(&interface(0, &"x".repeat(3_000)));
+            place.add(&interface(0, &"x".repeat(4_000)));
         }
         assert_eq!(read(&place.memory).unwrap().interfaces, None);
     }
