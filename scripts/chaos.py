@@ -20,7 +20,16 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tests.chaos.storm import Storm, child_running, kill, kill_recorder, kill_renderer, rage, start_load
+from tests.chaos.storm import (
+    Storm,
+    child_running,
+    kill,
+    kill_recorder,
+    kill_renderer,
+    rage,
+    start_load,
+    wait_for_calls,
+)
 from tests.support import messages
 from tests.support.server import RunningServer
 
@@ -113,12 +122,13 @@ def machine_died(scale: Scale, directory: Path) -> str:
     """R10: everything is killed at once; the next start repairs."""
     server = RunningServer(directory).start()
     load = start_load(server, Storm(calls=5, rate=20, seconds=30.0))
-    time.sleep(3)
+    wait_for_calls(server, load, calls=5)
+    time.sleep(2)
     recorder = child_running(server.pid, RECORDER)
     need(recorder, "no recorder")
     kill(server.pid)
     kill(recorder or 0)
-    load.send_signal(signal.SIGINT)
+    load.kill()
     load.communicate(timeout=60)
     server.start()
     try:
