@@ -40,9 +40,15 @@ bench: build packages  ## Run the benchmarks (ONLY=name for one), print a table,
 chaos: build packages  ## Kill what can be killed under real calls; one line for each of R1 to R15 (CALLS, KILLS)
 	@$(BIN)/python scripts/chaos.py --calls $(or $(CALLS),100) --kills $(or $(KILLS),20)
 
-fuzz: build  ## Feed mutated input to the parsers (TARGET=name for one, INPUTS=200000 for each, SEED, JOBS)
+fuzz: build  ## Feed mutated input to all that reads (TARGET=name, all or rust; INPUTS=200000 for each, SEED, JOBS)
+ifneq ($(TARGET),rust)
 	@$(BIN)/python -m fuzz.run --target $(or $(TARGET),all) --inputs $(or $(INPUTS),200000) \
 	    --seed $(or $(SEED),7) --jobs $(or $(JOBS),1)
+endif
+ifneq ($(filter rust all,$(or $(TARGET),all)),)
+	@cargo run --quiet --release --package siprecord-fuzz -- --inputs $(or $(INPUTS),1000000) \
+	    --seed $(or $(SEED),7) --jobs $(or $(JOBS),1)
+endif
 
 packages:  ## Install the Debian packages that the demo and the tests use
 	@scripts/packages.sh

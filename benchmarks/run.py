@@ -43,6 +43,7 @@ MODULES = {
         "render_g722_realtime_factor",
         "render_opus_realtime_factor",
     ),
+    "live": ("stt_packet_to_provider_p99_ms",),
     "ingest": ("ingest_floor_ratio", "ingest_us_per_packet"),
     "load": (
         "calls_500_packets_sent",

@@ -7,6 +7,12 @@ missing=()
 for command in "${!needed[@]}"; do
     command -v "$command" >/dev/null || missing+=("${needed[$command]}")
 done
+# Libraries that only encode for the tests: G.729 and AMR-WB.
+declare -A libraries=([libbcg729.so.0]=libbcg729-0 [libvo-amrwbenc.so.0]=libvo-amrwbenc0)
+known=$(PATH=$PATH:/sbin:/usr/sbin ldconfig -p)
+for library in "${!libraries[@]}"; do
+    grep -q "$library" <<<"$known" || missing+=("${libraries[$library]}")
+done
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 echo "== installing Debian packages: ${missing[*]}"

@@ -37,6 +37,8 @@ class Storm:
     transports: str = "udp,tcp"
     kills: int = 3
     pause: tuple[float, float] = (0.8, 2.5)
+    more: tuple[str, ...] = ()
+    """Further options of `siprecord bench`."""
     seed: int = field(default_factory=lambda: random.SystemRandom().randrange(2**32))
 
 
@@ -86,6 +88,7 @@ def start_load(server: RunningServer, storm: Storm) -> subprocess.Popen[str]:
         sys.executable, "-m", "siprecord", "bench", f"sip:127.0.0.1:{server.sip_port}",
         "--calls", str(storm.calls), "--rate", str(storm.rate), "--seconds", str(storm.seconds),
         "--transport", storm.transports, "--seed", str(storm.seed), "--verify", "--json",
+        *storm.more,
         "--data", str(server.data), "--url", f"http://127.0.0.1:{server.http_port}",
     ]  # fmt: skip
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

@@ -112,6 +112,7 @@ async def test_ctrl_c_ends_all_calls_and_reports() -> None:
         await recorder.acknowledged.wait()
         os.kill(process.pid, signal.SIGINT)
         out, error = await process.communicate()
+    assert out, error.decode()
     report = json.loads(out)
     assert (process.returncode, error) == (130, b"")
     assert report["interrupted"]

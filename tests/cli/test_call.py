@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import socket
 import sys
 from pathlib import Path
 
@@ -125,3 +126,14 @@ def test_what_can_not_be_called_is_said(run: Run, voices: list[Path], tmp_path: 
     assert "is not known" in str(run("call", "sip:nowhere.invalid", "-a", voices[0]).error)
     outcome = run("call", "sips:127.0.0.1", "-a", voices[0], "--ca", tmp_path / "no.pem")
     assert "can't use" in str(outcome.error)
+
+
+async def test_a_closed_port_is_told_in_a_sentence(voices: list[Path]) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as gone:
+        gone.bind(("127.0.0.1", 0))
+        port = gone.getsockname()[1]
+    process = await start(f"sip:srs@127.0.0.1:{port};transport=udp", "-a", voices[0])
+    async with asyncio.timeout(20):
+        code, out, _ = await finish(process)
+    assert code == 1
+    assert "connection refused: no recorder listens at that port" in out

@@ -17,7 +17,22 @@ CALLS = {
             "id": "20261121-aa",
             "duration_s": 3.2,
             "participants": [{"name": "Alice"}],
-            "streams": [{"packets": 5}],
+            "streams": [
+                {
+                    "name": "1",
+                    "packets": 5,
+                    "alarm": "silent",
+                    "last_sound_s": 61.4,
+                    "quality": {
+                        "codec": "PCMU",
+                        "loss_percent": 2.5,
+                        "jitter_ms": 3.25,
+                        "reordered": 1,
+                        "mos": 3.21,
+                        "level_dbov": -61.5,
+                    },
+                }
+            ],
         },
         {"id": "20261121-ab", "paused": True},
     ]
@@ -97,3 +112,13 @@ def test_the_beginning_of_an_id_must_name_one_call(run: Run, server: Server) -> 
 
 def test_the_server_says_no_in_its_own_words(run: Run, server: Server) -> None:
     assert str(run("calls", "stop", "20261121-ab", *url(server)).error) == "there is no call"
+
+
+def test_the_streams_of_a_call_are_shown_with_their_quality(run: Run, server: Server) -> None:
+    shown = run("calls", "show", "20261121-aa", *url(server)).text
+    for text in ("PCMU", "2.5", "3.25", "3.21", "-61.5", "61", "silent"):
+        assert text in shown
+    listed = run("calls", "list", *url(server)).text
+    assert "3.21" in listed
+    assert "silent" in listed
+    assert run("calls", "show", "20261121-aa", *url(server), "--json").json["streams"][0]["packets"] == 5

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from siprecord.syntax.sdp import SUITES, CryptoLine, SrtpKeys, blank_keys
 from tests.cli.conftest import Run
 from tests.support import messages
 
@@ -103,3 +104,20 @@ def test_octets_that_are_no_utf8_are_shown_as_escapes(run: Run, file: Path) -> N
     file.write_bytes(INVITE.replace(b"Call-ID: abc", b"Call-ID: a\xffc"))
     assert run("inspect", file, "--json").json["headers"]["Call-ID"] == ["a\udcffc"]
     assert "a\\udcffc" in run("inspect", file).text
+
+
+@pytest.mark.parametrize("blank", [False, True], ids=["as received", "as stored"])
+@pytest.mark.parametrize("suite", SUITES)
+def test_Q77_protected_streams_are_explained_without_keys(
+    run: Run, tmp_path: Path, suite: str, blank: bool
+) -> None:
+    """Also in a message of a capture log, whose keys are overwritten."""
+    line = CryptoLine(tag=1, suite=suite, keys=(SrtpKeys.generate(suite, bytes),))
+    offer = messages.sdp(crypto=(str(line), str(line)))
+    data = messages.request("INVITE", "secure", body=messages.multipart(offer))
+    path = tmp_path / "invite.sip"
+    path.write_bytes(blank_keys(data) if blank else data)
+    outcome = run("inspect", path)
+    assert "2 of 2 streams would be recorded" in outcome.text
+    assert f"a=crypto:1 {suite} inline:..." in outcome.text
+    assert line.keys[0].inline() not in outcome.text

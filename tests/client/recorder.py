@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from msgspec.structs import replace
+
 from siprecord.aio import finish, spawn
 from siprecord.client import Codec, Played, Track
 from siprecord.protocol import (
@@ -96,21 +98,30 @@ def metadata_of(request: Request) -> bytes:
     return part.body
 
 
+def answer_to(request: Request, ports: Sequence[int] = (40000, 40002)) -> Answer:
+    """An answer that takes the streams; a port of 0 refuses one."""
+    offer = offer_of(request)
+    media = tuple(
+        MediaAnswer(port=port, formats=accepted_formats(each))
+        for port, each in zip(ports, offer.media, strict=True)
+    )
+    answer = answer_offer(offer, AnswerPlan(address="127.0.0.1", session_id=1, media=media))
+    return Answer(200, content_type="application/sdp", body=answer.to_bytes())
+
+
 def accept(ports: Sequence[int] = (40000, 40002)) -> Respond:
-    """Take the streams; a port of 0 refuses one."""
+    """Take the streams."""
 
     def respond(recorder: Recorder, event: RequestReceived, now: float) -> None:
-        offer = offer_of(event.request)
-        media = tuple(
-            MediaAnswer(port=port, formats=accepted_formats(each))
-            for port, each in zip(ports, offer.media, strict=True)
-        )
-        answer = answer_offer(offer, AnswerPlan(address="127.0.0.1", session_id=1, media=media))
-        recorder.control.respond(
-            event.transaction, Answer(200, content_type="application/sdp", body=answer.to_bytes()), now
-        )
+        recorder.control.respond(event.transaction, answer_to(event.request, ports), now)
 
     return respond
+
+
+def answer_early(recorder: Recorder, event: RequestReceived, now: float) -> None:
+    """The SDP goes into a provisional response, and the 200 has none."""
+    recorder.control.respond(event.transaction, replace(answer_to(event.request), status=183), now)
+    recorder.control.respond(event.transaction, Answer(200), now)
 
 
 def refuse(status: int) -> Respond:

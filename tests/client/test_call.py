@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import socket
 import ssl
 import subprocess
 from collections.abc import Callable
@@ -27,6 +28,7 @@ from tests.client.recorder import (
     InstantPlayer,
     Recorder,
     accept,
+    answer_early,
     listening,
     metadata_of,
     offer_of,
@@ -193,8 +195,10 @@ async def test_a_recorder_may_hang_up() -> None:
 
 async def test_a_dead_recorder_is_no_answer() -> None:
     timers = TimerSettings(t1=0.002)
-    async with ClientDriver(DriverSettings(force_udp=True, timers=timers)) as driver:
-        report = await SrcCall(plan(9), driver, InstantPlayer()).run()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        async with ClientDriver(DriverSettings(force_udp=True, timers=timers)) as driver:
+            report = await SrcCall(plan(deaf.getsockname()[1]), driver, InstantPlayer()).run()
     assert (report.status, report.code) == (CallStatus.NO_ANSWER, None)
 
 
@@ -219,6 +223,28 @@ async def test_a_long_invite_falls_back_to_udp() -> None:
 async def test_a_refused_connection_is_one_clear_error() -> None:
     with pytest.raises(CallError, match=r"no TCP connection to 127\.0\.0\.1:9: "):
         await place(plan(9, ";transport=tcp"), InstantPlayer())
+
+
+@pytest.mark.parametrize(("parameters", "force_udp"), [(";transport=udp", True), ("", False)])
+async def test_a_port_where_nobody_listens_is_told_soon(parameters: str, force_udp: bool) -> None:
+    """Not after the 32 s of timer B, and also when the INVITE is so long that TCP is tried first."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as gone:
+        gone.bind(("127.0.0.1", 0))
+        port = gone.getsockname()[1]
+    async with asyncio.timeout(10):
+        report = await place(plan(port, parameters), InstantPlayer(), force_udp=force_udp)
+    assert (report.status, report.code) == (CallStatus.UNREACHABLE, None)
+
+
+async def test_REL_04_an_answer_that_comes_reliably_before_the_200_counts() -> None:
+    """The 200 that follows has none, and comes when our PRACK has come."""
+    recorder = Recorder(answer_early)
+    async with listening(recorder) as port:
+        report = await place(plan(port), InstantPlayer())
+    assert report.ok
+    assert [each.port for each in report.streams] == [40000, 40002]
+    pracks = [event for event in recorder.methods if event == "PRACK"]
+    assert pracks == [], "the endpoint answers it by itself"
 
 
 async def test_many_calls_share_one_driver() -> None:

@@ -7,6 +7,7 @@ import socket
 from pathlib import Path
 
 from tests.support import messages
+from tests.support.patience import PATIENCE
 from tests.support.server import RunningServer
 
 SETTINGS = {"SIPRECORD_RENDER__ENABLED": "false", "SIPRECORD_RECORDING__LINGER_MS": "0"}
@@ -27,7 +28,7 @@ def test_octets_that_are_no_utf8_in_from_cost_nothing(tmp_path: Path) -> None:
     server = RunningServer(tmp_path, SETTINGS).start()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.connect(("127.0.0.1", server.sip_port))
-        sock.settimeout(20)
+        sock.settimeout(PATIENCE)
         answer = _ask(sock, "INVITE", 1)
         assert b"<sip:src\xff\xfe@example.com>" in answer, "the peer gets its own octets back"
         tag = re.search(rb"\r\nTo: [^\r]*;tag=([0-9a-f]+)", answer)

@@ -493,3 +493,24 @@ def test_wireshark_reads_a_log_with_huge_messages_and_events(engine: MediaEngine
     rows = [row.split("\t") for row in ran.stdout.splitlines()]
     assert [int(length) for length, _ in rows][1:] == [261_977, 262_000, 262_000, 262_000, 77]
     assert rows[-1][1].endswith("sip")
+
+
+def test_the_level_and_the_order_of_g711_are_seen_while_it_comes(
+    engine: MediaEngine, sender: Sender, tmp_path: Path
+) -> None:
+    log = engine.open_log(tmp_path / "a.pcapng")
+    stream = log.open_stream(SPEC)
+    loud, quiet = bytes([0x80]) * 160, bytes([0xFF]) * 160
+    assert stream.stats().level_dbov is None
+
+    sender.send(stream.rtp_port, *(rtp(number, loud) for number in range(50)))
+    wait_until(lambda: stream.stats().packets == 50)
+    stats = stream.stats()
+    assert stats.level_dbov is not None
+    assert stats.level_dbov > -1
+    assert (stats.payload_type, stats.clock_rate, stats.reordered) == (0, 8000, 0)
+    assert stats.first_arrival_ns <= stats.last_sound_ns <= stats.last_arrival_ns
+    sender.send(stream.rtp_port, rtp(52, quiet), rtp(51, quiet))
+    wait_until(lambda: stream.stats().packets == 52)
+    assert stream.stats().reordered == 1
+    log.close()

@@ -15,6 +15,7 @@ from siprecord.errors import MediaError
 from siprecord.media import CaptureLog, MediaEngine, MediaSettings, MediaStream, Settled, StreamSpec
 from tests.media import capture
 from tests.media.capture import SENDER_REPORT, Sender, resting, rtp
+from tests.support.patience import PATIENCE
 
 SPEC = StreamSpec(label="1", mline=0, description={"payloads": {"0": {"encoding": "PCMU", "rate": 8000}}})
 
@@ -200,6 +201,7 @@ def _record_until_killed(path: str, channel: socket.socket) -> None:
 def test_nothing_is_lost_over_a_kill(slow_engine: MediaEngine, sender: Sender, tmp_path: Path) -> None:
     path = tmp_path / "a.pcapng"
     ours, theirs = socket.socketpair()
+    ours.settimeout(PATIENCE)
     context = multiprocessing.get_context("spawn")
     process = context.Process(target=_record_until_killed, args=(str(path), theirs))
     process.start()

@@ -1,4 +1,4 @@
-"""Every state with every input, for all four machines."""
+"""Every state with every input, for all machines."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from siprecord.protocol.invite_server import INVITE_SERVER
 from siprecord.protocol.machine import step
 from siprecord.protocol.other_client import OTHER_CLIENT
 from siprecord.protocol.other_server import OTHER_SERVER
+from siprecord.protocol.reliable import RELIABLE, ReliableAction, ReliableInput, ReliableState
 from siprecord.protocol.server_machine import ServerAction, ServerInput, ServerState
 
 MACHINES: dict[str, tuple[Any, Any, Any, Any]] = {
@@ -97,3 +98,18 @@ def test_a_final_answer_is_given_at_most_once(name: str, data: st.DataObject) ->
         final = given_input.name in ("SUCCESS", "FAILURE")
         finals += final and bool({ServerAction.SEND, ClientAction.DELIVER} & set(actions))
     assert finals <= 1
+
+
+@given(st.lists(st.sampled_from(list(ReliableInput)), max_size=30))
+def test_REL_05_at_most_one_reliable_response_is_on_its_way(inputs: list[ReliableInput]) -> None:
+    state, on_its_way = ReliableState.QUIET, False
+    for given_input in inputs:
+        actions, state, known = step(RELIABLE, state, given_input)
+        if ReliableAction.SEND in actions:
+            assert not on_its_way
+            on_its_way = True
+        if given_input is ReliableInput.PRACK and known:
+            on_its_way = False
+        assert on_its_way == (state in (ReliableState.UNACKNOWLEDGED, ReliableState.LATE)) or (
+            ReliableAction.GIVE_UP in actions or state is ReliableState.OVER
+        )

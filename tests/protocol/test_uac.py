@@ -9,7 +9,9 @@ import pytest
 
 from siprecord.protocol import (
     AckReceived,
+    Address,
     Answer,
+    DialogEnd,
     DialogEnded,
     EndpointSettings,
     Flow,
@@ -24,7 +26,7 @@ from siprecord.protocol import (
 )
 from siprecord.syntax.sip import Request
 from tests.protocol.test_uas import OK, Call
-from tests.support.sip_peers import ANSWER, OFFER, SRC, SRS, Link, Peer, response
+from tests.support.sip_peers import ANSWER, OFFER, SRC, SRS, Link, Peer, flow_of, request, response
 
 OUT = Flow("udp", SRC, SRS)
 STREAM = Flow("tcp", SRC, SRS, 4)
@@ -378,3 +380,148 @@ def test_a_refused_call_leaves_nothing_behind() -> None:
     assert network.caller.event(ResponseReceived).response.status == 603
     assert network.caller.endpoint.deadline() is None
     assert network.callee.endpoint.deadline() is None
+
+
+# Reliable provisional responses (RFC 3262)
+
+RELIABLE: dict[str, Any] = {"Require": "100rel", "Contact": "<sip:rec@203.0.113.5:5099>"}
+
+
+def test_REL_03_we_acknowledge_a_reliable_provisional_by_prack() -> None:
+    caller = Caller()
+    assert caller.invite.headers.get("Supported") == "siprec, timer, 100rel"
+    assert caller.hears(183, RSeq=7, **RELIABLE) == ["PRACK"]
+    prack = caller.last
+    assert isinstance(prack, Request)
+    assert prack.headers.get("RAck") == "7 1 INVITE"
+    assert (prack.uri, prack.to.tag, str(prack.cseq)) == ("sip:rec@203.0.113.5:5099", "peer", "2 PRACK")
+    assert caller.event(ResponseReceived).response.status == 183
+    assert times(caller, 0.6) == [(0.5, "PRACK")]
+    caller.receive(response(prack.to_bytes(), 200))
+    assert times(caller, 20) == []
+    assert caller.take_events() == []
+
+
+def test_REL_05_repeated_and_early_ones_are_passed_over() -> None:
+    caller = Caller()
+    assert caller.hears(183, RSeq=7, **RELIABLE) == ["PRACK"]
+    caller.take_events()
+    assert caller.hears(183, RSeq=7, **RELIABLE) == []
+    assert caller.hears(183, RSeq=9, **RELIABLE) == []
+    assert caller.take_events() == []
+    assert caller.hears(180, RSeq=8, **RELIABLE) == ["PRACK"]
+    assert caller.event(ResponseReceived).response.status == 180
+
+
+@pytest.mark.parametrize("fields", [{"RSeq": 7}, {"Require": "100rel"}, {"Require": "100rel", "RSeq": "x"}])
+def test_REL_05_what_is_not_reliable_gets_no_prack(fields: dict[str, Any]) -> None:
+    caller = Caller()
+    assert caller.hears(183, **fields) == []
+    assert caller.event(ResponseReceived).response.status == 183
+
+
+def test_REL_03_the_dialog_goes_on_from_its_early_days() -> None:
+    caller = Caller()
+    caller.hears(183, RSeq=1, **RELIABLE)
+    assert caller.hears(200, Contact="<sip:other@203.0.113.5>") == ["ACK"]
+    dialog = caller.event(ResponseReceived).dialog or ""
+    caller.endpoint.request(dialog, OutgoingRequest("BYE"), 0.0)
+    (bye,) = caller.take()
+    assert isinstance(bye, Request)
+    assert (str(bye.cseq), bye.uri) == ("3 BYE", "sip:other@203.0.113.5")
+    assert len(caller.endpoint._core.dialogs) == 1
+
+
+@pytest.mark.parametrize("status", [200, 486])
+def test_early_dialogs_end_with_the_final_response(status: int) -> None:
+    caller = Caller()
+    assert caller.hears(183, tag="first", RSeq=1, **RELIABLE) == ["PRACK"]
+    assert caller.hears(183, tag="second", RSeq=1, **RELIABLE) == ["PRACK"]
+    caller.take_events()
+    caller.hears(status, tag="second", Contact="<sip:rec@203.0.113.5>")
+    ended = [event for event in caller.take_events() if isinstance(event, DialogEnded)]
+    assert [event.cause for event in ended] == [DialogEnd.REFUSED] * (1 if status == 200 else 2)
+
+
+def test_an_unanswered_call_leaves_no_early_dialog() -> None:
+    caller = Caller()
+    caller.hears(183, RSeq=1, **RELIABLE)
+    caller.advance(300)
+    assert len(caller.endpoint._core.dialogs) == 0
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_REL_04_both_sides_agree_over_a_network_that_loses(transport: Transport) -> None:
+    """The third of each kind of message gets through; the 2xx comes after the PRACK of the description."""
+    lost: Tally[str] = Tally()
+
+    def rule(transmit: Transmit) -> tuple[float, ...]:
+        line = transmit.data.split(b"\r\n")[0].decode()
+        lost[line] += 1
+        return (0.01,) if transport == "tcp" or lost[line] % 3 == 0 else ()
+
+    link = Link(Peer(prefix="a"), Peer(prefix="b"), transport, rule)
+    link.caller.endpoint.invite(link.spec(headers=(("Require", "100rel"),)), 0.0)
+    link.run(10)
+    transaction = link.callee.event(RequestReceived).transaction
+    described = Answer(183, content_type="application/sdp", body=ANSWER)
+    link.callee.endpoint.respond(transaction, described, link.now)
+    link.callee.endpoint.respond(transaction, Answer(200), link.now)
+    link.run(60)
+    assert link.callee.event(AckReceived).dialog
+    told = [each.response.status for each in link.caller.take_events() if isinstance(each, ResponseReceived)]
+    assert told == [183, 200]
+
+
+# Datagrams that come back (RFC 3261 section 18.4)
+
+
+def refuse(peer: Peer, remote: Address = SRS) -> None:
+    """The kernel tells that nothing takes what was sent there, perhaps from another socket's address."""
+    peer.endpoint.unreachable(Flow("udp", ("0.0.0.0", SRC[1]), remote), peer.now)
+
+
+def test_TP_17_an_invite_that_nobody_takes_fails_at_its_first_repetition() -> None:
+    caller = Caller()
+    refuse(caller)
+    assert caller.take_events() == [], "one may be forged, or a peer's that starts anew"
+    assert times(caller, 0.5) == [(0.5, "INVITE")]
+    refuse(caller, ("203.0.113.99", 5060))
+    assert caller.take_events() == []
+    refuse(caller)
+    assert caller.take_events() == [RequestTimedOut(caller.transaction, None, refused=True)]
+    assert times(caller, 40) == []
+
+
+def test_TP_17_an_answered_call_and_one_on_a_stream_are_not_concerned() -> None:
+    for caller, status in ((Caller(), 200), (Caller(), 486), (Caller(STREAM), 100)):
+        caller.hears(status, Contact="<sip:rec@203.0.113.5>")
+        caller.take_events()
+        for _ in range(3):
+            refuse(caller)
+            caller.advance(0.5)
+        assert caller.no_event(RequestTimedOut)
+
+
+@pytest.mark.parametrize(("method", "ends"), [("BYE", True), ("UPDATE", False), ("INFO", False)])
+def test_TP_17_within_a_dialog_only_a_bye_is_given_up(method: str, ends: bool) -> None:
+    call = Call()
+    transaction = call.endpoint.request(call.dialog, OutgoingRequest(method), call.now)
+    (sent,) = call.take_raw()
+    for _ in range(3):
+        call.endpoint.unreachable(sent.flow, call.now)
+        call.advance(0.6)
+    told = [event for event in call.take_events() if isinstance(event, RequestTimedOut)]
+    assert told == ([RequestTimedOut(transaction, call.dialog, refused=True)] if ends else [])
+    assert (call.endpoint.snapshot(call.dialog) is None) is ends
+
+
+def test_TP_17_TXN_16_an_icmp_error_leaves_the_server_transaction() -> None:
+    call = Call(ack=False)
+    for _ in range(3):
+        call.endpoint.unreachable(flow_of(), call.now)
+        call.advance(0.6)
+    assert call.no_event(DialogEnded)
+    assert call.receive(request(body=OFFER, Content_Type="application/sdp")) == [], "the INVITE is absorbed"
+    call.acknowledge()
+    assert call.event(AckReceived).dialog == call.dialog

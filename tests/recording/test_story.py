@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from siprecord.recording.story import Chapter, Conversation, stitch, strongest
+from siprecord.recording.story import Chapter, Conversation, scoped_id, stitch, strongest
 
 START = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 
@@ -80,3 +80,15 @@ def test_every_recording_is_told_once_whatever_the_order(
     told = names(stitch(chapters))
     assert sorted(name for story in told for name in story) == sorted(each.recording_id for each in chapters)
     assert told == names(stitch(list(reversed(chapters))))
+
+
+@pytest.mark.parametrize(
+    ("id", "scoped"),
+    [
+        ("1", ""),
+        ("session-0001", "192.0.2.7/session-0001"),
+        ("7+OTCyoxTmqmqyA/1weDAg==", "7+OTCyoxTmqmqyA/1weDAg=="),
+    ],
+)
+def test_an_id_that_is_no_uuid_means_something_to_its_client_only(id: str, scoped: str) -> None:
+    assert scoped_id(id, "192.0.2.7") == scoped

@@ -12,7 +12,7 @@ import soundfile
 
 from siprecord.render import RenderOptions, render_recording
 from tests.support import codecs
-from tests.support.capture_builder import CaptureBuilder
+from tests.support.capture_builder import CaptureBuilder, Rtp
 from tests.support.codecs import Samples, Stream, speech
 
 NO_EXTRA = "PyAV is not installed: pip install siprecord[codecs]"
@@ -85,7 +85,7 @@ def test_gsm_is_close_to_ffmpegs_decoder_and_to_what_was_said(tmp_path: Path) ->
     late = codecs.delay(speech(8000), heard)
     assert late == 0
     assert codecs.snr_db(speech(8000), heard, late) > 8
-    assert codecs.intelligibility(speech(8000), heard, late, 8000) > 0.9
+    assert codecs.intelligibility(speech(8000), heard, late, 8000) > 0.93
 
 
 def opus(*options: str) -> tuple[bytes, Stream]:
@@ -107,7 +107,7 @@ def test_PAY_15_opus_is_what_ffmpegs_libopus_decodes(tmp_path: Path) -> None:
     difference = heard[skipped : skipped + count].astype(int) - reference[:count]
     assert np.abs(difference).max() <= 2
     assert codecs.delay(speech(48_000), heard) == pytest.approx(312, abs=8)
-    assert codecs.intelligibility(speech(48_000), heard, 312, 48_000) > 0.9
+    assert codecs.intelligibility(speech(48_000), heard, 312, 48_000) > 0.97
 
 
 def test_opus_packets_stand_in_an_ogg_file_as_they_came(tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_g723_1_is_what_ffmpeg_decodes(tmp_path: Path) -> None:
     np.testing.assert_array_equal(heard, codecs.decode(data, 8000, "-f", "g723_1"))
     late = codecs.delay(speech(8000), heard)
     assert late == pytest.approx(60, abs=4)
-    assert codecs.intelligibility(speech(8000), heard, late, 8000) > 0.9
+    assert codecs.intelligibility(speech(8000), heard, late, 8000) > 0.92
 
 
 def test_speex(tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def test_speex(tmp_path: Path) -> None:
         assert found == rate
         late = codecs.delay(speech(rate), heard)
         assert late == pytest.approx(delayed, abs=4)
-        assert codecs.intelligibility(speech(rate), heard, late, rate) > 0.93
+        assert codecs.intelligibility(speech(rate), heard, late, rate) > 0.95
 
 
 def amr_payload(frame: bytes, *, wideband: bool, aligned: bool) -> bytes:
@@ -192,7 +192,7 @@ def test_PAY_18_amr_in_both_packings(tmp_path: Path, aligned: bool) -> None:
     assert np.abs(heard.astype(int) - reference[: len(heard)]).max() <= 1
     late = codecs.delay(speech(8000), heard)
     assert late == pytest.approx(40, abs=4)
-    assert codecs.intelligibility(speech(8000), heard, late, 8000) > 0.93
+    assert codecs.intelligibility(speech(8000), heard, late, 8000) > 0.95
 
 
 @pytest.mark.parametrize("aligned", [True, False])
@@ -211,6 +211,57 @@ def test_PAY_18_amr_wb_decodes_as_the_same_frames_in_a_file_do(tmp_path: Path, a
     reference = codecs.decode(b"#!AMR-WB\n" + b"".join(frames), 16_000, "-f", "amr")
     assert rate == 16_000
     assert np.abs(heard.astype(int) - reference[: len(heard)]).max() <= 1
+
+
+@pytest.mark.parametrize("aligned", [True, False])
+def test_PAY_18_speech_through_amr_wb(tmp_path: Path, aligned: bool) -> None:
+    pytest.importorskip("av", reason=NO_EXTRA)
+    frames = codecs.amr_wb_frames(speech(16_000))
+    payloads = [amr_payload(frame, wideband=True, aligned=aligned) for frame in frames]
+    payload = {"encoding": "AMR-WB", "rate": 16_000, "fmtp": f"octet-align={int(aligned)}"}
+    heard, _, _ = rendered(tmp_path, Stream(payloads, 320), payload)
+    reference = codecs.decode(b"#!AMR-WB\n" + b"".join(frames), 16_000, "-f", "amr")
+    assert np.abs(heard.astype(int) - reference[: len(heard)]).max() <= 1
+    late = codecs.delay(speech(16_000), heard)
+    assert late == pytest.approx(80, abs=40)
+    assert codecs.intelligibility(speech(16_000), heard, late, 16_000) > 0.95
+
+
+def test_PAY_04_speech_through_g729(tmp_path: Path) -> None:
+    pytest.importorskip("av", reason=NO_EXTRA)
+    data = b"".join(codecs.g729_frames(speech(8000)))
+    stream = Stream(codecs.cut(data, 20), 160, payload_type=18)
+    heard, _, _ = rendered(tmp_path, stream, {"encoding": "G729"})
+    np.testing.assert_array_equal(heard, codecs.decode(data, 8000, "-f", "g729"))
+    late = codecs.delay(speech(8000), heard)
+    assert late == pytest.approx(40, abs=8)
+    assert codecs.intelligibility(speech(8000), heard, late, 8000) > 0.9
+
+
+def test_PAY_04_Q64_g729_that_stops_sending_in_silence_keeps_its_length(tmp_path: Path) -> None:
+    """Annex B as a sender does it: descriptors of two octets, then nothing until somebody speaks again."""
+    pytest.importorskip("av", reason=NO_EXTRA)
+    pause = np.zeros(24_000, np.int16)
+    said = np.concatenate([speech(8000), pause, speech(8000)])
+    frames = codecs.g729_frames(said, annex_b=True)
+    assert any(len(frame) == 2 for frame in frames)
+    sent = [(n, frame) for n, frame in enumerate(frames) if frame]
+    packets = [
+        Rtp(n * 10, 100 + number, n * 80, frame, payload_type=18) for number, (n, frame) in enumerate(sent)
+    ]
+    builder = CaptureBuilder()
+    builder.started()
+    builder.rtp(builder.stream("1", {"18": {"encoding": "G729"}}), packets)
+    builder.ended(30_000)
+    result = render_recording(builder.write(tmp_path / "capture.pcapng"), tmp_path)
+    heard = np.asarray(soundfile.read(tmp_path / "audio.wav", dtype="int16")[0], np.int16)
+    row = json.loads(result.document.read_text())["streams"][0]
+    assert (row["packets_broken"], row["packets_lost"]) == (0, 0)
+    assert {gap["cause"] for gap in row["gaps"]} == {"silence"}
+    again = len(speech(8000)) + len(pause)
+    assert codecs.delay(speech(8000), heard[again:]) == pytest.approx(40, abs=8)
+    assert codecs.intelligibility(speech(8000), heard[again:], 40, 8000) > 0.9
+    assert np.abs(heard[again - 16_000 : again - 800].astype(int)).max() < 200
 
 
 @pytest.mark.parametrize(("mode", "size", "ticks"), [(20, 38, 160), (30, 50, 240)])

@@ -177,6 +177,8 @@ def test_all_formats_streams_mono_and_peaks(tmp_path: Path, kind: str) -> None:
     np.testing.assert_array_equal(wav, flac)
     for name in ("audio.opus", "audio.mp3", "mono.opus", "stream-a_b.opus", "stream-1.mp3"):
         assert soundfile.info(tmp_path / name).duration == pytest.approx(audio["duration_s"], abs=0.2), name
+    mono, _ = soundfile.read(tmp_path / "mono.wav", dtype="int16")
+    np.testing.assert_array_equal(mono, np.clip(wav.astype(int).sum(axis=1), -32_768, 32_767))
     one, _ = soundfile.read(tmp_path / "stream-a_b.wav", dtype="int16")
     np.testing.assert_array_equal(one, wav[:, 1])
     assert {row["reencoded"] for row in document["streams"][0]["files"] if row["format"] == "opus"} == {

@@ -24,6 +24,7 @@ class FakePool:
         self.hang = hang
         self.done: list[str] = []
         self.running = False
+        self.hanging = asyncio.Event()
 
     def start(self) -> None:
         self.running = True
@@ -33,6 +34,7 @@ class FakePool:
 
     async def render(self, capture: Path, destination: Path) -> object:
         if self.hang:
+            self.hanging.set()
             await asyncio.Event().wait()
         if destination.name in self.refuse:
             raise RenderError(f"can't render {capture}")
@@ -152,9 +154,11 @@ async def test_without_rendering_logs_are_only_moved(tmp_path: Path) -> None:
 
 
 async def test_closing_leaves_what_hangs_for_the_next_start(tmp_path: Path) -> None:
-    finisher = build(tmp_path, FakePool(hang=True))
+    stuck = FakePool(hang=True)
+    finisher = build(tmp_path, stuck)
     await finisher.start()
     finisher.submit(ID, spooled(tmp_path))
+    await asyncio.wait_for(stuck.hanging.wait(), PATIENCE)
     await finisher.close(0)
     assert finisher.queued == 0
     pool = FakePool()

@@ -85,6 +85,17 @@ def test_the_loop_is_uvloop_on_linux() -> None:
     assert run(which()) == "uvloop"
 
 
+def test_the_loop_can_be_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def which() -> str:
+        return type(asyncio.get_running_loop()).__module__
+
+    assert run(which(), "asyncio").startswith("asyncio.")
+    assert run(which(), "uvloop") == "uvloop"
+    monkeypatch.setitem(__import__("sys").modules, "uvloop", None)
+    with pytest.raises(ConfigError, match="uvloop, which is not installed"):
+        loop_factory("uvloop")
+
+
 def test_the_loop_is_asyncio_without_uvloop(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "uvloop", None)
     assert loop_factory() is asyncio.new_event_loop

@@ -44,6 +44,13 @@ class FakeStats:
     packets: int = 0
     bytes: int = 0
     lost: int = 0
+    expected: int = 0
+    reordered: int = 0
+    jitter: int = 0
+    clock_rate: int | None = None
+    payload_type: int | None = None
+    level_dbov: float | None = None
+    last_sound_ns: int = 0
     rtcp_packets: int = 0
     dropped_paused: int = 0
     last_arrival_ns: int = 0

@@ -9,6 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tests.support import audio
 from tests.support.audio import Samples
 from tests.support.patience import PATIENCE
@@ -47,6 +49,20 @@ class FoundRecording:
         at = audio.find(samples, self.channels[number])
         assert at is not None, f"channel {number} does not hold what was sent: {self.directory}"
         return at
+
+    def spoken(self, number: int) -> Samples:
+        """That stream's channel without its gaps, whose lengths a busy sender decides."""
+        samples = self.channels[number]
+        keep = np.ones(len(samples), np.bool_)
+        for gap in self.stream(number)["gaps"]:
+            keep[round(gap["start_s"] * audio.RATE) : round(gap["end_s"] * audio.RATE)] = False
+        kept: Samples = samples[keep]
+        return kept
+
+    def assert_spoken(self, number: int, samples: Samples) -> None:
+        """Exactly these samples were said on that stream, with pauses of any length between packets."""
+        found = audio.find(samples, self.spoken(number))
+        assert found is not None, f"channel {number} does not hold what was sent: {self.directory}"
 
     def causes(self, number: int) -> list[str]:
         return [gap["cause"] for gap in self.stream(number)["gaps"]]

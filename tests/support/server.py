@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,7 +63,7 @@ class RunningServer:
             assert self.process.poll() is None, f"the server ended at start:\n{self.log.read_text()}"
             try:
                 self.get("/health/ready")
-            except (urllib.error.URLError, ConnectionError):
+            except OSError:  # not there yet, or too busy to answer in time
                 time.sleep(0.05)
             else:
                 return

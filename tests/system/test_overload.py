@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import socket
 import time
 from collections import Counter
@@ -20,10 +21,12 @@ from tests.support.server import RunningServer
 from tests.support.src import Play, src
 from tests.support.voices import Voice
 
-HALF_OPEN = 1_000
+HALF_OPEN = min(1_000, resource.getrlimit(resource.RLIMIT_NOFILE)[1] // 4 * 2 - 100)
+"""A thousand, where we may open as many files."""
 FLOOD, BURST = 1_000, 50
 MAX_CALLS = 50
 GIBIBYTE = 1 << 30
+MAX_PARTIAL = 8 << 20
 HOST = "127.0.0.1"
 
 
@@ -32,6 +35,7 @@ def start(tmp_path_factory: pytest.TempPathFactory, **more: str) -> RunningServe
         "MAX_CONCURRENT_CALLS": str(MAX_CALLS),
         "SIP__T1_MS": "100",
         "SIP__MAX_CONNECTIONS_PER_SOURCE": str(HALF_OPEN),
+        "SIP__MAX_PARTIAL_BYTES": str(MAX_PARTIAL),
         "RECORDING__DRAIN_GRACE_S": "1",
         "RECORDING__MIN_FREE_BYTES": "0",
         **more,
@@ -119,8 +123,8 @@ def states(server: RunningServer) -> Counter[str]:
     return Counter(each["state"] for each in connections(server))
 
 
-def timed_out(server: RunningServer, transport: str) -> int:
-    name = f'siprecord_connection_events_total{{event="connections_timed_out",transport="{transport}"}}'
+def counted(server: RunningServer, event: str, transport: str) -> int:
+    name = f'siprecord_connection_events_total{{event="{event}",transport="{transport}"}}'
     lines = server.get("/metrics").splitlines()
     return next((int(float(line.split()[-1])) for line in lines if line.startswith(name)), 0)
 
@@ -148,7 +152,7 @@ def test_TP_19_connections_that_bring_no_message_are_closed(hasty: RunningServer
             for one in sockets[::2]:
                 one.sendall(b"S")
         wait_until_closed(sockets)
-        assert timed_out(hasty, "tcp") == 100
+        assert counted(hasty, "connections_timed_out", "tcp") == 100
     assert connections(hasty) == []
 
 
@@ -174,6 +178,22 @@ def test_TP_19_a_body_of_two_gibibytes_is_refused_by_its_announcement(server: Ru
         assert answer.startswith(b"SIP/2.0 413"), answer
         wait_until_closed([client])
         assert server.resident_kib() - before < 8 * 1024
+
+
+def test_TP_19_a_thousand_senders_of_half_a_message(server: RunningServer) -> None:
+    """Together they would hold 125 MiB; what they may hold is bounded, whatever one of them is allowed."""
+    head = messages.request("INVITE", "half").replace(b"/UDP", b"/TCP")
+    head = head.replace(b"Content-Length: 0", b"Content-Length: 1000000")
+    with unharmed_call(server, 2, seed=60), ExitStack() as stack:
+        before, refused = server.resident_kib(), counted(server, "partials_refused", "tcp")
+        sockets = [stack.enter_context(connect(server)) for _ in range(HALF_OPEN)]
+        for one in sockets:
+            with suppress(OSError):  # it is closed under our hands
+                one.sendall(head + b"x" * 128 * 1024)
+        ping(server)
+        assert server.resident_kib() - before < 5 * MAX_PARTIAL // 1024
+        assert counted(server, "partials_refused", "tcp") > refused
+    wait_until(lambda: connections(server) == [])
 
 
 def test_TP_19_ten_thousand_headers(server: RunningServer) -> None:

@@ -206,7 +206,7 @@ def test_SDES_11_SDES_12_SDES_13_new_keys_in_mid_call(server: RunningServer) -> 
         client.bye()
         out.close()
     recording = wait_recording(server, client.call_id)
-    recording.place(0, ALICE.heard)
+    recording.assert_spoken(0, ALICE.heard)
     assert recording.stream(0)["srtp"] == {
         "suite": new.suite,
         "packets_failed": 0,
@@ -225,8 +225,8 @@ def test_SDES_09_SRTP_05_another_ssrc_under_the_same_key(server: RunningServer) 
         client.bye()
         out.close()
     recording = wait_recording(server, client.call_id)
-    recording.place(0, ALICE.heard[: 15 * FRAME])
-    recording.place(0, ALICE.heard[15 * FRAME :])
+    recording.assert_spoken(0, ALICE.heard[: 15 * FRAME])
+    recording.assert_spoken(0, ALICE.heard[15 * FRAME :])
     assert recording.stream(0)["srtp"]["packets_failed"] == 0
 
 
@@ -244,7 +244,7 @@ def test_a_protected_stream_may_go_on_in_the_clear_and_back(server: RunningServe
         out.send(*map(SrtpSender(other).protect_rtp, packets[20:]))
         client.bye()
         out.close()
-    wait_recording(server, client.call_id).place(0, ALICE.heard)
+    wait_recording(server, client.call_id).assert_spoken(0, ALICE.heard)
 
 
 def test_SRTP_04_RTCP_01_our_reports_are_protected_with_our_own_key(start_server: Start) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -69,8 +71,14 @@ async def feed(tail: Tail, callback: Callable[[LiveAudio], object]) -> LiveAudio
         return tail
 
     made = LiveAudioFeed(callback, open_tail, poll_seconds=0)  # type: ignore[arg-type]
-    tail.emptied = lambda: made.finish("rec-1")
+    loop = asyncio.get_running_loop()
+
+    def finish() -> None:
+        loop.call_soon_threadsafe(made.finish, "rec-1")
+
+    tail.emptied = finish
     made.follow("rec-1", Path("rec-1.pcapng"))
+    await made.idle()
     await made.close()
     return made
 
@@ -151,3 +159,28 @@ async def test_a_log_that_cannot_be_read_is_told(caplog: pytest.LogCaptureFixtur
     await feed(Tail(MediaError("can't read it: it is gone")), heard.append)
     assert heard == []
     assert "live audio of rec-1 stops: can't read it: it is gone" in caplog.text
+
+
+async def test_logs_are_read_on_other_threads_and_the_callback_runs_on_the_loop() -> None:
+    threads: dict[str, set[int]] = {"poll": set(), "callback": set()}
+
+    class Watched(Tail):
+        def poll(self, *, flush: bool = False) -> Batch:
+            threads["poll"].add(threading.get_ident())
+            return super().poll(flush=flush)
+
+    def callback(audio: LiveAudio) -> None:
+        threads["callback"].add(threading.get_ident())
+
+    await feed(Watched(Batch((), (Piece(1, 0),))), callback)
+    assert threads["callback"] == {threading.get_ident()}
+    assert threading.get_ident() not in threads["poll"]
+
+
+async def test_the_delay_of_each_piece_is_measured_from_its_last_sample() -> None:
+    now = time.time_ns()
+    pieces = (Piece(1, now - SECOND_NS // 10), Piece(1, now - 40 * SECOND_NS))
+    made = await feed(Tail(Batch((), pieces)), lambda audio: None)
+    buckets = dict(made.delays.buckets())
+    assert (buckets["10.0"], buckets["+Inf"]) == (1, 2)
+    assert made.delays.total == pytest.approx(40, abs=5)

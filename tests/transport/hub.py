@@ -12,7 +12,12 @@ from siprecord.transport.connections import Connections
 from siprecord.transport.stream import StreamConnection
 
 SETTINGS = TransportSettings(
-    idle_timeout=100, first_message_timeout=60, message_timeout=20, close_timeout=5, max_unsent=1000
+    idle_timeout=100,
+    first_message_timeout=60,
+    message_timeout=20,
+    close_timeout=5,
+    max_unsent=1000,
+    max_partial=10_000,
 )
 
 
@@ -46,6 +51,7 @@ class FakeHub:
         self.counters = TransportCounters()
         self.time = 1000.0
         self.messages: list[bytes] = []
+        self.refused: list[Flow] = []
         self.connections = Connections(self.settings, self.counters)
 
     def now(self) -> float:
@@ -53,6 +59,12 @@ class FakeHub:
 
     def receive(self, data: bytes, flow: Flow) -> None:
         self.messages.append(data)
+
+    def holds(self, change: int) -> None:
+        self.connections.hold(change)
+
+    def unreachable(self, flow: Flow) -> None:
+        self.refused.append(flow)
 
     def opened(self, connection: StreamConnection, transport: asyncio.BaseTransport) -> None: ...
 

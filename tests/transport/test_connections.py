@@ -3,6 +3,7 @@ from __future__ import annotations
 from siprecord.protocol import Flow
 from siprecord.transport import TransportCounters, TransportSettings
 from siprecord.transport.connections import Connections
+from tests.transport.fakes import options
 from tests.transport.hub import FakeHub
 
 
@@ -35,3 +36,38 @@ async def test_waiting_for_connections_to_close_cuts_off_what_is_left() -> None:
     hub.connections.close()
     await hub.connections.wait_closed(0)
     assert transport.state == "aborted"
+
+
+HEAD = options(via="TCP").replace(b"Content-Length: 0", b"Content-Length: 90000")
+
+
+async def test_TP_19_what_is_half_received_is_bounded_over_all_connections() -> None:
+    """The largest message of a stranger goes first; who brought a whole message before goes last."""
+    hub = FakeHub()
+    regular, usual = hub.made()
+    regular.data_received(options(via="TCP") + HEAD + b"x" * 5000)
+    small, kept = hub.made(remote="10.0.0.2")
+    small.data_received(HEAD + b"x" * 1000)
+    large, refused = hub.made(remote="10.0.0.3")
+    large.data_received(HEAD + b"x" * 2000)
+    assert hub.connections.held == sum(each.pending for each in (regular, small, large)) > 8000
+    small.data_received(b"x" * 500)
+    assert (usual.state, kept.state, refused.state) == ("open", "open", "open")
+    large.data_received(b"x" * 1000)
+    assert (usual.state, kept.state, refused.state) == ("open", "open", "closing")
+    assert refused.written.startswith(b"SIP/2.0 503 Too much is half received\r\nVia: ")
+    assert hub.connections.held == regular.pending + small.pending
+    assert hub.counters.partials_refused == 1
+    regular.data_received(b"x" * 4000)
+    assert (usual.state, kept.state) == ("open", "closing")
+    regular.connection_lost(None)
+    small.connection_lost(None)
+    assert hub.connections.held == 0
+
+
+async def test_TP_19_one_that_has_no_header_to_answer_is_closed() -> None:
+    hub = FakeHub()
+    stranger, transport = hub.made()
+    stranger.data_received(b"INVITE sip:" + b"x" * 11_000)
+    assert (transport.state, transport.written) == ("closing", b"")
+    assert hub.connections.held == 0

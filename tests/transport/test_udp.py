@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -23,6 +24,16 @@ class Heard(FakeHub):
     def receive(self, data: bytes, flow: Flow) -> None:
         super().receive(data, flow)
         self.flows.append(flow)
+
+
+class Told(FakeHub):
+    def __init__(self) -> None:
+        super().__init__()
+        self.told = asyncio.Event()
+
+    def unreachable(self, flow: Flow) -> None:
+        super().unreachable(flow)
+        self.told.set()
 
 
 class FakeDatagrams:
@@ -102,6 +113,20 @@ async def test_icmp_errors_are_counted() -> None:
     hub = FakeHub()
     (await listener(hub)).error_received(ConnectionRefusedError())
     assert hub.counters.socket_errors == 1
+
+
+async def test_TP_17_a_destination_that_refuses_is_told() -> None:
+    hub = Told()
+    udp = UdpListener(hub, await bind("udp", "127.0.0.1", 0))
+    await udp.start()
+    gone = await bind("udp", "127.0.0.1", 0)
+    remote = gone.getsockname()
+    gone.close()
+    udp.send(options(), remote)
+    async with asyncio.timeout(10):
+        await hub.told.wait()
+    assert hub.refused == [Flow("udp", udp.address, remote)]
+    await udp.close()
 
 
 async def test_datagrams_too_short_for_sip_are_ignored() -> None:

@@ -6,6 +6,7 @@
 // Wire formats and live statistics (used by the engine).
 pub mod digits;
 pub mod ip;
+pub mod level;
 pub mod ports;
 pub mod rtcp;
 pub mod rtp;

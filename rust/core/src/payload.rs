@@ -6,6 +6,8 @@ pub mod amr;
 pub mod opus;
 mod speex;
 
+use crate::g711::Law;
+
 /// How a payload format cuts its payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Framing {
@@ -41,6 +43,35 @@ impl Framing {
         };
         u16::try_from(ticks).ok().filter(|&ticks| ticks > 0)
     }
+
+    /// Whether hardly anything is heard, as far as that can be told without decoding: linear samples, and packets that
+    /// are or end in a silence descriptor.
+    pub fn is_quiet(self, payload: &[u8]) -> bool {
+        match self {
+            Framing::Samples { octets } => octets >= 2 && is_faint(payload),
+            Framing::G729 => payload.len() % 10 == 2,
+            Framing::G723 => payload.len() < 20,
+            Framing::Opus => payload.len() <= 2,
+            Framing::Amr(format) => amr::ends_silent(payload, format),
+            Framing::Frames { .. } | Framing::Speex { .. } => false,
+        }
+    }
+}
+
+/// A sample that nobody hears: 48 dB below the loudest.
+const FAINT: u16 = 128;
+
+/// Whether hardly anything is heard in linear samples, big endian.
+fn is_faint(payload: &[u8]) -> bool {
+    let mut samples = payload.chunks_exact(2);
+    samples.all(|pair| i16::from_be_bytes([pair[0], pair[1]]).unsigned_abs() <= FAINT)
+}
+
+/// The same of G.711.
+pub fn is_faint_g711(payload: &[u8], law: Law) -> bool {
+    payload
+        .iter()
+        .all(|&code| law.decode(code).unsigned_abs() <= FAINT)
 }
 
 fn whole(length: usize, octets: u16) -> Option<usize> {

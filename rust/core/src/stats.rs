@@ -20,6 +20,7 @@ struct Source {
     highest: u16,
     cycles: u64,
     received: u64,
+    reordered: u64,
     /// The number that would follow an unexplained jump, when there was one.
     after_jump: Option<u16>,
     transit: u32,
@@ -37,6 +38,7 @@ impl Source {
             highest: packet.sequence,
             cycles: 0,
             received: 1,
+            reordered: 0,
             after_jump: None,
             transit,
             jitter: 0,
@@ -68,6 +70,8 @@ impl Source {
             let restarted = self.after_jump == Some(sequence);
             self.after_jump = Some(sequence.wrapping_add(1));
             return !restarted;
+        } else {
+            self.reordered += 1;
         }
         self.after_jump = None;
         self.received += 1;
@@ -89,6 +93,7 @@ pub struct Reception {
     seen: u32,
     past_received: u64,
     past_expected: u64,
+    past_reordered: u64,
     /// The source that an earlier process had heard last, and its highest number.
     before: Option<(u32, u16)>,
 }
@@ -177,6 +182,7 @@ impl Reception {
     fn settle(&mut self, index: usize) {
         self.past_received += self.sources[index].received;
         self.past_expected += self.sources[index].expected();
+        self.past_reordered += self.sources[index].reordered;
     }
 
     /// Packets that came, duplicates included.
@@ -197,6 +203,12 @@ impl Reception {
     /// Packets that did not come; duplicates never make it negative.
     pub fn lost(&self) -> u64 {
         self.expected().saturating_sub(self.received())
+    }
+
+    /// Packets that came after one with a higher number.
+    pub fn reordered(&self) -> u64 {
+        let now = self.sources.iter().map(|source| source.reordered);
+        self.past_reordered + now.sum::<u64>()
     }
 
     /// Interarrival jitter of the source heard last, in ticks of its clock.
@@ -307,6 +319,14 @@ mod tests {
             (reception.received(), reception.expected(), reception.lost()),
             (6, 11, 5)
         );
+    }
+
+    #[test]
+    fn reordering_is_counted_over_restarts() {
+        let mut reception = Reception::default();
+        feed(&mut reception, 1, [10, 12, 11, 13]);
+        feed(&mut reception, 1, [40_000, 40_001, 40_003, 40_002]);
+        assert_eq!(reception.reordered(), 2);
     }
 
     #[test]

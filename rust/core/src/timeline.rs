@@ -1,6 +1,6 @@
 //! From one stream's packets to places on the recording's time line, and a true account of what was missing.
 //!
-//! The theory, in four steps:
+//! The theory, in five steps:
 //!
 //! 1. **Segments** (`segment.rs`). Within one segment RTP timestamps and arrival times run side by side. A segment
 //!    is anchored at its least delayed packets, and all its packets are placed by timestamp alone, so network
@@ -8,20 +8,27 @@
 //!    timestamp, another SSRC) a new segment begins, anchored at its own arrival.
 //! 2. **Sequence** (`sequence.rs`). Sequence numbers, extended over wraps, tell duplicates, reordering and loss.
 //!    They never place audio.
-//! 3. **Cover** (`cover.rs`). Where packets overlap, the later segment wins.
-//! 4. **Gaps** (`gaps.rs`). Each hole of a stream gets a cause.
+//! 3. **Clocks** (`drift.rs`, `align.rs`, `slip.rs`). Over minutes and hours a sender's clock runs away from ours:
+//!    that is measured by the least delayed packets, and audio is moved along by single samples. Streams whose sender
+//!    says by RTCP what belongs together are put together.
+//! 4. **Cover** (`cover.rs`). Where packets overlap, the later segment wins.
+//! 5. **Gaps** (`gaps.rs`). Each hole of a stream gets a cause.
 //!
 //! All positions are samples since 1970 at the stream's clock rate, so streams of one recording line up without
 //! knowing of one another. Time and memory: O(n log n), 32 bytes a packet plus as much again while it works.
 
+pub mod align;
 mod cover;
+mod drift;
 mod gaps;
 pub mod live;
 mod segment;
 mod sequence;
+mod slip;
 
 pub use gaps::{find_gaps, Cause, Gap, Hole};
 
+use drift::Clock;
 use segment::Segments;
 
 /// One RTP packet as the index of a log keeps it: 32 bytes.
@@ -39,8 +46,12 @@ pub struct PacketRecord {
     /// How long its audio is, at the plan's rate; 0 for what has none.
     pub ticks: u16,
     pub payload_type: u8,
-    pub marker: bool,
+    /// Hardly anything would be heard of a change at its end.
+    pub quiet: bool,
 }
+
+/// Until its stream is settled, the `fill` of a quiet packet.
+const QUIET: u8 = u8::MAX;
 
 /// What a payload type means for the time line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +71,8 @@ pub struct StreamPlan {
     pub roles: [Role; 128],
     /// Ticks a second of time stamps and positions.
     pub rate: u32,
+    /// Ticks by which audio is moved at least: a sample of the slowest codec.
+    pub step: u32,
     /// Intervals of a pause or hold in nanoseconds since 1970: what is missing there was not lost.
     pub silences: Vec<(i64, i64)>,
 }
@@ -94,6 +107,8 @@ pub struct Placement {
     /// Samples that are heard.
     pub samples: u16,
     pub payload_type: u8,
+    /// The last so many samples repeat the payload's last one: its sender's clock is slow.
+    pub fill: u8,
     /// Numbers the parts of the time line; one has one SSRC.
     pub segment: u32,
     pub(crate) epoch: u32,
@@ -110,7 +125,7 @@ impl Placement {
 }
 
 /// What was received of one stream, and what was not.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Report {
     /// RTP packets, duplicates included.
     pub received: u64,
@@ -131,8 +146,12 @@ pub struct Report {
     pub first_arrival_ns: Option<i64>,
     pub last_arrival_ns: Option<i64>,
     pub first_ssrc: Option<u32>,
-    /// The sender's clock against ours in parts per million, over the longest segment; positive = sender is slow.
-    pub drift_ppm: i32,
+    /// The sender's clock against ours in parts per million, in the longest segment where it can be told; positive =
+    /// the sender is slow.
+    pub drift_ppm: Option<f64>,
+    /// Ticks that were inserted and left out to follow the sender's clock, other than in holes.
+    pub inserted: u64,
+    pub dropped: u64,
 }
 
 /// One stream, placed.
@@ -157,7 +176,24 @@ struct Work {
 }
 
 /// Places one stream's packets. Their order may be any; arrival times decide.
-pub fn place(mut packets: Vec<PacketRecord>, plan: &StreamPlan) -> Timeline {
+pub fn place(packets: Vec<PacketRecord>, plan: &StreamPlan) -> Timeline {
+    arrange(packets, plan).settle(&[])
+}
+
+/// One stream whose segments stand where their arrival says, and may still be moved.
+#[derive(Debug, Clone, Default)]
+pub struct Arranged {
+    placements: Vec<Placement>,
+    segments: Segments,
+    /// By segment.
+    clocks: Vec<Clock>,
+    report: Report,
+    rate: u32,
+    step: u32,
+}
+
+/// The first half of [`place`].
+pub fn arrange(mut packets: Vec<PacketRecord>, plan: &StreamPlan) -> Arranged {
     packets.sort_by_key(|packet| packet.arrival_ns);
     let mut report = describe(&packets);
     let mut work = Vec::with_capacity(packets.len());
@@ -168,11 +204,84 @@ pub fn place(mut packets: Vec<PacketRecord>, plan: &StreamPlan) -> Timeline {
         segment::assign(&packets, &group, plan, &mut segments, &mut work);
         report.reordered += sequences.extend(&packets, plan.rate, &mut work[from..]);
     }
-    let mut placements = sequence::account(&packets, plan, work, &mut report);
+    let clocks = clocks(&packets, plan, &work, &segments);
+    let placements = sequence::account(&packets, plan, work, &mut report);
     report.segments = segments.list.len() as u64;
-    report.drift_ppm = segments.drift_ppm(plan.rate);
-    report.hidden = cover::resolve(&mut placements, &segments);
-    Timeline { placements, report }
+    report.drift_ppm = drift_ppm(&segments, &clocks);
+    Arranged {
+        placements,
+        segments,
+        clocks,
+        report,
+        rate: plan.rate,
+        step: plan.step,
+    }
+}
+
+impl Arranged {
+    /// The second half: follows the senders' clocks, moves each segment by so many ticks (none by default), and lets
+    /// nothing overlap.
+    pub fn settle(mut self, moves: &[i64]) -> Timeline {
+        let grid = slip::Grid {
+            rate: self.rate,
+            step: i64::from(self.step.max(1)),
+        };
+        self.placements
+            .sort_by_key(|placement| (placement.segment, placement.start));
+        for part in self.placements.chunk_by_mut(|a, b| a.segment == b.segment) {
+            let number = part[0].segment as usize;
+            let by = moves.get(number).copied().unwrap_or(0);
+            let clock = &self.clocks[number];
+            slip::follow(
+                part,
+                |start| clock.shift(start) + by,
+                grid,
+                &mut self.report,
+            );
+        }
+        self.report.hidden = cover::resolve(&mut self.placements, &self.segments);
+        Timeline {
+            placements: self.placements,
+            report: self.report,
+        }
+    }
+}
+
+/// The clock of each segment's sender. A few stray packets tell nothing.
+fn clocks(
+    packets: &[PacketRecord],
+    plan: &StreamPlan,
+    work: &[Work],
+    segments: &Segments,
+) -> Vec<Clock> {
+    let mut heard: Vec<(u32, i64, i64)> = Vec::with_capacity(work.len());
+    for item in work {
+        let packet = &packets[item.packet as usize];
+        if plan.role(packet) == Role::Audio {
+            let late = sample_at(packet.arrival_ns, plan.rate) - item.start;
+            heard.push((item.segment, item.start, late));
+        }
+    }
+    heard.sort_by_key(|(segment, _, _)| *segment);
+    let mut clocks = vec![Clock::default(); segments.list.len()];
+    for part in heard.chunk_by(|a, b| a.0 == b.0) {
+        let number = part[0].0 as usize;
+        if !segments.list[number].weak {
+            let late = part.iter().map(|&(_, start, late)| (start, late));
+            clocks[number] = Clock::estimate(late, plan.rate);
+        }
+    }
+    clocks
+}
+
+fn drift_ppm(segments: &Segments, clocks: &[Clock]) -> Option<f64> {
+    let known = segments.list.iter().zip(clocks);
+    let known = known.filter_map(|(segment, clock)| {
+        clock
+            .ppm()
+            .map(|ppm| (segment.last_ns - segment.first_ns, ppm))
+    });
+    known.max_by_key(|(length, _)| *length).map(|(_, ppm)| ppm)
 }
 
 fn describe(packets: &[PacketRecord]) -> Report {

@@ -16,24 +16,51 @@ use crate::render::{is_judged, Codec, RATE};
 /// Packets of one stream kept until it is known whether the stream follows their sender.
 const MAX_HELD: usize = 64;
 
-/// Decoded audio of one stream without a hole in it.
+/// Audio of one stream without a hole in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LiveAudio {
     pub interface: u32,
+    /// Ticks a second of what follows.
+    pub unit: u32,
     /// Counted from 1970, so that streams compare; pieces of one stream never overlap.
     pub start: i64,
-    /// 16-bit little-endian samples at [`RATE`].
-    pub pcm: Vec<u8>,
+    /// Ticks of the payload that come before `start`, and ticks that are heard.
+    pub skip: i64,
+    pub ticks: i64,
+    pub payload_type: u8,
+    /// Another number means that the sender began anew.
+    pub beginning: u32,
+    pub sound: Sound,
+}
+
+/// What is heard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sound {
+    /// 16-bit little-endian samples at [`RATE`], of any number of packets of G.711; nothing of them is skipped.
+    Pcm(Vec<u8>),
+    /// The payload of one packet, for a decoder outside.
+    Payload(Vec<u8>),
+}
+
+/// How far [`Follower::read`] has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// To the end of what the file holds by now.
+    End,
+    /// As far as it was told.
+    More,
+    /// To news of a stream, which has to be understood before its packets are read.
+    News,
 }
 
 impl LiveAudio {
     /// The moment of the first sample, in nanoseconds since 1970.
     pub fn time_ns(&self) -> i64 {
-        time_of(self.start, RATE)
+        time_of(self.start, self.unit)
     }
 
     fn end(&self) -> i64 {
-        self.start + self.pcm.len() as i64 / 2
+        self.start + self.ticks
     }
 }
 
@@ -94,12 +121,12 @@ impl Follower {
         })
     }
 
-    /// Reads up to `bytes` of what the file has gained; false when it has been read to its end.
-    pub fn read(&mut self, bytes: u64, items: &mut Vec<Item>) -> io::Result<bool> {
+    /// Reads up to `bytes` of what the file has gained.
+    pub fn read(&mut self, bytes: u64, items: &mut Vec<Item>) -> io::Result<Progress> {
         let until = self.log.position().saturating_add(bytes);
         while self.log.position() < until {
             let Some(located) = self.log.next_block()? else {
-                return Ok(false);
+                return Ok(Progress::End);
             };
             match &located.block {
                 Block::Packet(packet) if packet.linktype == LINK_RAW_IP => {
@@ -111,17 +138,28 @@ impl Follower {
                 }
                 Block::Custom { pen, data } if *pen == ENTERPRISE => {
                     decide(&mut self.streams, located.base, data);
+                    if tells_of_stream(data) {
+                        items.extend(item(&located, false));
+                        return Ok(Progress::News);
+                    }
                 }
                 _ => {}
             }
             items.extend(item(&located, false));
         }
-        Ok(true)
+        Ok(Progress::More)
     }
 
-    /// Says what the payload types of a stream mean, from now on.
-    pub fn set_codecs(&mut self, interface: u32, codecs: [Codec; 128]) {
-        followed(&mut self.streams, interface).codecs = codecs;
+    /// Bytes of the file that have been read.
+    pub fn position(&self) -> u64 {
+        self.log.position()
+    }
+
+    /// Says what the payload types of a stream mean, from now on, and the ticks that are counted.
+    pub fn set_codecs(&mut self, interface: u32, codecs: [Codec; 128], unit: u32) {
+        let stream = followed(&mut self.streams, interface);
+        stream.codecs = codecs;
+        stream.live.set_rate(unit);
     }
 
     /// The audio that is due; `flush` does not wait for packets that are missing.
@@ -129,9 +167,9 @@ impl Follower {
         let mut out: Vec<LiveAudio> = Vec::new();
         for (&interface, stream) in &mut self.streams {
             let Followed { codecs, live, .. } = stream;
-            let roles = |number: u8| codecs[usize::from(number & 0x7f)].role();
-            for piece in live.take(roles, flush) {
-                append(&mut out, interface, codecs, &piece);
+            let unit = live.rate();
+            for piece in live.take(flush) {
+                append(&mut out, (interface, unit), codecs, piece);
             }
         }
         out
@@ -144,6 +182,12 @@ fn followed(streams: &mut BTreeMap<u32, Followed>, interface: u32) -> &mut Follo
         live: LiveStream::new(RATE),
         senders: None,
     })
+}
+
+/// Whether an event says what the payload types of a stream mean.
+fn tells_of_stream(json: &[u8]) -> bool {
+    let says = |name: &[u8]| json.windows(name.len()).any(|found| found == name);
+    says(b"\"stream.opened\"") || says(b"\"stream.updated\"")
 }
 
 fn decide(streams: &mut BTreeMap<u32, Followed>, base: u32, json: &[u8]) {
@@ -170,15 +214,18 @@ fn push(streams: &mut BTreeMap<u32, Followed>, packet: &Packet<'_>) {
         address: found.source,
         ssrc: rtp.ssrc,
     };
+    let stream = followed(streams, interface);
+    let codec = stream.codecs[usize::from(rtp.payload_type & 0x7f)];
     let packet = LivePacket {
         arrival_ns: packet.time_ns,
         timestamp: rtp.timestamp,
+        clock: codec.rates().map_or(RATE, |(clock, _)| clock),
+        ticks: codec.ticks(rtp.payload),
         ssrc: rtp.ssrc,
         sequence: rtp.sequence,
         payload_type: rtp.payload_type,
         payload: rtp.payload.to_vec(),
     };
-    let stream = followed(streams, interface);
     let own = match &mut stream.senders {
         Some(senders) => senders.admit(source, packet),
         None => Some(packet),
@@ -188,20 +235,45 @@ fn push(streams: &mut BTreeMap<u32, Followed>, packet: &Packet<'_>) {
     }
 }
 
-fn append(out: &mut Vec<LiveAudio>, interface: u32, codecs: &[Codec; 128], piece: &Piece) {
-    let Codec::G711(law) = codecs[usize::from(piece.payload_type & 0x7f)] else {
-        return;
-    };
-    let pcm = piece.payload[piece.skip..].iter();
-    let pcm = pcm.flat_map(|&code| law.decode(code).to_le_bytes());
-    match out.last_mut() {
-        Some(last) if last.interface == interface && last.end() == piece.start => {
-            last.pcm.extend(pcm);
+fn append(
+    out: &mut Vec<LiveAudio>,
+    (interface, unit): (u32, u32),
+    codecs: &[Codec; 128],
+    piece: Piece,
+) {
+    let sound = match codecs[usize::from(piece.payload_type & 0x7f)] {
+        Codec::G711(law) => {
+            let hidden = piece.skip * i64::from(RATE) / i64::from(unit);
+            let heard = piece.payload.iter().skip(hidden as usize);
+            Sound::Pcm(
+                heard
+                    .flat_map(|&code| law.decode(code).to_le_bytes())
+                    .collect(),
+            )
         }
-        _ => out.push(LiveAudio {
-            interface,
-            start: piece.start,
-            pcm: pcm.collect(),
-        }),
+        Codec::Coded(_) => Sound::Payload(piece.payload),
+        _ => return,
+    };
+    if let (Some(last), Sound::Pcm(more)) = (out.last_mut(), &sound) {
+        let goes_on = last.interface == interface && last.end() == piece.start;
+        if let (true, Sound::Pcm(pcm)) = (goes_on, &mut last.sound) {
+            pcm.extend_from_slice(more);
+            last.ticks += piece.ticks;
+            return;
+        }
     }
+    let skip = match sound {
+        Sound::Pcm(_) => 0,
+        Sound::Payload(_) => piece.skip,
+    };
+    out.push(LiveAudio {
+        interface,
+        unit,
+        start: piece.start,
+        skip,
+        ticks: piece.ticks,
+        payload_type: piece.payload_type,
+        beginning: piece.beginning,
+        sound,
+    });
 }

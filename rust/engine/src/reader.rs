@@ -87,7 +87,10 @@ impl LogReader {
                 Frame::Whole(length) => break length,
                 Frame::NeedMore(length) => {
                     if !self.fill(length)? {
-                        return Ok(None);
+                        if !self.is_overrun() {
+                            return Ok(None);
+                        }
+                        self.lost = true;
                     }
                 }
                 Frame::Damaged => self.lost = true,
@@ -130,15 +133,9 @@ impl LogReader {
 
     /// Makes `needed` bytes available; false when the file does not have them now.
     fn fill(&mut self, needed: usize) -> io::Result<bool> {
-        if self.start + needed > self.buffer.len() {
-            self.buffer.copy_within(self.start..self.end, 0);
-            self.end -= self.start;
-            self.start = 0;
-            if self.buffer.len() < needed {
-                self.buffer.resize(needed.next_multiple_of(CHUNK), 0);
-            }
-        }
-        while self.end - self.start < needed {
+        self.make_room(needed)?;
+        let room = self.buffer.len() - self.start;
+        while self.end - self.start < needed.min(room) {
             match self.file.read(&mut self.buffer[self.end..]) {
                 Ok(0) if self.ending == Ending::Growing && self.reopen()? => {}
                 Ok(0) => return Ok(false),
@@ -147,7 +144,43 @@ impl LogReader {
                 Err(error) => return Err(error),
             }
         }
-        Ok(true)
+        Ok(needed <= room)
+    }
+
+    /// Makes the buffer large enough, but never much larger than what is left of the file: lengths may be damaged.
+    fn make_room(&mut self, needed: usize) -> io::Result<()> {
+        if self.start + needed <= self.buffer.len() {
+            return Ok(());
+        }
+        self.buffer.copy_within(self.start..self.end, 0);
+        self.end -= self.start;
+        self.start = 0;
+        if self.buffer.len() < needed {
+            let left = self.file.metadata()?.len().saturating_sub(self.position);
+            let useful = needed.min(usize::try_from(left).unwrap_or(needed));
+            // Twice as much, so that bytes are not moved again for each of many small blocks.
+            let size = (2 * useful).next_multiple_of(CHUNK);
+            self.buffer.resize(size.max(self.buffer.len()), 0);
+        }
+        Ok(())
+    }
+
+    /// Whether the file ends in a block that will never be whole, as later blocks lie where its rest should be.
+    ///
+    /// A crash on a bad disk leaves that behind, or a length that was damaged. In a growing log the block may be
+    /// in the middle of being written, whatever its content looks like, so there two blocks must follow.
+    fn is_overrun(&self) -> bool {
+        let data = self.buffer.get(self.start + 1..self.end);
+        let data = data.unwrap_or_default();
+        let Resync::Found(found) = self.parser.resync(data, true) else {
+            return false;
+        };
+        match self.parser.frame(&data[found..]) {
+            Frame::Whole(length) if self.ending == Ending::Growing => {
+                matches!(self.parser.frame(&data[found + length..]), Frame::Whole(_))
+            }
+            _ => true,
+        }
     }
 
     /// A log that was deleted is restored as another file of the same content; false when there is none.
@@ -179,6 +212,7 @@ impl LogReader {
                     self.damaged += 1 + offset as u64;
                     self.advance(1 + offset);
                     self.lost = false;
+                    self.parser.resume();
                     return Ok(true);
                 }
                 Resync::KeepFrom(offset) => {
@@ -207,7 +241,8 @@ pub struct RtpView<'a> {
 #[derive(Debug)]
 pub enum Media<'a> {
     Rtp(RtpView<'a>),
-    Rtcp,
+    /// A compound packet; see [`rtcp::walk`].
+    Rtcp(&'a [u8]),
     Malformed,
 }
 
@@ -217,7 +252,7 @@ pub fn media<'a>(packet: &Packet<'a>) -> Media<'a> {
         return Media::Malformed;
     };
     if rtcp::looks_like_rtcp(datagram.payload) {
-        return Media::Rtcp;
+        return Media::Rtcp(datagram.payload);
     }
     let Ok(found) = rtp::Packet::parse(datagram.payload) else {
         return Media::Malformed;
@@ -338,3 +373,6 @@ fn datagram(packet: &Packet<'_>) -> Option<Item> {
         payload: found.payload.to_vec(),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,6 +22,7 @@ use crate::stream::{Counts, Port, Stream, StreamSpec, Visit, Yield};
 use crate::survey::{rekeyed, Known};
 use inner::{report, Inner, State};
 use siprecord_core::digits::Mask;
+use siprecord_core::level::Level;
 use siprecord_core::pcapng::block::{LINK_EXPORTED, LINK_RAW_IP};
 use siprecord_core::pcapng::write::{self, Section, SipMessage};
 use siprecord_core::source::{Policy, Source};
@@ -38,6 +39,7 @@ const INTERFACE_SIP: u32 = 0;
 pub struct StreamReport {
     pub counts: Counts,
     pub reception: Reception,
+    pub level: Level,
     /// Whom the stream follows.
     pub source: Option<Source>,
     pub reports_sent: u64,

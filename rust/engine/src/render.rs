@@ -16,7 +16,10 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use siprecord_core::timeline::{find_gaps, sample_at, time_of, Cause, Gap, Hole, Report, Timeline};
+use siprecord_core::timeline::align::{align, Aligned};
+use siprecord_core::timeline::{
+    find_gaps, sample_at, time_of, Arranged, Cause, Gap, Hole, Report, Timeline,
+};
 
 use channel::Channel;
 pub use channel::Located;
@@ -42,6 +45,11 @@ pub struct StreamReport {
     pub interface: u32,
     pub report: Report,
     pub rtcp_packets: u64,
+    /// What put the stream in its place beside the others.
+    pub aligned: Aligned,
+    /// What was repeated and left out to follow the sender's clock, other than in gaps.
+    pub inserted_ns: i64,
+    pub dropped_ns: i64,
     pub malformed: u64,
     /// Payloads that break the format of their codec.
     pub broken: u64,
@@ -80,13 +88,24 @@ impl Renderer {
         let rates = || used().filter_map(Codec::rates).map(|(_, rate)| rate);
         let rate = rates().max().unwrap_or(RATE);
         let grid = rates().fold(rate, gcd);
-        let placed: Vec<(Timeline, u32)> = collected
+        let arranged: Vec<(Arranged, u32)> = collected
             .iter_mut()
             .zip(specs)
             .map(|(found, spec)| {
                 let unit = unit(found, spec);
-                (found.place(spec, unit), unit)
+                (found.arrange(spec, unit), unit)
             })
+            .collect();
+        let streams: Vec<_> = arranged
+            .iter()
+            .zip(&collected)
+            .map(|((arranged, _), found)| (arranged, &found.told))
+            .collect();
+        let aligned = align(&streams);
+        let placed: Vec<(Timeline, u32)> = arranged
+            .into_iter()
+            .zip(&aligned)
+            .map(|((arranged, unit), aligned)| (arranged.settle(&aligned.moves), unit))
             .collect();
         let (origin, frames) = extent(&placed, rate, grid);
         let mut renderer = Self {
@@ -101,6 +120,9 @@ impl Renderer {
         for ((placed, spec), found) in placed.into_iter().zip(specs).zip(collected) {
             renderer.add(placed, spec, found);
         }
+        for (report, aligned) in renderer.reports.iter_mut().zip(aligned) {
+            report.aligned = aligned;
+        }
         Ok(renderer)
     }
 
@@ -114,6 +136,9 @@ impl Renderer {
         self.reports.push(StreamReport {
             interface: spec.interface,
             rtcp_packets: found.rtcp,
+            aligned: Aligned::default(),
+            inserted_ns: time_of(timeline.report.inserted as i64, unit),
+            dropped_ns: time_of(timeline.report.dropped as i64, unit),
             malformed: found.malformed,
             broken: found.broken,
             strays: found.strays,

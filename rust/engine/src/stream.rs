@@ -13,6 +13,7 @@ use crate::shelter::layout::GATHER;
 use crate::socket;
 use siprecord_core::digits::Mask;
 use siprecord_core::ip::Datagram;
+use siprecord_core::level::Level;
 use siprecord_core::pcapng::write;
 use siprecord_core::rtcp::compose::{self, ReportBlock};
 use siprecord_core::rtp::{default_clock_rate, Packet};
@@ -113,6 +114,7 @@ pub struct Stream {
     switched_at: u64,
     pub counts: Counts,
     pub reception: Reception,
+    pub level: Level,
     pub sources: Sources,
     pub secure: Option<Box<Secure>>,
     pub reporter: Box<Reporter>,
@@ -167,6 +169,7 @@ impl Stream {
             switched_at: 0,
             counts: Counts::default(),
             reception: Reception::default(),
+            level: Level::default(),
             sources,
             secure: Secure::new(spec.keys).map(Box::new),
             report_due: reporter.due_ns(),
@@ -408,6 +411,7 @@ impl Stream {
             time_ns,
         };
         if self.sources.goes_on(&heard) {
+            self.level.note(packet, time_ns, rate);
             return self.reception.take(packet, time_ns, rate);
         }
         self.reporter.note_source(packet.ssrc);

@@ -10,15 +10,6 @@ use siprecord_core::payload::opus;
 use siprecord_core::{g722, ogg};
 use siprecord_engine::render::Codec;
 
-/// The default meaning of each payload type, overlaid with what the session description said.
-pub fn codecs(named: &[(u8, String)]) -> PyResult<[Codec; 128]> {
-    let mut all = std::array::from_fn(|number| Codec::by_default(number as u8));
-    for (number, name) in named {
-        all[usize::from(number & 0x7f)] = codec_of(name)?;
-    }
-    Ok(all)
-}
-
 pub fn codec_of(name: &str) -> PyResult<Codec> {
     match name {
         "pcmu" => Ok(Codec::G711(Law::Mu)),

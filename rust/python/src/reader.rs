@@ -2,14 +2,15 @@
 
 use std::path::PathBuf;
 
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 use siprecord_core::pcapng::read::Transport;
 use siprecord_engine::follow;
 use siprecord_engine::reader::{Item, ItemReader};
 
-use crate::codecs::codecs;
 use crate::error::detached_io as detached;
+use crate::render::{planned, CodecTuple};
 
 #[pyclass(module = "siprecord.media._core")]
 struct ItemBatches(ItemReader);
@@ -115,7 +116,8 @@ pub fn item_object<'py>(py: Python<'py>, item: &Item) -> PyResult<Bound<'py, PyA
     }
 }
 
-type AudioTuple<'py> = (u32, i64, i64, Bound<'py, PyBytes>);
+/// (interface, unit, start, skip, ticks, payload type, beginning, whether it is PCM, PCM or payload)
+type AudioTuple<'py> = (u32, u32, i64, i64, i64, u8, u32, bool, Bound<'py, PyBytes>);
 
 #[pyclass(module = "siprecord.media._core")]
 struct Follower(follow::Follower);
@@ -127,40 +129,67 @@ impl Follower {
         Ok(Self(detached(py, || follow::Follower::open(&path))?))
     }
 
-    /// The items among up to `size` new bytes, and whether there may be more.
-    fn read<'py>(&mut self, py: Python<'py>, size: u64) -> PyResult<(Bound<'py, PyList>, bool)> {
+    /// The items among up to `size` new bytes, and how far that is: `end`, `more`, or `news` of a stream.
+    fn read<'py>(
+        &mut self,
+        py: Python<'py>,
+        size: u64,
+    ) -> PyResult<(Bound<'py, PyList>, &'static str)> {
         let follower = &mut self.0;
-        let (items, more) = detached(py, || {
+        let (items, progress) = detached(py, || {
             let mut items = Vec::new();
-            let more = follower.read(size, &mut items)?;
-            Ok((items, more))
+            let progress = follower.read(size, &mut items)?;
+            Ok((items, progress))
         })?;
         let list = PyList::empty(py);
         for item in &items {
             list.append(item_object(py, item)?)?;
         }
-        Ok((list, more))
+        let progress = match progress {
+            follow::Progress::End => "end",
+            follow::Progress::More => "more",
+            follow::Progress::News => "news",
+        };
+        Ok((list, progress))
     }
 
-    fn set_codecs(&mut self, interface: u32, named: Vec<(u8, String)>) -> PyResult<()> {
-        self.0.set_codecs(interface, codecs(&named)?);
+    /// Bytes of the file that have been read.
+    fn position(&self) -> u64 {
+        self.0.position()
+    }
+
+    fn set_codecs(&mut self, interface: u32, named: Vec<CodecTuple>, unit: u32) -> PyResult<()> {
+        if !(1_000..=384_000).contains(&unit) {
+            return Err(PyValueError::new_err(format!("a unit of {unit} Hz")));
+        }
+        self.0.set_codecs(interface, planned(&named)?, unit);
         Ok(())
     }
 
-    /// (interface, time of the first sample, its number, PCM)
+    /// The audio that is due.
     fn audio<'py>(&mut self, py: Python<'py>, flush: bool) -> PyResult<Vec<AudioTuple<'py>>> {
         let follower = &mut self.0;
         let pieces = detached(py, || Ok(follower.audio(flush)))?;
-        let tuple = |piece: &follow::LiveAudio| {
-            (
-                piece.interface,
-                piece.time_ns(),
-                piece.start,
-                PyBytes::new(py, &piece.pcm),
-            )
-        };
-        Ok(pieces.iter().map(tuple).collect())
+        Ok(pieces.iter().map(|piece| audio_tuple(py, piece)).collect())
     }
+}
+
+fn audio_tuple<'py>(py: Python<'py>, piece: &follow::LiveAudio) -> AudioTuple<'py> {
+    let (is_pcm, data) = match &piece.sound {
+        follow::Sound::Pcm(pcm) => (true, pcm),
+        follow::Sound::Payload(payload) => (false, payload),
+    };
+    (
+        piece.interface,
+        piece.unit,
+        piece.start,
+        piece.skip,
+        piece.ticks,
+        piece.payload_type,
+        piece.beginning,
+        is_pcm,
+        PyBytes::new(py, data),
+    )
 }
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {

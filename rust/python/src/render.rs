@@ -7,20 +7,21 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 use siprecord_core::g711::Law;
 use siprecord_core::payload::{amr, Framing};
+use siprecord_core::timeline::align::By;
 use siprecord_core::timeline::Cause;
 use siprecord_engine::render::{
     Codec, EventPacket, Format, Located, Renderer, SourceReport, StreamReport, StreamSpec,
 };
 
-use crate::codecs::{codec_of, codecs};
+use crate::codecs::codec_of;
 use crate::error::detached_io as detached;
 
 /// (payload type, kind, RTP clock, sample rate, two numbers that mean what the kind says)
-type CodecTuple = (u8, String, u32, u32, u16, u16);
+pub type CodecTuple = (u8, String, u32, u32, u16, u16);
 /// (interface, codecs, [(from_ns, to_ns, "hold" | "pause")])
 type PlanTuple = (u32, Vec<CodecTuple>, Vec<(i64, i64, String)>);
-/// (start, skip, samples, payload type, segment, payload)
-type PacketTuple<'py> = (i64, u16, u16, u8, u32, Bound<'py, PyBytes>);
+/// (start, skip, samples, fill, payload type, segment, payload)
+type PacketTuple<'py> = (i64, u16, u16, u8, u8, u32, Bound<'py, PyBytes>);
 /// (arrival, SSRC, time stamp, payload type, payload)
 type EventTuple<'py> = (i64, u32, u32, u8, Bound<'py, PyBytes>);
 
@@ -124,6 +125,7 @@ fn packet_tuple<'py>(py: Python<'py>, found: &Located) -> PacketTuple<'py> {
         place.start,
         place.skip,
         place.samples,
+        place.fill,
         place.payload_type,
         place.segment,
         PyBytes::new(py, &found.payload),
@@ -140,8 +142,8 @@ fn event_tuple<'py>(py: Python<'py>, found: &EventPacket) -> EventTuple<'py> {
     )
 }
 
-fn planned(named: &[CodecTuple]) -> PyResult<[Codec; 128]> {
-    let mut all = codecs(&[])?;
+pub fn planned(named: &[CodecTuple]) -> PyResult<[Codec; 128]> {
+    let mut all = std::array::from_fn(|number| Codec::by_default(number as u8));
     for codec in named {
         all[usize::from(codec.0 & 0x7f)] = coded(codec)?;
     }
@@ -210,6 +212,10 @@ fn report_dict<'py>(py: Python<'py>, found: &StreamReport) -> PyResult<Bound<'py
     dict.set_item("ssrc_changes", report.ssrc_changes)?;
     dict.set_item("segments", report.segments)?;
     dict.set_item("drift_ppm", report.drift_ppm)?;
+    dict.set_item("inserted_ns", found.inserted_ns)?;
+    dict.set_item("dropped_ns", found.dropped_ns)?;
+    dict.set_item("aligned_by", aligned_by(found.aligned.by))?;
+    dict.set_item("aligned_offset_ns", found.aligned.offset_ns)?;
     dict.set_item("first_ssrc", report.first_ssrc)?;
     dict.set_item("first_arrival_ns", report.first_arrival_ns)?;
     dict.set_item("last_arrival_ns", report.last_arrival_ns)?;
@@ -228,6 +234,16 @@ fn report_dict<'py>(py: Python<'py>, found: &StreamReport) -> PyResult<Bound<'py
         .collect();
     dict.set_item("gaps", gaps)?;
     Ok(dict)
+}
+
+fn aligned_by(by: By) -> &'static str {
+    match by {
+        By::Rtcp => "rtcp",
+        By::Arrival => "arrival",
+        By::ArrivalAlone => "arrival-alone",
+        By::ArrivalUnsteady => "arrival-unsteady",
+        By::ArrivalContradicted => "arrival-contradicted",
+    }
 }
 
 fn source_tuple(found: &SourceReport) -> SourceTuple {

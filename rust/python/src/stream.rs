@@ -104,6 +104,12 @@ impl Stream {
         dict.set_item("ssrc", reception.ssrc())?;
         dict.set_item("expected", reception.expected())?;
         dict.set_item("received", reception.received())?;
+        dict.set_item("reordered", reception.reordered())?;
+        dict.set_item("level_dbov", report.level.dbov())?;
+        dict.set_item("last_sound_ns", report.level.last_sound_ns())?;
+        let payload = report.level.payload();
+        dict.set_item("payload_type", payload.map(|(number, _)| number))?;
+        dict.set_item("clock_rate", payload.map(|(_, clock)| clock))?;
         dict.set_item("jitter", reception.jitter())?;
         dict.set_item("sources", reception.sources_seen())?;
         dict.set_item("other_packets", counts.other_packets)?;

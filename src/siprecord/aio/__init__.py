@@ -1,6 +1,7 @@
-"""The only place that starts tasks, and the bridge from file descriptors to callbacks."""
+"""The only place that starts tasks, and what the event loop does not tell of file descriptors and sockets."""
 
+from siprecord.aio.refusals import Refusals
 from siprecord.aio.tasks import finish, spawn
 from siprecord.aio.wakeups import Wakeup
 
-__all__ = ["Wakeup", "finish", "spawn"]
+__all__ = ["Refusals", "Wakeup", "finish", "spawn"]

@@ -45,6 +45,7 @@ _OUTCOMES = {
     CallStatus.COMPLETED: "[green]everything was sent[/green]",
     CallStatus.REFUSED: "[red]the recorder refused the call[/red]",
     CallStatus.NO_ANSWER: "[red]no answer[/red]",
+    CallStatus.UNREACHABLE: "[red]connection refused: no recorder listens at that port[/red]",
     CallStatus.CANCELLED: "[yellow]cancelled before the answer[/yellow]",
     CallStatus.HUNG_UP: "[yellow]hung up before everything was sent[/yellow]",
     CallStatus.ENDED_BY_PEER: "[red]the recorder hung up[/red]",

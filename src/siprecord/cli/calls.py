@@ -19,7 +19,29 @@ app = typer.Typer(
 )
 
 Call = Annotated[str, typer.Argument(help="Its recording id, or the beginning of it.")]
-COLUMNS = ("recording", "started", ">seconds", "participants", ">streams", ">packets", "state")
+COLUMNS = (
+    "recording",
+    "started",
+    ">seconds",
+    "participants",
+    ">streams",
+    ">packets",
+    ">lost %",
+    ">MOS",
+    "state",
+)
+STREAM_COLUMNS = (
+    "stream",
+    "codec",
+    ">packets",
+    ">lost %",
+    ">jitter ms",
+    ">reordered",
+    ">MOS",
+    ">level dBov",
+    ">silent s",
+    "state",
+)
 
 
 @app.command("list")
@@ -37,6 +59,23 @@ def list_(config: ConfigFile = None, url: Url = None, as_json: Json = False) -> 
         print_table(COLUMNS, [_row(each) for each in calls])
     else:
         console(stderr=True).print("no calls", markup=False)
+
+
+@app.command()
+def show(call: Call, config: ConfigFile = None, url: Url = None, as_json: Json = False) -> None:
+    """Show the streams of a call as they are now. MOS is an estimate from loss, jitter and codec (E-model).
+
+    Example:
+
+        siprecord calls show 20260131T120000Z-4f2a
+    """
+    server = server_at(url, config)
+    found = _find(server, call)
+    shown = next(each for each in _calls(server) if each.get("id") == found)
+    if as_json:
+        print_json(shown)
+    else:
+        print_table(STREAM_COLUMNS, [_stream_row(each) for each in shown.get("streams") or []])
 
 
 @app.command()
@@ -110,6 +149,8 @@ def _calls(server: Server) -> list[dict[str, Any]]:
 def _row(call: dict[str, Any]) -> tuple[object, ...]:
     people = (who.get("name") or who.get("aor") or who.get("id") for who in call.get("participants") or [])
     streams = call.get("streams") or []
+    qualities = [stream["quality"] for stream in streams if stream.get("quality")]
+    alarms = sorted({str(stream["alarm"]) for stream in streams if stream.get("alarm")})
     return (
         call.get("id"),
         str(call.get("started") or "")[:19].replace("T", " "),
@@ -117,5 +158,23 @@ def _row(call: dict[str, Any]) -> tuple[object, ...]:
         ", ".join(map(str, people)),
         len(streams),
         sum(int(stream.get("packets") or 0) for stream in streams),
-        "paused" if call.get("paused") else call.get("state"),
+        max((quality["loss_percent"] for quality in qualities), default=None),
+        min((quality["mos"] for quality in qualities if quality["mos"] is not None), default=None),
+        ", ".join(["paused" if call.get("paused") else str(call.get("state")), *alarms]),
+    )
+
+
+def _stream_row(stream: dict[str, Any]) -> tuple[object, ...]:
+    quality, sound = stream.get("quality") or {}, stream.get("last_sound_s")
+    return (
+        stream.get("name"),
+        quality.get("codec"),
+        stream.get("packets"),
+        quality.get("loss_percent"),
+        quality.get("jitter_ms"),
+        quality.get("reordered"),
+        quality.get("mos"),
+        quality.get("level_dbov"),
+        None if sound is None else round(float(sound)),
+        stream.get("alarm") or ("paused" if stream.get("paused") else "ok"),
     )

@@ -48,6 +48,8 @@ def _show(answer: dict[str, Any]) -> None:
             ),
             ("calls", answer.get("calls")),
             ("streams", answer.get("streams")),
+            ("stream quality", _counted(answer.get("streams_quality"))),
+            ("alarms", _counted(answer.get("streams_alarmed"))),
             ("packets stored", answer.get("packets")),
             ("packets dropped", answer.get("packets_dropped")),
             ("calls so far", answer.get("calls_started")),
@@ -59,6 +61,11 @@ def _show(answer: dict[str, Any]) -> None:
         )
     )
     print_notes("Reasons", _reasons(answer))
+
+
+def _counted(counts: dict[str, int] | None) -> str | None:
+    """`3 good, 1 poor`; nothing when there is none."""
+    return ", ".join(f"{number} {name}" for name, number in (counts or {}).items() if number) or None
 
 
 def _processes(answer: dict[str, Any]) -> str:

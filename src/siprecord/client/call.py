@@ -24,6 +24,7 @@ from siprecord.protocol import (
     RequestTimedOut,
     ResponseReceived,
     Transport,
+    reliable_number,
 )
 from siprecord.syntax.sip import Response
 
@@ -51,8 +52,10 @@ class SrcCall:
         self._given_up = False
         self._impatient = False
         self._timed_out = False
+        self._refused = False
         self._over = False
         self._response: Response | None = None
+        self._described: Response | None = None
         self._transport: Transport = self.target.transport
         self._dialog: str | None = None
         self._lines: tuple[Line, ...] = ()
@@ -68,7 +71,10 @@ class SrcCall:
         if response is None or response.status >= 300:
             return self._report(self._failure())
         try:
-            self._verdict = read_answer(response, self._lines)
+            # The answer may have come reliably before the 200 (RFC 3262 section 5).
+            self._verdict = read_answer(
+                response if response.body else self._described or response, self._lines
+            )
             self._play()
             status = await self._accompany()
         finally:
@@ -182,8 +188,10 @@ class SrcCall:
                 if response.status >= 200:
                     self._response, self._dialog = response, dialog
                     self._transport = event.flow.transport
-            case RequestTimedOut():
-                self._timed_out = True
+                elif reliable_number(response) is not None and response.body:
+                    self._described = response
+            case RequestTimedOut(refused=refused):
+                self._timed_out, self._refused = True, refused
             case DialogEnded():
                 self._over = True
         self._changed.set()
@@ -209,6 +217,8 @@ class SrcCall:
     def _failure(self) -> CallStatus:
         if self._given_up:
             return CallStatus.CANCELLED
+        if self._refused:
+            return CallStatus.UNREACHABLE
         if self._impatient or self._response is None:
             return CallStatus.NO_ANSWER
         return CallStatus.REFUSED

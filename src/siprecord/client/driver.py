@@ -27,7 +27,7 @@ from siprecord.protocol import (
     Transmit,
 )
 
-SRC_METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "UPDATE")
+SRC_METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "UPDATE", "PRACK")
 """What a recording client handles."""
 UDP_LIMIT = 1300
 """A longer request goes over TCP, unless UDP was asked for by name (RFC 3261 section 18.1.1)."""
@@ -53,7 +53,7 @@ class ClientDriver:
         settings = settings or DriverSettings()
         self._loop = asyncio.get_running_loop()
         self._endpoint = Endpoint(_endpoint_settings(settings), lambda: secrets.token_hex(12))
-        self._wires = Wires(self._receive, self._lost, settings.tls)
+        self._wires = Wires(self._receive, self._lost, self._refused, settings.tls)
         self._listeners: dict[str, Listener] = {}
         self._timer: asyncio.Handle | None = None
         self._armed_at: float | None = None
@@ -109,6 +109,10 @@ class ClientDriver:
 
     def _lost(self, flow: Flow) -> None:
         self._endpoint.connection_lost(flow, self.now())
+        self._drain()
+
+    def _refused(self, flow: Flow) -> None:
+        self._endpoint.unreachable(flow, self.now())
         self._drain()
 
     def _expire(self) -> None:

@@ -12,6 +12,7 @@ from siprecord.client.report import CallReport, CallStatus
 
 _TEXTS = {
     CallStatus.NO_ANSWER: "no answer in time",
+    CallStatus.UNREACHABLE: "connection refused",
     CallStatus.CANCELLED: "given up before the answer",
     CallStatus.HUNG_UP: "ended before everything was sent",
     CallStatus.ENDED_BY_PEER: "ended by the recorder",

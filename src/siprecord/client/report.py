@@ -22,6 +22,8 @@ class CallStatus(StrEnum):
     """The recorder answered with a failure."""
     NO_ANSWER = "no_answer"
     """No final response came in time, or the connection broke."""
+    UNREACHABLE = "unreachable"
+    """The host was reached and refused: no recorder listens at that port."""
     CANCELLED = "cancelled"
     """We gave up before the answer."""
     HUNG_UP = "hung_up"

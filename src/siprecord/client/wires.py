@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import replace
 from typing import cast
 
-from siprecord.aio import spawn
+from siprecord.aio import Refusals, spawn
 from siprecord.client.report import CallError
 from siprecord.client.target import local_host_towards
 from siprecord.protocol import Address, Flow, Transmit, Transport
@@ -24,15 +25,31 @@ Lost = Callable[[Flow], None]
 class _Datagrams(asyncio.DatagramProtocol):
     """A UDP socket."""
 
-    def __init__(self, received: Received) -> None:
+    def __init__(self, sock: socket.socket, received: Received, refused: Lost) -> None:
         self._received = received
-        self._local: Address = ("", 0)
+        self._refused = refused
+        self._refusals = Refusals(sock)
+        self._transport: asyncio.DatagramTransport
+        self.local: Address = ("", 0)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._local = _address(transport, "sockname")
+        self._transport = cast(asyncio.DatagramTransport, transport)
+        self.local = _address(transport, "sockname")
+
+    def error_received(self, exc: Exception) -> None:
+        for remote in self._refusals.take():
+            self._refused(Flow("udp", self.local, remote))
+
+    def send(self, data: bytes, remote: Address) -> None:
+        """Send one datagram."""
+        self._refusals.send(lambda: self._transport.sendto(data, remote))
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._transport.close()
 
     def datagram_received(self, data: bytes, addr: tuple[str | int, ...]) -> None:
-        self._received(data, Flow("udp", self._local, (str(addr[0]), int(addr[1]))))
+        self._received(data, Flow("udp", self.local, (str(addr[0]), int(addr[1]))))
 
 
 class _Connection(asyncio.Protocol):
@@ -75,15 +92,18 @@ class _Connection(asyncio.Protocol):
 class Wires:
     """Opens what is asked for and says what comes in.
 
-    `lost` is told of connections that end or can't be made.
+    `lost` is told of connections that end or can't be made, `refused` of datagrams that nobody takes.
     """
 
-    def __init__(self, received: Received, lost: Lost, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, received: Received, lost: Lost, refused: Lost, tls: ssl.SSLContext | None = None
+    ) -> None:
         self._received = received
         self._lost = lost
+        self._refused = refused
         self._tls = tls
         self._numbers = 0
-        self._datagrams: dict[Address, asyncio.DatagramTransport] = {}
+        self._datagrams: dict[Address, _Datagrams] = {}
         self._udp_by_host: dict[str, Flow] = {}
         self._connections: dict[int, _Connection] = {}
         self._by_remote: dict[tuple[Transport, Address], _Connection] = {}
@@ -103,7 +123,7 @@ class Wires:
         if flow.transport == "udp":
             datagrams = self._datagrams.get(flow.local)
             if datagrams is not None:
-                datagrams.sendto(transmit.data, flow.remote)
+                datagrams.send(transmit.data, flow.remote)
             return
         key = (flow.transport, flow.remote)
         connection = self._connections.get(flow.connection) or self._by_remote.get(key)
@@ -126,14 +146,18 @@ class Wires:
         host = local_host_towards(remote)
         flow = self._udp_by_host.get(host)
         if flow is None:
-            loop = asyncio.get_running_loop()
-            datagrams, _ = await loop.create_datagram_endpoint(
-                lambda: _Datagrams(self._received), local_addr=(host, 0)
-            )
-            local = _address(datagrams, "sockname")
-            self._datagrams[local] = datagrams
-            flow = self._udp_by_host[host] = Flow("udp", local, remote)
+            datagrams = await self._bind(host)
+            self._datagrams[datagrams.local] = datagrams
+            flow = self._udp_by_host[host] = Flow("udp", datagrams.local, remote)
         return replace(flow, remote=remote)
+
+    async def _bind(self, host: str) -> _Datagrams:
+        sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
+        sock.setblocking(False)
+        sock.bind((host, 0))
+        datagrams = _Datagrams(sock, self._received, self._refused)
+        await asyncio.get_running_loop().create_datagram_endpoint(lambda: datagrams, sock=sock)
+        return datagrams
 
     async def _connect(self, transport: Transport, remote: Address, name: str) -> _Connection:
         self._numbers += 1

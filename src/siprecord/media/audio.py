@@ -81,6 +81,11 @@ class Gap:
     cause: str
 
 
+Alignment = Literal["rtcp", "arrival", "arrival-alone", "arrival-unsteady", "arrival-contradicted"]
+"""What put a stream in its place beside the others: sender reports, or arrival as there are no reports, no
+other stream has the same clock, the reports scatter, or they contradict arrival by seconds."""
+
+
 @dataclass(frozen=True, slots=True)
 class SourceReport:
     """What one sender of a stream sent, in RTP packets; `own` are those that are the stream's."""
@@ -111,8 +116,15 @@ class StreamReport:
     ssrc_changes: int
     segments: int
     """Parts of the time line; more than one means restarts, timestamp jumps or several SSRCs."""
-    drift_ppm: int
-    """The sender's clock against ours; positive when it is slow."""
+    drift_ppm: float | None
+    """The sender's clock against ours; positive when it is slow. None when too little came to tell."""
+    inserted_ns: int
+    """Audio that was repeated, sample by sample, to follow a slow clock; gaps that grew do not count."""
+    dropped_ns: int
+    """Audio that was left out to follow a fast clock."""
+    aligned_by: Alignment
+    aligned_offset_ns: int
+    """By how much sender reports moved the stream; 0 or less."""
     first_ssrc: int | None
     first_arrival_ns: int | None
     last_arrival_ns: int | None
@@ -134,12 +146,14 @@ class StreamReport:
 class PlacedPacket:
     """One packet in its place; positions are ticks of the channel's unit, counted from 1970.
 
-    Of the decoded payload the part from `skip`, `samples` long, is heard from `start` on.
+    Of the decoded payload the part from `skip`, `samples` long, is heard from `start` on; of these the last
+    `fill` ticks repeat the last sample.
     """
 
     start: int
     skip: int
     samples: int
+    fill: int
     payload_type: int
     segment: int
     """Another number means another SSRC, or a sender that began anew."""
@@ -168,7 +182,7 @@ class AudioRenderer:
 
     def __init__(self, path: str | Path, plans: Sequence[StreamPlan]) -> None:
         self._path = path
-        raw = [(plan.interface, _codecs(plan), list(plan.silences)) for plan in plans]
+        raw = [(plan.interface, codec_rows(plan.codecs), list(plan.silences)) for plan in plans]
         try:
             self._core = _core.AudioRenderer(path, raw)
         except OSError as error:
@@ -215,9 +229,10 @@ class AudioRenderer:
             yield block
 
 
-def _codecs(plan: StreamPlan) -> list[tuple[int, str, int, int, int, int]]:
+def codec_rows(codecs: Mapping[int, Codec | Coded]) -> list[tuple[int, str, int, int, int, int]]:
+    """What payload types are, as the compiled core takes it."""
     rows = []
-    for number, codec in plan.codecs.items():
+    for number, codec in codecs.items():
         found = codec if isinstance(codec, Coded) else None
         if found is None:
             rows.append((number, str(codec), 0, 0, 0, 0))

@@ -106,6 +106,15 @@ class StreamStats:
     """RTP packets of followed sources that came, those of pauses and duplicates included."""
     jitter: int
     """Interarrival jitter in clock ticks (RFC 3550 appendix A.8)."""
+    reordered: int
+    """Packets that came after one with a higher sequence number."""
+    level_dbov: float | None
+    """Loudness of about the last second in dBov; None without G.711 in its static payload types."""
+    last_sound_ns: int
+    """When a packet of that was last louder than -55 dBov; 0 for never."""
+    payload_type: int | None
+    """Payload type of a late packet, and the clock of it."""
+    clock_rate: int | None
     sources: int
     """How often a new synchronisation source appeared."""
     other_packets: int

@@ -27,6 +27,7 @@ from siprecord.protocol.refusal import Refusal
 from siprecord.protocol.settings import SRS_METHODS, EndpointSettings, SessionTimerSettings
 from siprecord.protocol.snapshot import DialogSnapshot, TransactionSnapshot
 from siprecord.protocol.timers import TimerSettings
+from siprecord.protocol.uac import reliable_number
 
 __all__ = [
     "SRS_METHODS",
@@ -64,4 +65,5 @@ __all__ = [
     "Transmit",
     "Transport",
     "Verdict",
+    "reliable_number",
 ]

@@ -31,8 +31,7 @@ def refuse_extension(core: Core, request: Request) -> Refusal | None:
     required = request.headers.get_list("Require")
     if not required:
         return None
-    settings = core.settings
-    known = {tag.lower() for tag in (*settings.supported, *settings.tolerated)}
+    known = {tag.lower() for tag in core.settings.supported}
     unknown = [tag for tag in required if tag.lower() not in known]
     if not unknown:
         return None
@@ -70,7 +69,7 @@ def _refuse_update(core: Core, dialog: Dialog, request: Request) -> Refusal | No
         return None
     if dialog.invite_out is not None or (dialog.update_out is not None and dialog.offer_out):
         return Refusal(491, "glare: an offer of ours is open")
-    if dialog.invite_in is not None:
+    if dialog.offered:
         return _later(core, "an offer of the peer is not answered yet")
     return None
 

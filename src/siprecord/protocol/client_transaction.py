@@ -39,6 +39,7 @@ class ClientTransaction:
         "cancelled",
         "data",
         "dialog",
+        "early",
         "flow",
         "gap",
         "id",
@@ -48,6 +49,7 @@ class ClientTransaction:
         "method",
         "outgoing",
         "plain_flow",
+        "refused_at",
         "repeat",
         "request",
         "sent_by",
@@ -59,6 +61,8 @@ class ClientTransaction:
         self.method = request.method
         self.request = request
         self.dialog = dialog
+        self.early: tuple[str, ...] = ()
+        """Early dialogs that reliable provisional responses have made."""
         invite = request.method == "INVITE"
         self.state = ClientState.CALLING if invite else ClientState.TRYING
         self.key = ""
@@ -67,6 +71,8 @@ class ClientTransaction:
         self.flow: Flow
         self.plain_flow: Flow | None = None
         """The UDP flow to fall back to, when the request was too long for it and TCP is tried first."""
+        self.refused_at: float | None = None
+        """When we were first told that nothing takes the request where it goes."""
         self.gap = 0.0
         self.internal = False
         """The endpoint sent it by itself: the transaction user hears nothing of it."""
@@ -163,6 +169,15 @@ class ClientTransactions:
             else:
                 self._fire(transaction, ClientInput.BROKEN, now)
 
+    def unreachable(self, flow: Flow, now: float) -> None:
+        """An ICMP error came from there. One may be forged, or a peer's that starts anew: two count."""
+        told = [each for each in self._by_key.values() if _gives_up(each) and _same_peer(each.flow, flow)]
+        for transaction in told:
+            if transaction.refused_at is None:
+                transaction.refused_at = now
+            elif now - transaction.refused_at >= self._core.timers.t1 / 2:
+                self._fire(transaction, ClientInput.BROKEN, now)
+
     def _fall_back(self, transaction: ClientTransaction, flow: Flow, now: float) -> None:
         transaction.plain_flow = None
         self._address(transaction, flow, transaction.request.top_via.branch or "")
@@ -240,6 +255,15 @@ class ClientTransactions:
         transaction.limit = deadlines.schedule(
             now + seconds, partial(self._fire, transaction, ClientInput.LIMIT)
         )
+
+
+def _gives_up(transaction: ClientTransaction) -> bool:
+    """Within a dialog only a BYE: nothing is lost by giving that up, a recording may be by the others."""
+    return transaction.pending and (transaction.dialog is None or transaction.method == "BYE")
+
+
+def _same_peer(ours: Flow, refused: Flow) -> bool:
+    return not ours.reliable and (ours.remote, ours.local[1]) == (refused.remote, refused.local[1])
 
 
 def _same_connection(ours: Flow, lost: Flow) -> bool:

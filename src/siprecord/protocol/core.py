@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 MAX_LOST_CONNECTIONS = 4096
 """How many broken connections are remembered. Ours: the driver finds out about the others by itself."""
 
+MAX_ENDED_DIALOGS = 4096
+"""How many dialogs that are over are remembered: who wants to replace one of them gets another answer."""
+
 Wakeup = Callable[[float], None]
 """Called with the time the wake-up was due."""
 
@@ -34,6 +37,8 @@ class Core:
         self.counters: defaultdict[str, int] = defaultdict(int)
         self.dialogs: dict[str, Dialog] = {}
         self.advertised: dict[tuple[str, str, int], Address] = {}
+        self.ended: dict[str, None] = {}
+        """The last dialogs that are over, oldest first."""
         self._lost: dict[int, None] = {}
         self._secret = token().encode()[:64]
 
@@ -69,6 +74,13 @@ class Core:
             self._lost[connection] = None
             if len(self._lost) > MAX_LOST_CONNECTIONS:
                 del self._lost[next(iter(self._lost))]
+
+    def end(self, dialog: str) -> None:
+        """Take a dialog out."""
+        del self.dialogs[dialog]
+        self.ended[dialog] = None
+        if len(self.ended) > MAX_ENDED_DIALOGS:
+            del self.ended[next(iter(self.ended))]
 
     def is_lost(self, flow: Flow) -> bool:
         """True when the connection of `flow` is known to be gone."""

@@ -29,6 +29,7 @@ class Counter(StrEnum):
     STRAY_ACK = "acks_unmatched"
     STRAY_RESPONSE = "responses_unmatched"
     NO_ACK = "acks_missing"
+    NO_PRACK = "pracks_missing"
     TIMED_OUT = "requests_timed_out"
     LATE_ANSWER = "answers_too_late"
     """Answers of the transaction user to a request that is no longer open."""

@@ -25,6 +25,7 @@ from siprecord.protocol.timers import Deadline
 from siprecord.syntax.sip import NameAddr, Request, Response, SipUri, format_host_port
 
 if TYPE_CHECKING:
+    from siprecord.protocol.provisionals import Provisional
     from siprecord.protocol.server_transaction import ServerTransaction
     from siprecord.protocol.session_timer import Session
 
@@ -49,6 +50,7 @@ class Dialog:
         "caller",
         "closing",
         "contact",
+        "early",
         "flow",
         "id",
         "invite_in",
@@ -56,10 +58,12 @@ class Dialog:
         "local",
         "local_sequence",
         "offer_out",
+        "provisional",
         "remote",
         "remote_sequence",
         "remote_updates",
         "route_set",
+        "rseq",
         "sdp",
         "session",
         "session_id",
@@ -77,6 +81,12 @@ class Dialog:
         self.call_id = call_id
         self.flow = flow
         """The way the peer's last request came, or the one our INVITE took."""
+        self.early = False
+        """A provisional response made it; the INVITE has no final answer yet (section 12.1)."""
+        self.provisional: Provisional | None = None
+        """Of the peer's last INVITE that got a reliable provisional response."""
+        self.rseq = (0, 0)
+        """CSeq of our INVITE and RSeq of the last reliable provisional response that came to it."""
         self.caller = False
         """True when the INVITE was ours, and so the Call-ID."""
         self.local = ""
@@ -131,11 +141,12 @@ class Dialog:
     def may_send(self, outgoing: OutgoingRequest) -> bool:
         """Whether a request may be sent now.
 
-        A callee's BYE waits for the ACK (RFC 3261 section 15), a re-INVITE for all other INVITEs (section
-        14.1), an offer for every other offer and an UPDATE for the one before it (RFC 3311 section 5.1).
+        A callee's BYE waits for the ACK and is never sent in an early dialog (RFC 3261 section 15). A
+        re-INVITE waits for all other INVITEs (section 14.1), an offer for every other offer and an UPDATE for
+        the one before it (RFC 3311 section 5.1).
         """
         if outgoing.method == "BYE":
-            return not self.accepted
+            return not self.accepted and (self.caller or not self.early)
         if outgoing.method == "INVITE":
             return not (self._inviting() or self.update_out or self.update_in)
         if outgoing.method == "UPDATE":
@@ -143,6 +154,20 @@ class Dialog:
                 offers(outgoing.content_type, outgoing.body) and self._inviting()
             )
         return True
+
+    @property
+    def offered(self) -> bool:
+        """Whether the peer's INVITE may hold an offer that is not answered (RFC 3311 section 5.2)."""
+        invite = self.invite_in
+        return invite is not None and not (invite.provisional is not None and invite.provisional.agreed)
+
+    def confirm(self, message: Response) -> None:
+        """The 2xx to our INVITE came: it says anew which way requests go (section 13.2.2.4)."""
+        self.early = False
+        self.route_set = tuple(reversed(message.headers.get_list("Record-Route")))
+        self.remote = message.headers.get("To") or self.remote
+        self.remote_updates = _allows_update(message)
+        self.refresh_target(message)
 
     def _inviting(self) -> bool:
         return bool(self.invite_in or self.invite_out or self.accepted)

@@ -82,12 +82,12 @@ class Endpoint:
             self._reject(message, error, flow, now)
 
     def snapshot(self, dialog: str) -> DialogSnapshot | None:
-        """What it takes to go on with a dialog elsewhere, or after a restart; None when there is none.
+        """What it takes to go on with a dialog elsewhere, or after a restart; None when there is none yet.
 
         Take one after each event of the dialog: an older one works too, but for a changed remote target.
         """
         found = self._core.dialogs.get(dialog)
-        return None if found is None else take_snapshot(found)
+        return None if found is None or found.early else take_snapshot(found)
 
     def restore(self, snapshot: DialogSnapshot, now: float) -> str:
         """Go on with a dialog; returns its id, which is the one it had. Its session timer starts anew."""
@@ -110,11 +110,20 @@ class Endpoint:
         self._core.lose(flow.connection)
         self._uac.connection_lost(flow, now)
 
+    def unreachable(self, flow: Flow, now: float) -> None:
+        """A datagram came back from `flow.remote`: nothing takes it there (RFC 3261 section 18.4).
+
+        Said twice, some time apart, it ends requests that open a dialog, belong to none, or end one. Within a
+        dialog others go on being repeated: the peer may be starting anew. What we answer is not concerned.
+        """
+        self._uac.unreachable(flow, now)
+
     def respond(self, transaction: str, answer: Answer, now: float) -> None:
         """Answer a request that `RequestReceived` brought; without effect once it has a final answer.
 
-        Of provisional answers only those to an INVITE that may get an unreliable one are sent. A 2xx to an
-        INVITE outside a dialog creates the dialog; `dialog_of` names it.
+        Of provisional answers only those to an INVITE are sent: reliably to a peer that knows how (RFC 3262),
+        one after the other as its PRACKs come, and a 2xx then waits for the PRACK of a session description.
+        The first 1xx or 2xx to an INVITE outside a dialog creates the dialog; `dialog_of` names it.
         """
         self._uas.respond(transaction, answer, now)
 

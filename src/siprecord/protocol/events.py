@@ -19,6 +19,8 @@ class DialogEnd(StrEnum):
     """The ACK of our 2xx never came; a BYE has been sent."""
     GONE = "gone"
     """The peer answered 481 or 408 to a request of ours, or not at all."""
+    REFUSED = "refused"
+    """The INVITE that had made it by a provisional response was refused, or answered elsewhere."""
     EXPIRED = "expired"
     """The session timer ran out; a BYE has been sent."""
 
@@ -27,7 +29,8 @@ class RequestReceived(msgspec.Struct, frozen=True):
     """A request that waits for `Endpoint.respond(transaction, ...)`.
 
     `dialog` is None outside a dialog: for an INVITE that means a new call, for an OPTIONS a ping. Then
-    `principal` is whose request the gate took it for.
+    `principal` is whose request the gate took it for, and `replaces` the dialog that a new call is to take
+    over (RFC 3891): whoever accepts it hangs that one up.
     """
 
     transaction: str
@@ -35,6 +38,7 @@ class RequestReceived(msgspec.Struct, frozen=True):
     flow: Flow
     dialog: str | None
     principal: str = ""
+    replaces: str | None = None
 
 
 class AckReceived(msgspec.Struct, frozen=True):
@@ -56,7 +60,8 @@ class CancelReceived(msgspec.Struct, frozen=True):
 class AnswerTimedOut(msgspec.Struct, frozen=True):
     """The request was not answered in time. An INVITE has been answered with `status`; others with nothing.
 
-    487: the caller's own limit (Expires) passed. 500: ours did.
+    487: the caller's own limit (Expires) passed. 500: ours did. 504: nobody acknowledged a reliable
+    provisional response.
     """
 
     transaction: str
@@ -80,10 +85,14 @@ class ResponseReceived(msgspec.Struct, frozen=True):
 
 
 class RequestTimedOut(msgspec.Struct, frozen=True):
-    """A request of ours got no final response, or could not be sent. In a dialog, `DialogEnded` follows."""
+    """A request of ours got no final response, or could not be sent. In a dialog, `DialogEnded` follows.
+
+    `refused`: the host it went to said that nothing takes it there.
+    """
 
     transaction: str
     dialog: str | None
+    refused: bool = False
 
 
 class SessionRefreshed(msgspec.Struct, frozen=True):

@@ -34,7 +34,7 @@ class Lifespan:
         """The dialog is over. Told once, however often it ends."""
         if self._core.dialogs.get(dialog.id) is not dialog:
             return
-        del self._core.dialogs[dialog.id]
+        self._core.end(dialog.id)
         self.drop_waiting(dialog)
         self._core.deadlines.cancel(dialog.wakeup)
         self._core.tell(DialogEnded(dialog.id, cause))

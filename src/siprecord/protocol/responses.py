@@ -43,6 +43,7 @@ REASONS: dict[int, str] = {
     500: "Server Internal Error",
     501: "Not Implemented",
     503: "Service Unavailable",
+    504: "Server Time-out",
     505: "Version Not Supported",
     513: "Message Too Large",
     603: "Decline",
@@ -128,8 +129,8 @@ class Capabilities:
         )
 
     def rows(self, method: str, status: int) -> HeaderItems:
-        """What to add to a response with that status, to a request of that method."""
-        if 200 <= status < 300 and method in ("INVITE", "UPDATE"):
+        """What to add to a response with that status, above 100, to a request of that method."""
+        if status < 300 and method in ("INVITE", "UPDATE"):
             return self.full
         if method == "OPTIONS":
             return self.options

@@ -2,7 +2,8 @@
 
 Each transaction owns two timers at most, and what they mean depends on the state:
 
-- the *repeating* one: the 100 that is due after 200 ms, timer G, or the retransmission of a 2xx;
+- the *repeating* one: the 100 that is due after 200 ms, news each minute, timer G, or the retransmission of
+  a 2xx;
 - the *limit*: our own patience with the transaction user, or timers H, I, J and L.
 """
 
@@ -18,6 +19,8 @@ class ServerState(StrEnum):
     """Non-INVITE: nothing sent."""
     PROCEEDING = auto()
     """No final response yet."""
+    WAITING = auto()
+    """INVITE: a provisional response was sent. RFC 3261 has this within Proceeding."""
     ACCEPTED = auto()
     """INVITE: 2xx sent, no ACK yet (RFC 6026)."""
     ACKNOWLEDGED = auto()
@@ -61,6 +64,8 @@ class ServerAction(StrEnum):
     START_REPEAT_IF_UNRELIABLE = auto()
     BACK_OFF = auto()
     """Arm the repeating timer with twice its last interval, T2 at most."""
+    START_REMINDER = auto()
+    """Arm the repeating timer with how long an INVITE may stay without news."""
     STOP_REPEAT = auto()
     START_LIMIT = auto()
     """Arm the limit timer with 64*T1."""
@@ -68,6 +73,8 @@ class ServerAction(StrEnum):
     """Arm the limit timer with how long a duplicate may come: 0 on reliable transports."""
     REPORT_ACK = auto()
     REPORT_NO_ACK = auto()
+    REPORT_NO_NEWS = auto()
+    """The transaction user has said nothing for a minute."""
     REPORT_NO_ANSWER = auto()
     """The transaction user did not answer in time."""
     FORGET = auto()

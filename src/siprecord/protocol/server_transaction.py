@@ -19,10 +19,12 @@ from siprecord.protocol.timers import Deadline
 from siprecord.syntax.sip import Request, Via
 
 if TYPE_CHECKING:
+    from siprecord.protocol.provisionals import Provisional
     from siprecord.protocol.snapshot import TransactionSnapshot
 
 MAGIC_COOKIE = "z9hg4bk"
 Reports = tuple[ServerAction, ...]
+_OPEN = frozenset({ServerState.TRYING, ServerState.PROCEEDING, ServerState.WAITING})
 
 
 def server_key(request: Request, method: str | None = None) -> str:
@@ -59,6 +61,7 @@ class ServerTransaction:
         "method",
         "new_call",
         "number",
+        "provisional",
         "repeat",
         "request",
         "response",
@@ -82,6 +85,8 @@ class ServerTransaction:
         self.dialog: str | None = None
         self.new_call = False
         """An INVITE outside a dialog that waits for its final answer."""
+        self.provisional: Provisional | None = None
+        """Its provisional responses that are sent reliably, if there are any."""
         self.merge_key: str | None = None
         invite = request.method == "INVITE"
         self.state = ServerState.PROCEEDING if invite else ServerState.TRYING
@@ -96,7 +101,7 @@ class ServerTransaction:
         self = cls.__new__(cls)
         self.id, self.method, self.number = snapshot.id, snapshot.method, snapshot.number
         self.call_id, self.to_tag, self.dialog = snapshot.call_id, snapshot.to_tag, snapshot.dialog
-        self.request, self.copied, self.new_call = None, [], False
+        self.request, self.copied, self.new_call, self.provisional = None, [], False, None
         self.via, self.flow, self.merge_key = Via.parse(snapshot.via), snapshot.flow, snapshot.merge_key
         self.response, self.gap, self.repeat, self.limit = snapshot.response, 0.0, None, None
         invite = ServerState.ACKNOWLEDGED if snapshot.acknowledged else ServerState.ACCEPTED
@@ -106,7 +111,7 @@ class ServerTransaction:
     @property
     def open(self) -> bool:
         """True until a final response was sent."""
-        return self.state is ServerState.PROCEEDING or self.state is ServerState.TRYING
+        return self.state in _OPEN
 
 
 class ServerTransactions:
@@ -124,6 +129,7 @@ class ServerTransactions:
             ServerAction.START_REPEAT: self._start_repeat,
             ServerAction.START_REPEAT_IF_UNRELIABLE: self._start_repeat_if_unreliable,
             ServerAction.BACK_OFF: self._back_off,
+            ServerAction.START_REMINDER: self._start_reminder,
             ServerAction.STOP_REPEAT: self._stop_repeat,
             ServerAction.START_LIMIT: self._start_limit,
             ServerAction.START_LINGER: self._start_linger,
@@ -244,6 +250,9 @@ class ServerTransactions:
     def _back_off(self, transaction: ServerTransaction, now: float) -> None:
         transaction.gap = min(2 * transaction.gap, self._core.timers.t2)
         self._arm_repeat(transaction, now + transaction.gap)
+
+    def _start_reminder(self, transaction: ServerTransaction, now: float) -> None:
+        self._arm_repeat(transaction, now + self._core.timers.news)
 
     def _stop_repeat(self, transaction: ServerTransaction, now: float) -> None:
         self._core.deadlines.cancel(transaction.repeat)

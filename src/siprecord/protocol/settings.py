@@ -9,7 +9,7 @@ from siprecord.protocol.gate import Gate, OpenGate
 from siprecord.protocol.timers import TimerSettings
 from siprecord.syntax.limits import DEFAULT_LIMITS, Limits
 
-SRS_METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "UPDATE", "INFO")
+SRS_METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "UPDATE", "PRACK", "INFO")
 """What a recording server handles, and so what its Allow header lists."""
 
 
@@ -41,10 +41,12 @@ class EndpointSettings:
     """Contact header parameters without the leading semicolon; a client uses `+sip.src`."""
     allow: tuple[str, ...] = SRS_METHODS
     """Methods that reach the transaction user, and the Allow header."""
-    supported: tuple[str, ...] = ("siprec", "timer")
-    """Option tags: the Supported header, and what a Require may ask for."""
-    tolerated: tuple[str, ...] = ("100rel",)
-    """Option tags a Require may ask for that are not advertised. `100rel` only forbids unreliable 1xx."""
+    supported: tuple[str, ...] = ("siprec", "timer", "100rel")
+    """Option tags: the Supported header, and what a Require may ask for.
+
+    With `replaces` the Replaces header of an INVITE is judged (RFC 3891), and `RequestReceived` tells which
+    dialog it takes over; without, the header is ignored.
+    """
     accept: tuple[str, ...] = ("application/sdp", "application/rs-metadata+xml", "multipart/mixed")
     """The Accept header of answers to OPTIONS and of a 415."""
     response_headers: HeaderItems = ()

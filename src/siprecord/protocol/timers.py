@@ -25,6 +25,8 @@ class TimerSettings:
     """How long a message may stay in the network."""
     trying: float = 0.2
     """How long an INVITE may stay unanswered before a 100 is sent (section 17.2.1)."""
+    news: float = 60.0
+    """How long an INVITE may wait without a provisional response but 100 (section 13.3.1.1)."""
     patience: float = 180.0
     """How long an INVITE may wait for its final answer, ours or theirs: timer C's three minutes."""
 

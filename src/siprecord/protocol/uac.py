@@ -13,12 +13,14 @@ from siprecord.protocol.events import DialogEnd, RequestTimedOut, ResponseReceiv
 from siprecord.protocol.flow import Flow
 from siprecord.protocol.lifespan import Lifespan
 from siprecord.protocol.requests import cancel, dialog_flow, failure_ack, in_dialog, outside, success_ack
-from siprecord.syntax.sip import Response, validate_response
+from siprecord.syntax.sip import RAck, Response, has_option, parse_rseq, validate_response
 
 MAX_ATTEMPTS = 5
 """How often a request is sent that gets 491 each time. Ours."""
 GONE = frozenset({408, 481})
 """Answers that end the dialog (section 12.2.1.2)."""
+_UNHEEDED = frozenset({"CANCEL", "PRACK"})
+"""When they time out the INVITE goes its way."""
 
 
 class Uac:
@@ -105,6 +107,10 @@ class Uac:
         """Open requests on that connection have failed."""
         self._transactions.connection_lost(flow, now)
 
+    def unreachable(self, flow: Flow, now: float) -> None:
+        """Open requests to that address may have failed."""
+        self._transactions.unreachable(flow, now)
+
     def release(self, dialog: Dialog, now: float) -> None:
         """Send what waited, as far as it may be sent now."""
         while dialog.waiting and dialog.closing is None and dialog.may_send(dialog.waiting[0].outgoing):
@@ -163,6 +169,10 @@ class Uac:
         if response.status < 200:
             self._provisional(transaction, response, flow, now)
             return
+        if transaction.method == "PRACK":
+            return  # whatever it says, the INVITE goes its way
+        if transaction.early:
+            self._end_early(transaction, response)
         if transaction.method == "INVITE" and transaction.dialog is None and response.status < 300:
             self._establish(transaction, response, flow, now)
             return
@@ -182,13 +192,52 @@ class Uac:
     ) -> None:
         if transaction.cancelled:
             self._reported(transaction, self._transactions.feed(transaction, ClientInput.CANCEL, now), now)
-        if response.status > 100:
+        if response.status > 100 and self._take_reliable(transaction, response, flow, now):
             self._tell(transaction, response, flow)
 
+    def _take_reliable(
+        self, transaction: ClientTransaction, response: Response, flow: Flow, now: float
+    ) -> bool:
+        """Acknowledge a reliable response by PRACK; False for one that came before or too early."""
+        rseq = reliable_number(response)
+        if rseq is None or transaction.method != "INVITE":
+            return True
+        dialog = self._core.dialogs.get(transaction.dialog or "") or self._early(transaction, response, flow)
+        number, (invite, last) = transaction.request.cseq.number, dialog.rseq
+        if invite == number and rseq != last + 1:
+            return False
+        dialog.rseq = number, rseq
+        rack = str(RAck(rseq, transaction.request.cseq))
+        prack = OutgoingRequest("PRACK", headers=(("RAck", rack),))
+        self._start(dialog, self._core.token(), prack, now, internal=True)
+        return True
+
+    def _early(self, transaction: ClientTransaction, response: Response, flow: Flow) -> Dialog:
+        """The early dialog a provisional response belongs to; each callee of a forked INVITE has its own."""
+        made = caller_dialog(transaction.request, response, flow)
+        dialog = self._core.dialogs.get(made.id)
+        if dialog is None:
+            dialog, made.early = made, True
+            self._core.dialogs[made.id] = made
+            transaction.early += (made.id,)
+        return dialog
+
+    def _end_early(self, transaction: ClientTransaction, response: Response | None) -> None:
+        """The INVITE has its final response, or will never have one: one early dialog lives on at most."""
+        kept = ""
+        if response is not None and response.status < 300:
+            kept = dialog_id(response.call_id, transaction.request.from_.tag or "", response.to.tag)
+        for id in transaction.early:
+            dialog = self._core.dialogs.get(id)
+            if dialog is not None and id != kept:
+                self._lifespan.end(dialog, DialogEnd.REFUSED)
+        transaction.early = ()
+
     def _establish(self, transaction: ClientTransaction, response: Response, flow: Flow, now: float) -> None:
-        dialog = caller_dialog(transaction.request, response, flow)
+        made = caller_dialog(transaction.request, response, flow)
+        dialog = self._core.dialogs.setdefault(made.id, made)
+        dialog.confirm(response)
         transaction.dialog = dialog.id
-        self._core.dialogs[dialog.id] = dialog
         request = transaction.request
         content_type = request.headers.get("Content-Type")
         if content_type is not None and content_type.lower().startswith("application/sdp"):
@@ -262,11 +311,13 @@ class Uac:
         if ClientAction.REPORT_TIMEOUT not in reports:
             return
         self._core.count(Counter.TIMED_OUT)
-        if transaction.method == "CANCEL" or (transaction.internal and transaction.method == "BYE"):
+        if transaction.method in _UNHEEDED or (transaction.internal and transaction.method == "BYE"):
             return
+        self._end_early(transaction, None)
         dialog = self._core.dialogs.get(transaction.dialog or "")
         if not transaction.internal:
-            self._core.tell(RequestTimedOut(transaction.id, transaction.dialog))
+            refused = transaction.refused_at is not None
+            self._core.tell(RequestTimedOut(transaction.id, transaction.dialog, refused))
         if dialog is not None:
             self._mark_closed(dialog, transaction)
             if transaction.method == "BYE":
@@ -324,3 +375,14 @@ class Uac:
     def _tell(self, transaction: ClientTransaction, response: Response, flow: Flow) -> None:
         if not transaction.internal:
             self._core.tell(ResponseReceived(transaction.id, response, transaction.dialog, flow))
+
+
+def reliable_number(response: Response) -> int | None:
+    """The RSeq of a provisional response that wants a PRACK; None for any other (RFC 3262 section 4)."""
+    if (
+        response.status <= 100
+        or response.to.tag is None
+        or not has_option(response.headers, "Require", "100rel")
+    ):
+        return None
+    return parse_rseq(response.headers.get("RSeq") or "")

@@ -27,7 +27,9 @@ from siprecord.protocol.events import (
 )
 from siprecord.protocol.flow import Flow
 from siprecord.protocol.lifespan import Lifespan
+from siprecord.protocol.provisionals import Provisionals, refuse_prack
 from siprecord.protocol.refusal import Refusal
+from siprecord.protocol.replaces import find_replaced, refuse_misplaced
 from siprecord.protocol.responses import Capabilities, copied_rows, tagged, write_response
 from siprecord.protocol.routing import response_flow
 from siprecord.protocol.server_machine import ServerAction, ServerInput
@@ -40,7 +42,7 @@ from siprecord.protocol.server_transaction import (
 from siprecord.protocol.session_id import own_uuid, peer_uuid, session_id_row
 from siprecord.protocol.snapshot import TransactionSnapshot
 from siprecord.protocol.uac import Uac
-from siprecord.syntax.sip import Request, has_option, parse_seconds
+from siprecord.syntax.sip import Request, parse_seconds
 
 NO_DIALOG = Refusal(481, "no such dialog")
 
@@ -55,6 +57,9 @@ class Uas:
         self._capabilities = Capabilities(core.settings)
         self._transactions = ServerTransactions(core)
         self._transactions.on_report = self._reported
+        self._provisionals = Provisionals(core, self._transactions, self._write)
+        self._provisionals.finish = self._finish
+        self._provisionals.give_up = self._not_acknowledged_early
         self._unanswered_calls = 0
 
     def __len__(self) -> int:
@@ -103,9 +108,10 @@ class Uas:
             self._core.count(Counter.LATE_ANSWER)
             return
         if answer.status >= 200:
-            self._answer_final(transaction, transaction.request, answer, now)
-        elif answer.status > 100 and _may_ring(transaction.request):
-            self._write(transaction, answer, (), now)
+            if not self._provisionals.holds(transaction, answer):
+                self._answer_final(transaction, transaction.request, answer, now)
+        elif answer.status > 100 and transaction.method == "INVITE":
+            self._ring(transaction, transaction.request, answer, now)
 
     # Requests
 
@@ -134,12 +140,15 @@ class Uas:
             or self._refuse_merged(transaction, request)
             or refuse_extension(core, request)
             or self._refuse_interval(request)
+            or refuse_misplaced(core, request)
         )
-        if refusal is not None:
-            self._refuse(transaction, refusal, now)
+        replaced = refusal or find_replaced(core, request)
+        if isinstance(replaced, Refusal):
+            self._refuse(transaction, replaced, now)
             return
         self._open_call(transaction, request, now)
-        core.tell(RequestReceived(key, request, flow, None, verdict.principal))
+        taken = None if replaced is None else replaced.id
+        core.tell(RequestReceived(key, request, flow, None, verdict.principal, taken))
 
     def _take_in_dialog(self, request: Request, key: str, flow: Flow, now: float) -> None:
         core = self._core
@@ -154,6 +163,7 @@ class Uas:
             refuse_method(core, request)
             or _refuse_unknown(dialog)
             or refuse_extension(core, request)
+            or refuse_misplaced(core, request)
             or (self._enter(dialog, request) if dialog is not None else None)
             or self._refuse_interval(request)
         )
@@ -161,7 +171,20 @@ class Uas:
             self._refuse(transaction, refusal or NO_DIALOG, now)
             return
         self._join(dialog, transaction, request, flow, now)
-        core.tell(RequestReceived(key, request, flow, transaction.dialog))
+        if request.method == "PRACK":
+            self._take_prack(dialog, transaction, request, now)
+        else:
+            core.tell(RequestReceived(key, request, flow, transaction.dialog))
+
+    def _take_prack(
+        self, dialog: Dialog, transaction: ServerTransaction, request: Request, now: float
+    ) -> None:
+        """An offer in it is the transaction user's to answer (RFC 3262 section 5); else nobody is asked."""
+        if offers(request.headers.get("Content-Type"), request.body):
+            self._core.tell(RequestReceived(transaction.id, request, transaction.flow, dialog.id))
+        else:
+            self._answer_final(transaction, request, Answer(200), now)
+        self._provisionals.acknowledge(dialog, now)
 
     def _answers(self, flow: Flow, now: float) -> bool:
         """Whether something that needs no judgement is answered, at the rate it comes."""
@@ -183,7 +206,7 @@ class Uas:
         return None
 
     def _enter(self, dialog: Dialog, request: Request) -> Refusal | None:
-        refusal = refuse_in_dialog(self._core, dialog, request)
+        refusal = refuse_in_dialog(self._core, dialog, request) or refuse_prack(dialog, request)
         last = dialog.remote_sequence
         if last is None or request.cseq.number > last:
             dialog.remote_sequence = request.cseq.number
@@ -297,16 +320,16 @@ class Uas:
     def _answer_final(
         self, transaction: ServerTransaction, request: Request, answer: Answer, now: float
     ) -> None:
-        if transaction.new_call:
-            transaction.new_call = False
-            self._unanswered_calls -= 1
+        self._count_off(transaction)
+        self._provisionals.close(transaction, now)
         dialog = self._core.dialogs.get(transaction.dialog or "")
         extra: HeaderItems = ()
         session: session_timer.Session | None = None
         success = 200 <= answer.status < 300
         refreshes = success and request.method in TARGET_REFRESH
-        if success and request.method == "INVITE" and transaction.dialog is None:
-            dialog = self._create_dialog(transaction, request)
+        if success and request.method == "INVITE" and (dialog is None or dialog.early):
+            dialog = dialog or self._create_dialog(transaction, request)
+            dialog.early = False
             extra = tuple(("Record-Route", value) for value in request.headers.get_all("Record-Route"))
         if dialog is not None and refreshes:
             agreement = session_timer.answer(request, self._core.settings.session_timer)
@@ -320,6 +343,26 @@ class Uas:
                 self._refreshed(dialog, transaction, request, answer)
                 self._lifespan.restart(dialog, session, now)
             self._close(dialog, transaction, success=success, now=now)
+
+    def _finish(self, transaction: ServerTransaction, answer: Answer, now: float) -> None:
+        """Send the 2xx that a reliable provisional response has held back."""
+        if transaction.open and transaction.request is not None:
+            self._answer_final(transaction, transaction.request, answer, now)
+
+    def _ring(self, transaction: ServerTransaction, request: Request, answer: Answer, now: float) -> None:
+        """Send a provisional response; the first one to a new call makes an early dialog (section 12.1)."""
+        if transaction.dialog is None:
+            self._count_off(transaction)
+            dialog = self._create_dialog(transaction, request)
+            dialog.early, dialog.invite_in = True, transaction
+        if transaction.dialog in self._core.dialogs:
+            self._provisionals.send(transaction, request, answer, now)
+
+    def _count_off(self, transaction: ServerTransaction) -> None:
+        """A new call has its dialog now, or its end."""
+        if transaction.new_call:
+            transaction.new_call = False
+            self._unanswered_calls -= 1
 
     def _create_dialog(self, transaction: ServerTransaction, request: Request) -> Dialog:
         dialog = callee_dialog(self._core, request, transaction.to_tag, transaction.flow)
@@ -344,6 +387,9 @@ class Uas:
             dialog.invite_in = None
         if dialog.update_in is transaction:
             dialog.update_in = None
+        if dialog.early and transaction.method == "INVITE" and dialog.closing is None:
+            self._lifespan.end(dialog, DialogEnd.REFUSED)
+            return
         if transaction.method == "BYE":
             if success:
                 self._lifespan.end(dialog, dialog.closing or DialogEnd.BYE_RECEIVED)
@@ -371,6 +417,8 @@ class Uas:
             self._not_acknowledged(transaction, now)
         elif ServerAction.REPORT_NO_ANSWER in reports:
             self._not_answered(transaction, now)
+        elif ServerAction.REPORT_NO_NEWS in reports and not self._provisionals.repeats(transaction):
+            self.respond(transaction.id, Answer(183), now)
 
     def _not_acknowledged(self, transaction: ServerTransaction, now: float) -> None:
         core = self._core
@@ -383,6 +431,12 @@ class Uas:
             self._uac.release(dialog, now)
         else:
             self._uac.hang_up(dialog, DialogEnd.NO_ACK, now)
+
+    def _not_acknowledged_early(self, transaction: ServerTransaction, now: float) -> None:
+        """No PRACK came for 64*T1 (RFC 3262 section 3)."""
+        self._core.count(Counter.NO_PRACK)
+        self._terminate(transaction, now, 504)
+        self._core.tell(AnswerTimedOut(transaction.id, 504))
 
     def _not_answered(self, transaction: ServerTransaction, now: float) -> None:
         status = 500
@@ -399,8 +453,3 @@ class Uas:
 
 def _refuse_unknown(dialog: Dialog | None) -> Refusal | None:
     return NO_DIALOG if dialog is None else None
-
-
-def _may_ring(request: Request) -> bool:
-    """A non-INVITE gets no provisional answer but 100 (RFC 4320), nor does a peer that wants it reliable."""
-    return request.method == "INVITE" and not has_option(request.headers, "Require", "100rel")

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from siprecord.protocol import Flow
 from siprecord.recording.identity import CallIdentity
 from siprecord.recording.outcome import Ending
 from siprecord.recording.plan import StreamPlan
@@ -65,6 +66,13 @@ class Answer(msgspec.Struct, frozen=True):
     sdp: SessionDescription | None = None
 
 
+class ChangeDialog(msgspec.Struct, frozen=True):
+    """The dialog that answering `transaction` created is that of the session now; hang up the one before."""
+
+    transaction: str
+    flow: Flow
+
+
 class Refuse(msgspec.Struct, frozen=True):
     """Refuse the request."""
 
@@ -110,6 +118,7 @@ Command = (
     | ResumeStream
     | CloseStream
     | Answer
+    | ChangeDialog
     | Refuse
     | AppendEvent
     | SendBye

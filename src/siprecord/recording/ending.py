@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from siprecord.recording import deviations, learning, outcome
+from siprecord.recording import deviations, learning, outcome, refusal
 from siprecord.recording.commands import Answer, Command, FinishRecording, Refuse, SendBye
 from siprecord.recording.events import (
     AckTimedOut,
@@ -14,6 +14,7 @@ from siprecord.recording.events import (
     SessionExpired,
     StopRequested,
     StreamCount,
+    TakeoverReceived,
     UpdateReceived,
 )
 from siprecord.recording.model import Moment
@@ -91,6 +92,10 @@ def _on_late_bye(session: SessionData, event: ByeReceived, moment: Moment) -> li
     return [Answer(event.transaction)]
 
 
+def _on_late_takeover(session: SessionData, event: TakeoverReceived, moment: Moment) -> list[Command]:
+    return [Refuse(event.transaction, refusal.over())]
+
+
 def _on_late_request(
     session: SessionData, event: ReinviteReceived | UpdateReceived | InfoReceived, moment: Moment
 ) -> list[Command]:
@@ -107,6 +112,7 @@ STOPPED: Decisions = {
 LINGERED: Decisions = {
     MediaChecked: _on_last_count,
     ByeReceived: _on_late_bye,
+    TakeoverReceived: _on_late_takeover,
     ReinviteReceived: _on_late_request,
     UpdateReceived: _on_late_request,
     InfoReceived: _on_late_request,

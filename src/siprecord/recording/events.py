@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from siprecord.protocol import Flow
 from siprecord.recording.contents import Contents
 from siprecord.recording.identity import CallIdentity
 from siprecord.recording.outcome import Ending
@@ -32,6 +33,18 @@ class ReinviteReceived(msgspec.Struct, frozen=True):
     """An INVITE within the session: an offer, metadata, both or neither. `confirmed`: it bears the marks."""
 
     transaction: str
+    contents: Contents
+    confirmed: bool = True
+    headers: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
+    """Those that rules ask for."""
+
+
+class TakeoverReceived(msgspec.Struct, frozen=True):
+    """An INVITE outside the dialog that takes the session over (RFC 3891)."""
+
+    transaction: str
+    identity: CallIdentity
+    flow: Flow
     contents: Contents
     confirmed: bool = True
     headers: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
@@ -141,6 +154,7 @@ class StopRequested(msgspec.Struct, frozen=True):
 Event = (
     InviteReceived
     | ReinviteReceived
+    | TakeoverReceived
     | UpdateReceived
     | InfoReceived
     | ByeReceived

@@ -105,11 +105,11 @@ class Exchange:
         """Whether there are streams and all of them are to be stored: silence means something only then."""
         return bool(self.streams) and not any(self._stopped(plan) for plan in self.streams.values())
 
-    def propose(self, offer: SessionDescription) -> OfferPlan | Refusal:
-        """Judge an offer; changes nothing."""
-        if self._said is not None and drops_media(self._said, offer):
+    def propose(self, offer: SessionDescription, *, anew: bool = False) -> OfferPlan | Refusal:
+        """Judge an offer; changes nothing. `anew`: it is the first one of another dialog."""
+        if self._said is not None and not anew and drops_media(self._said, offer):
             return refusal.not_acceptable("The offer has fewer m-lines than the session (RFC 3264 section 8)")
-        plan = plan_offer(offer, Slots(open=self.streams, names=self._names), self._settings)
+        plan = plan_offer(offer, Slots(open=self.streams, names=self._names, anew=anew), self._settings)
         if not plan.usable:
             first = plan.refused[0]
             return refusal.not_acceptable(f"m-line {first.mline + 1}: {first.why}", first.code)

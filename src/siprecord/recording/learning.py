@@ -5,10 +5,10 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from siprecord.recording import deviations
-from siprecord.recording.commands import Answer, Command, RequestSnapshot
+from siprecord.recording.commands import Answer, AppendEvent, ChangeDialog, Command, RequestSnapshot
 from siprecord.recording.contents import Contents
 from siprecord.recording.deviations import Deviation
-from siprecord.recording.events import StreamsOpened
+from siprecord.recording.events import StreamsOpened, TakeoverReceived
 from siprecord.recording.metadata_state import Labels
 from siprecord.recording.model import Moment
 from siprecord.recording.session_data import SessionData
@@ -25,7 +25,21 @@ def commit(session: SessionData, pending: Pending, opened: StreamsOpened, moment
     learned = session.knowledge.keep(pending.lesson, session.streams)
     noted = session.knowledge.note(*commitment.deviations, *_exposed_keys(session))
     answer = Answer(pending.transaction, commitment.answer)
-    return [*commitment.commands, *learned, *noted, answer, *ask_for_snapshot(session)]
+    moved = change_dialog(session, pending.takeover) if pending.takeover is not None else []
+    return [*commitment.commands, *learned, *noted, answer, *moved, *ask_for_snapshot(session)]
+
+
+def change_dialog(session: SessionData, event: TakeoverReceived) -> list[Command]:
+    """The session goes on in another dialog, whose 200 has just been sent."""
+    before, session.identity = session.identity, event.identity
+    session.state = State.ANSWERED
+    fields = {
+        "call_id": event.identity.call_id,
+        "source": event.identity.source,
+        "transport": event.identity.transport,
+        "replaced": before.call_id if before is not None else None,
+    }
+    return [AppendEvent("dialog.replaced", fields), ChangeDialog(event.transaction, event.flow)]
 
 
 def _exposed_keys(session: SessionData) -> list[Deviation]:

@@ -9,6 +9,7 @@ from siprecord.recording.events import (
     InfoReceived,
     ReinviteReceived,
     StreamsOpened,
+    TakeoverReceived,
     UpdateReceived,
 )
 from siprecord.recording.model import Moment
@@ -29,6 +30,17 @@ def _on_reinvite(session: SessionData, event: ReinviteReceived, moment: Moment) 
     return [*notes, *learned, Answer(event.transaction, session.exchange.offer())]
 
 
+def _on_takeover(session: SessionData, event: TakeoverReceived, moment: Moment) -> list[Command]:
+    """The SRC goes on in a dialog of its own making (RFC 3891). What is refused leaves the old one as it is.
+
+    Its SDP is a first offer: streams go on where the labels are the same, the others begin and end here.
+    """
+    if session.marks.stop is not None:
+        return [Refuse(event.transaction, refusal.over())]
+    notes = learning.note_unconfirmed(session, "INVITE", event.confirmed)
+    return [*notes, *_on_offer(session, event, "INVITE", moment)]
+
+
 def _on_update(session: SessionData, event: UpdateReceived, moment: Moment) -> list[Command]:
     notes = learning.note_unconfirmed(session, "UPDATE", event.confirmed)
     if event.contents.sdp is not None or event.contents.refusal is not None:
@@ -43,18 +55,22 @@ def _on_info(session: SessionData, event: InfoReceived, moment: Moment) -> list[
 
 
 def _on_offer(
-    session: SessionData, event: ReinviteReceived | UpdateReceived, carried_by: str, moment: Moment
+    session: SessionData,
+    event: ReinviteReceived | UpdateReceived | TakeoverReceived,
+    carried_by: str,
+    moment: Moment,
 ) -> list[Command]:
     contents = event.contents
     if contents.refusal is not None or contents.sdp is None:
         return [Refuse(event.transaction, contents.refusal or refusal.no_offer())]
     if session.marks.answer_due or session.pending is not None:
         return [Refuse(event.transaction, refusal.glare())]
-    plan = session.exchange.propose(contents.sdp)
+    takeover = event if isinstance(event, TakeoverReceived) else None
+    plan = session.exchange.propose(contents.sdp, anew=takeover is not None)
     if isinstance(plan, Refusal):
         return [Refuse(event.transaction, plan)]
     lesson = session.knowledge.read(contents, carried_by, plan.labels, moment.wall)
-    pending = Pending(event.transaction, contents.sdp, plan, lesson)
+    pending = Pending(event.transaction, contents.sdp, plan, lesson, takeover)
     if plan.open:
         session.pending = pending
         return [OpenStreams(plan.open)]
@@ -91,6 +107,7 @@ def _on_ack(session: SessionData, event: AckReceived, moment: Moment) -> list[Co
 
 AGREED: Decisions = {
     ReinviteReceived: then_judge(_on_reinvite),
+    TakeoverReceived: then_judge(_on_takeover),
     UpdateReceived: then_judge(_on_update),
     InfoReceived: then_judge(_on_info),
     AckReceived: then_judge(_on_ack),

@@ -39,22 +39,18 @@ RESERVED_NAME = "sip"
 """The interface of SIP messages in a capture log."""
 
 
-def _no_random(count: int) -> bytes:
-    raise AssertionError("SRTP keys need a source of randomness")
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanSettings:
     """Which streams may be recorded. `profiles` are the RTP profiles whose packets we can read.
 
-    `random` makes our own SRTP keys: so many bytes that nobody can guess.
+    `random` makes our own SRTP keys, so many bytes that nobody can guess; who only judges needs none.
     """
 
     max_streams: int = 64
     kinds: tuple[str, ...] = ("audio", "video")
     profiles: frozenset[str] = RECORDABLE_PROFILES
     srtp: SrtpPolicy = SrtpPolicy.PREFER
-    random: Callable[[int], bytes] = _no_random
+    random: Callable[[int], bytes] | None = None
     mask_digits: bool = False
 
 
@@ -115,6 +111,8 @@ class Slots(msgspec.Struct, frozen=True, kw_only=True):
 
     open: Mapping[int, StreamPlan] = msgspec.field(default_factory=dict)
     names: frozenset[str] = frozenset()
+    anew: bool = False
+    """The offer is the first one of another dialog: its m-lines may stand in another order."""
 
     @property
     def first(self) -> bool:
@@ -168,7 +166,7 @@ class _Planner:
     def take(self, mline: int, media: MediaDescription) -> None:
         current = self._slots.open.get(mline)
         refused = self._refuse(mline, media) if media.port else None
-        goes_on = media.port and not refused and current is not None and current.kind == media.kind
+        goes_on = media.port and not refused and current is not None and self._is_same(current, media)
         if current is not None and not goes_on:
             self._close.append(mline)
         if not media.port:
@@ -186,16 +184,23 @@ class _Planner:
         else:
             self._open.append(self._stream(mline, media, self._name(mline, label)))
 
+    def _is_same(self, current: StreamPlan, media: MediaDescription) -> bool:
+        return current.kind == media.kind and (not self._slots.anew or current.label == media.label)
+
     def plan(self) -> OfferPlan:
         return OfferPlan(
             open=tuple(self._open),
             go_on=tuple(self._go_on),
-            close=tuple(self._close),
+            close=(*self._close, *self._left_out()),
             refused=tuple(self._refused),
             deviations=tuple(self._deviations),
             labels=labels_of(self._offer),
             empty=all(media.port == 0 for media in self._offer.media),
         )
+
+    def _left_out(self) -> list[int]:
+        """The m-lines that another dialog does not have; within one they can't become fewer."""
+        return [mline for mline in self._slots.open if self._slots.anew and mline >= len(self._offer.media)]
 
     def _full(self) -> bool:
         return len(self._open) + len(self._go_on) >= self._settings.max_streams
@@ -253,11 +258,12 @@ class _Planner:
             if isinstance(found, Unprotected) and found.note:
                 self._deviations.append(deviations.not_protected(mline, found.note))
             return None
+        random = self._settings.random
+        if random is None:
+            return found
         current = self._slots.open.get(mline)
         offered = {key.key for key in found.theirs}
-        return keep_own_key(
-            found, current.security if current is not None else None, offered, self._settings.random
-        )
+        return keep_own_key(found, current.security if current is not None else None, offered, random)
 
     def _is_held(self, mline: int, media: MediaDescription) -> bool:
         """Nothing is to be stored: the SRC says inactive, or recvonly, or holds in the old way."""

@@ -30,6 +30,34 @@ class StreamStats(Protocol):
         """Packets that never came."""
 
     @property
+    def expected(self) -> int:
+        """Packets that the sequence numbers promised."""
+
+    @property
+    def reordered(self) -> int:
+        """Packets that came after one with a higher sequence number."""
+
+    @property
+    def jitter(self) -> int:
+        """Interarrival jitter in ticks of `clock_rate` (RFC 3550 appendix A.8)."""
+
+    @property
+    def clock_rate(self) -> int | None:
+        """Ticks a second of the packets that come."""
+
+    @property
+    def payload_type(self) -> int | None:
+        """Their payload type."""
+
+    @property
+    def level_dbov(self) -> float | None:
+        """Loudness of about the last second, where it is known."""
+
+    @property
+    def last_sound_ns(self) -> int:
+        """When something was last heard, nanoseconds since 1970; 0 for never."""
+
+    @property
     def rtcp_packets(self) -> int:
         """RTCP datagrams handed to the log."""
 

@@ -61,6 +61,16 @@ def unavailable(text: str, retry_after: int = 0) -> Refusal:
     return Refusal(503, "", tuple(headers))
 
 
+def over() -> Refusal:
+    """A session that is ending can't be taken over (RFC 3891 section 3)."""
+    return Refusal(603)
+
+
+def not_yours() -> Refusal:
+    """Who may place calls may not take over those of another trunk."""
+    return Refusal(403, "", (warning(399, "The dialog to be replaced came by another trunk"),))
+
+
 def glare() -> Refusal:
     """An offer while ours is unanswered (RFC 3261 section 14.2)."""
     return Refusal(491)

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 import msgspec
 
+from siprecord.recording.events import TakeoverReceived
 from siprecord.recording.keypresses import KeyPolicy
 from siprecord.recording.knowledge import Lesson
 from siprecord.recording.plan import OfferPlan, PlanSettings
@@ -48,3 +49,5 @@ class Pending(msgspec.Struct, frozen=True):
     offer: SessionDescription
     plan: OfferPlan
     lesson: Lesson
+    takeover: TakeoverReceived | None = None
+    """Set when the request takes the session over."""

@@ -7,6 +7,7 @@ recordings go in, so a story may be told again with more of them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,6 +23,9 @@ WEAK_PARTIES = 2
 """People that two recordings must share, where no id joins them. One is too few: an agent who takes one call
 right after the other would make them one story."""
 NEARBY = timedelta(seconds=30)
+SHORTEST = 8
+"""Characters of an id that may join recordings; ours. A client that counts its groups from 1 begins anew."""
+_UUID = re.compile(r"[A-Za-z0-9+/]{22}==")
 
 Key = tuple[str, str]
 
@@ -82,6 +86,16 @@ def strongest(keys: Iterable[Key]) -> Key | None:
     """The id that says most; None when none of them joins anything."""
     known = [key for key in keys if key[0] in LINKING]
     return min(known, key=lambda key: (LINKING.index(key[0]), key[1]), default=None)
+
+
+def scoped_id(id: str, client: str) -> str:
+    """An id of the metadata as it is known everywhere; empty when it is too short to mean anything.
+
+    One that is no UUID means something to its client only.
+    """
+    if len(id) < SHORTEST:
+        return ""
+    return id if _UUID.fullmatch(id) else f"{client}/{id}"
 
 
 def _by_key(ordered: list[Chapter]) -> list[Link]:

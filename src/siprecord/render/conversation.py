@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Any
 
 from siprecord.recording.addresses import address_key
-from siprecord.recording.story import LINKING, strongest
+from siprecord.recording.story import LINKING, scoped_id, strongest
 from siprecord.render.facts import LogFacts
-
-SHORTEST = 8
-"""Characters of an id that may join recordings; ours. A client that counts its groups from 1 begins anew."""
-_UUID = re.compile(r"[A-Za-z0-9+/]{22}==")
 
 
 def conversation(facts: LogFacts) -> dict[str, Any]:
@@ -33,9 +28,9 @@ def conversation(facts: LogFacts) -> dict[str, Any]:
 def _keys(facts: LogFacts) -> Iterable[tuple[str, str]]:
     for kind, name in (("group", "groups"), ("session", "sessions")):
         for row in facts.model.get(name) or ():
-            key = str(row.get("id") or "") if isinstance(row, dict) else ""
-            if len(key) >= SHORTEST:
-                yield kind, key if _UUID.fullmatch(key) else f"{_client(facts)}/{key}"
+            key = scoped_id(str(row.get("id") or ""), _client(facts)) if isinstance(row, dict) else ""
+            if key:
+                yield kind, key
     for row in facts.call.get("correlation") or ():
         if isinstance(row, dict) and row.get("kind") in LINKING and row.get("value"):
             yield str(row["kind"]), str(row["value"])

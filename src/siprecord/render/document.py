@@ -68,6 +68,8 @@ def build_document(
         "sides": facts.call.get("sides"),
         "correlation": facts.call.get("correlation") or [],
         "conversation": conversation(facts),
+        "continues": _continues(facts),
+        "dialogs": _dialogs(facts),
         "groups": facts.model.get("groups") or [],
         "sessions": facts.model.get("sessions") or [],
         "participants": facts.model.get("participants") or [],
@@ -116,6 +118,23 @@ def _moment(event: Mapping[str, Any]) -> int:
 
 def _last_moment(facts: LogFacts, renderer: AudioRenderer) -> int:
     return max([facts.last_ns, *(report.last_arrival_ns or 0 for report in renderer.reports)])
+
+
+def _continues(facts: LogFacts) -> dict[str, Any] | None:
+    event = facts.continues
+    if event is None:
+        return None
+    told = {name: event.get(name) for name in ("by", "value", "gap_s")}
+    return {"recording_id": event.get("recording"), **told}
+
+
+def _dialogs(facts: LogFacts) -> list[dict[str, Any]]:
+    """All dialogs of the call, the first one included."""
+    return [
+        {name: event.get(name) for name in ("call_id", "source", "transport")}
+        | {"since": rfc3339(event.get("time_ns"))}
+        for event in (facts.started, *facts.dialogs)
+    ]
 
 
 def _audio(renderer: AudioRenderer, made: AudioFiles | None) -> dict[str, Any] | None:
@@ -173,7 +192,7 @@ def _own_deviations(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _sender_deviations(name: str, row: Mapping[str, Any]) -> list[str]:
-    """Packets that came and are not heard, for they are somebody else's or can't be trusted."""
+    """What senders did: packets of strangers, clocks that make no sense, packets that can't be trusted."""
     strangers = [source for source in row["sources"] if source["packets_in_audio"] < source["packets"]]
     found = [
         f"{name}: {source['packets'] - source['packets_in_audio']} packets of {source['address']} "
@@ -183,6 +202,8 @@ def _sender_deviations(name: str, row: Mapping[str, Any]) -> list[str]:
     ]
     if len(strangers) > MAX_STRANGERS:
         found.append(f"{name}: {len(strangers) - MAX_STRANGERS} more senders were not followed")
+    if "contradict" in (row["aligned_reason"] or ""):
+        found.append(f"{name}: {row['aligned_reason']}; the channel is aligned by arrival")
     protection = row["srtp"] or {}
     if protection.get("packets_failed"):
         found.append(

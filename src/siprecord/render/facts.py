@@ -15,6 +15,8 @@ from siprecord.media.audio import payload_map
 from siprecord.media.reader import CaptureReader, Interface, LogEvent, SipMessage
 
 _RAW_IP = 101
+MAX_ALARMS = 1000
+"""Alarms of one stream that are listed."""
 MAX_FOLLOWED = 1_000
 """Decisions on senders that are told of one stream; each is heeded all the same."""
 
@@ -34,6 +36,8 @@ class StreamFacts:
     silences: list[tuple[int, int, str]] = field(default_factory=list)
     silent_since: tuple[int, str] | None = None
     closed_ns: int | None = None
+    alarms: list[dict[str, Any]] = field(default_factory=list)
+    """When nothing came, or nothing audible: the events, in order."""
     srtp: str | None = None
     """The suite, of a protected stream."""
     expected: str | None = None
@@ -79,6 +83,10 @@ class LogFacts:
     """Whether keys that were pressed are in the log, and who said so; empty in logs of older versions."""
     deviations: list[dict[str, Any]] = field(default_factory=list)
     absences: list[Absence] = field(default_factory=list)
+    continues: dict[str, Any] | None = None
+    """Which recording this one continues."""
+    dialogs: list[dict[str, Any]] = field(default_factory=list)
+    """Dialogs that took the call over from the one before."""
     merged: dict[str, Any] | None = None
     """What came from which copy, when the log was merged of two."""
     sip_messages: int = 0
@@ -207,6 +215,11 @@ def _closed(facts: LogFacts, item: LogEvent) -> None:
         stream.closed_ns = item.time_ns
 
 
+def _alarm(facts: LogFacts, item: LogEvent) -> None:
+    if (stream := _find(facts, item)) is not None and len(stream.alarms) < MAX_ALARMS:
+        stream.alarms.append(item.event)
+
+
 def _close_silence(stream: StreamFacts, time_ns: int) -> None:
     if stream.silent_since is not None:
         since, cause = stream.silent_since
@@ -250,6 +263,14 @@ def _deviation(facts: LogFacts, item: LogEvent) -> None:
     facts.deviations.append(item.event)
 
 
+def _continues(facts: LogFacts, item: LogEvent) -> None:
+    facts.continues = item.event
+
+
+def _replaced(facts: LogFacts, item: LogEvent) -> None:
+    facts.dialogs.append(item.event)
+
+
 def _merged(facts: LogFacts, item: LogEvent) -> None:
     facts.merged = {name: value for name, value in item.event.items() if name != "event"}
 
@@ -257,11 +278,15 @@ def _merged(facts: LogFacts, item: LogEvent) -> None:
 _HANDLERS: dict[str, Callable[[LogFacts, LogEvent], None]] = {
     "recording.started": _started,
     "recording.ended": _ended,
+    "recording.continues": _continues,
+    "dialog.replaced": _replaced,
     "stream.opened": _opened,
     "stream.updated": _updated,
     "stream.paused": _paused,
     "stream.resumed": _resumed,
     "stream.closed": _closed,
+    "stream.alarm": _alarm,
+    "stream.alarm_over": _alarm,
     "stream.source_followed": _followed,
     "metadata.received": _metadata,
     "session.model": _model,

@@ -38,8 +38,12 @@ class Layer:
 
     def add(self, found: Piece, unit: int) -> None:
         """Take a piece whose ticks are `unit` a second."""
-        first, last = found.skip * self.rate // unit, (found.skip + found.samples) * self.rate // unit
-        self._ahead.append((found.start * self.rate // unit - self._origin, found.pcm[first:last]))
+        until = found.skip + found.samples - found.fill
+        first, last = found.skip * self.rate // unit, until * self.rate // unit
+        heard = found.pcm[first:last]
+        if found.fill and last <= len(found.pcm):
+            heard = np.append(heard, np.repeat(found.pcm[last - 1 : last], found.fill * self.rate // unit))
+        self._ahead.append((found.start * self.rate // unit - self._origin, heard))
 
     def block(self, count: int) -> Samples:
         """The next `count` samples at the layer's rate."""

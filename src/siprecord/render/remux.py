@@ -14,6 +14,8 @@ from siprecord.render.files import replacing
 from siprecord.render.ogg import RATE, OpusFile
 
 _STEREO = 0x04
+_LEAST_JUMP = RATE // 400
+"""The shortest packet there is, 2.5 ms: less is a clock that is followed, and no gap."""
 
 
 def has_opus(renderer: AudioRenderer, channel: int, choices: Mapping[int, Choice]) -> bool:
@@ -47,7 +49,7 @@ def remux(
 
 def _write(ogg: OpusFile, packet: PlacedPacket, first: PlacedPacket, unit: int) -> None:
     place = (packet.start - packet.skip - first.start) * RATE // unit
-    if place > ogg.position:
+    if place - ogg.position >= _LEAST_JUMP:
         ogg.skip(place - ogg.position)
     ogg.add(packet.payload, opus_ticks(packet.payload) or 0)
 

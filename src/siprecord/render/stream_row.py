@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from siprecord.media.audio import AudioRenderer, Gap, SourceReport
+from siprecord.media.audio import AudioRenderer, Gap, SourceReport, StreamReport
 from siprecord.render.channels import codec_row
 from siprecord.render.conceal import concealed_spans
 from siprecord.render.digits import digit_rows, read_digits
@@ -14,6 +14,13 @@ from siprecord.render.moments import rfc3339
 from siprecord.render.options import RenderOptions
 from siprecord.syntax.sip import format_host_port
 
+_REASONS = {
+    "": "no usable sender reports",
+    "alone": "no other stream has the same clock",
+    "unsteady": "the sender reports scatter by more than 10 ms",
+    "contradicted": "the sender reports contradict the arrival of packets",
+}
+_QUALITY = ("codec", "loss_percent", "jitter_ms", "reordered", "mos", "level_dbov")
 MAX_GAPS = 10_000
 """Gaps of one stream that are listed; the rest is counted."""
 
@@ -52,13 +59,18 @@ def stream_row(
         "rtcp_packets": report.rtcp_packets,
         "packets_stray": report.strays,
         "srtp": _srtp(stream, ended),
+        "quality": _quality(ended),
+        "alarms": [_alarm_row(event) for event in stream.alarms],
         "source_expected": stream.expected,
         "sources": [_source_row(source) for source in report.sources],
         "source_changes": [_change_row(event) for event in stream.followed[1:]],
         "ssrc": report.first_ssrc,
         "ssrc_changes": report.ssrc_changes,
         "segments": report.segments,
-        "clock_drift_ppm": report.drift_ppm,
+        "clock_drift_ppm": None if report.drift_ppm is None else round(report.drift_ppm, 1),
+        "clock_inserted_s": report.inserted_ns / 1e9,
+        "clock_dropped_s": report.dropped_ns / 1e9,
+        **_alignment(report),
         "first_packet": rfc3339(report.first_arrival_ns),
         "last_packet": rfc3339(report.last_arrival_ns),
         "audio_s": round(report.audio_samples / rate, 6),
@@ -69,12 +81,37 @@ def stream_row(
     }
 
 
+def _alignment(report: StreamReport) -> dict[str, Any]:
+    """What put the stream in its place beside the others; nothing without packets."""
+    by, _, why = report.aligned_by.partition("-")
+    return {
+        "aligned_by": by if report.received else None,
+        "aligned_reason": _REASONS[why] if by == "arrival" and report.received else None,
+        "aligned_offset_s": round(report.aligned_offset_ns / 1e9, 6),
+    }
+
+
 def _srtp(stream: StreamFacts, ended: Mapping[str, Any]) -> dict[str, Any] | None:
     """The suite, and what was not stored because it was not authentic; None for a stream in the clear."""
     if stream.srtp is None:
         return None
     failed, replayed = (ended.get(name, 0) for name in ("srtp_failed", "srtp_replayed"))
     return {"suite": stream.srtp, "packets_failed": failed, "packets_replayed": replayed}
+
+
+def _quality(ended: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What the recorder measured while the stream ran; None when its log does not say."""
+    told = ended.get("quality")
+    return {name: told.get(name) for name in _QUALITY} if isinstance(told, dict) else None
+
+
+def _alarm_row(event: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "time": rfc3339(event.get("time_ns")),
+        "kind": event.get("kind"),
+        "text": event.get("text"),
+        "over": event.get("event") == "stream.alarm_over",
+    }
 
 
 def _source_row(source: SourceReport) -> dict[str, Any]:

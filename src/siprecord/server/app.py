@@ -15,6 +15,7 @@ from siprecord.aio import Wakeup, finish, spawn
 from siprecord.control import HttpServer, Sources
 from siprecord.errors import ConfigError
 from siprecord.holder.process import HANDED_OVER
+from siprecord.recording.listening import Patience
 from siprecord.server import translation
 from siprecord.server.assembly import Assembly
 from siprecord.server.config import Config
@@ -23,6 +24,7 @@ from siprecord.server.handler import Handler
 from siprecord.server.http_config import http_token
 from siprecord.server.keeping import Keeping
 from siprecord.server.lifecycle import DataDirLock, StopRequests, handing_over, raise_file_limit, reloading
+from siprecord.server.listening import Listening
 from siprecord.server.metrics import metrics_page
 from siprecord.server.reports import Reports
 from siprecord.server.sip_config import ListenerConfig, SipConfig
@@ -75,6 +77,11 @@ class Application:
             keeper=keeping.sockets if keeping else None,
         )
         self.reports = Reports(config, self.handler, self.server, self._engine, self._finisher)
+        if self._assembly.live is not None:
+            self.reports.live_delays = self._assembly.live.delays
+        patience = Patience(config.recording.alarm_one_way_s, config.recording.alarm_silence_s)
+        self.watch = Listening(patience, self.handler.runners, self._assembly.parts.wall)
+        self.reports.watch = self.watch
         self.http = HttpServer(self._sources(), config.http.host, config.http.port)
 
     async def run(self) -> None:
@@ -92,6 +99,7 @@ class Application:
             await self._assembly.start(self.handler.subscribe)
             stack.push_async_callback(self._assembly.stop)
             stack.enter_context(Wakeup(self._engine.fileno(), self._take_notices))
+            stack.push_async_callback(finish, spawn(self.watch.run(), name="watch over streams"))
             if self.config.http.enabled:
                 await self.http.start(after=self._serving)
                 stack.push_async_callback(self.http.close)
@@ -239,6 +247,7 @@ def transport_settings(sip: SipConfig) -> TransportSettings:
         connect_timeout=sip.connect_timeout_s,
         close_timeout=sip.close_timeout_s,
         max_unsent=sip.max_unsent_bytes,
+        max_partial=max(sip.max_partial_bytes, sip.max_message_bytes),
         udp_receive_buffer=sip.udp_receive_buffer,
     )
 

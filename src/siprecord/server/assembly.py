@@ -15,7 +15,6 @@ from pathlib import Path
 
 from siprecord.errors import MediaError
 from siprecord.media import MediaEngine, MediaSettings, ShardedMap
-from siprecord.media.follower import LogFollower
 from siprecord.render.options import RenderOptions
 from siprecord.render.pool import RenderPool, RenderPoolSettings
 from siprecord.server.archive import SpoolArchive, log_path
@@ -45,7 +44,7 @@ class Assembly:
     ) -> None:
         self._config = config
         self.finisher = make_finisher(config)
-        self.live = LiveAudioFeed(stt_callback, LogFollower) if stt_callback is not None else None
+        self.live = _live_audio(stt_callback) if stt_callback is not None else None
         self.engine = make_engine(config.media)
         parts = make_parts(config, self._closed, on_discarded=self._discarded, engine=self.engine)
         self.parts = replace(parts, continuity=continuity)
@@ -86,6 +85,13 @@ class Assembly:
         if self.live is not None:
             self.live.finish(recording_id)
         self.finisher.submit(recording_id, path, self._call_ids.pop(recording_id, None))
+
+
+def _live_audio(callback: AudioCallback) -> LiveAudioFeed:
+    """The decoders are loaded only where somebody listens."""
+    from siprecord.render.live import LiveTail
+
+    return LiveAudioFeed(callback, LiveTail)
 
 
 def make_finisher(config: Config) -> Finisher:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from siprecord.recording.model import RecordingModel
+from siprecord.recording.quality import Quality, quality_of
 from siprecord.server.runner import CallRunner
 from siprecord.server.streams import OpenStream
 
@@ -33,6 +34,11 @@ class StreamInfo:
     paused: bool
     last_packet_s: float | None
     participants: tuple[str, ...]
+    quality: Quality
+    last_sound_s: float | None
+    """Since when nothing was heard; None when nothing was yet, or the codec is not looked into."""
+    alarm: str | None
+    """`one_way`: nothing comes while others send; `silent`: nothing audible comes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +112,7 @@ def _participants(model: RecordingModel) -> tuple[ParticipantInfo, ...]:
 
 def _stream(stream: OpenStream, model: RecordingModel, wall: datetime) -> StreamInfo:
     stats, plan = stream.media.stats(), stream.plan
-    last = stats.last_arrival_ns
+    last, sound = stats.last_arrival_ns, stats.last_sound_ns
     senders = {
         participant
         for known in model.streams.values()
@@ -129,4 +135,7 @@ def _stream(stream: OpenStream, model: RecordingModel, wall: datetime) -> Stream
         paused=stream.paused,
         last_packet_s=max(0.0, wall.timestamp() - last / 1e9) if last else None,
         participants=tuple(sorted(senders)),
+        quality=quality_of(stats, plan.payloads),
+        last_sound_s=max(0.0, wall.timestamp() - sound / 1e9) if sound else None,
+        alarm=stream.alarm,
     )

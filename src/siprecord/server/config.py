@@ -75,6 +75,11 @@ class Config(Section):
         default=5000, description="Calls recorded at a time; more are refused by 503."
     )
     shard_count: int = Field(default=32, description="Shards of the session map; a power of two.")
+    event_loop: Literal["auto", "uvloop", "asyncio"] = Field(
+        default="auto",
+        description="What runs the signalling: auto is uvloop on Linux and asyncio elsewhere. uvloop takes "
+        "bursts of messages faster; asyncio is there to rule it out when something is odd.",
+    )
     sip: SipConfig = Field(default_factory=SipConfig, description="SIP.")
     tls: TlsConfig = Field(default_factory=TlsConfig, description="SIP over TLS.")
     media: MediaConfig = Field(default_factory=MediaConfig, description="RTP.")

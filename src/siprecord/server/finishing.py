@@ -20,7 +20,7 @@ import structlog
 from siprecord.aio import finish, spawn
 from siprecord.control import Row
 from siprecord.errors import RenderError
-from siprecord.store import LocalStore, Recording, RecordingNotFound
+from siprecord.store import LocalStore, Recording, RecordingNotFound, safe_name
 
 _ID_TIME = re.compile(r"(\d{8}T\d{6})Z")
 RETRY_SECONDS = 30.0
@@ -77,7 +77,8 @@ class Finisher:
         """Those of which an attempt has failed; `failed` counts them once."""
         self._retrying: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._mine: set[Path] = set()
+        self._mine: set[str] = set()
+        """Those being moved or rendered: the look for what an earlier life left must not find them."""
         self._waiting: set[asyncio.Task[None]] = set()
         """Recordings that are to be rendered once more, later."""
         self._closing = False
@@ -151,6 +152,14 @@ class Finisher:
         task.add_done_callback(among.discard)
 
     async def _finish(self, recording_id: str, log: Path, call_id: str | None) -> None:
+        name = safe_name(recording_id)
+        self._mine.add(name)
+        try:
+            await self._move_and_render(recording_id, log, call_id)
+        finally:
+            self._mine.discard(name)
+
+    async def _move_and_render(self, recording_id: str, log: Path, call_id: str | None) -> None:
         try:
             directory = await asyncio.to_thread(_move, self._store, recording_id, log)
         except OSError as error:
@@ -178,8 +187,7 @@ class Finisher:
             self.submit(recording_id, log, call_id)
 
     async def _render(self, recording: Recording, call_id: str | None = None) -> None:
-        if self._renderer is not None and recording.directory not in self._mine:
-            self._mine.add(recording.directory)
+        if self._renderer is not None:
             await self._attempt(self._renderer, _Job(recording, call_id))
 
     async def _attempt(self, renderer: Renderer, job: _Job) -> None:
@@ -213,7 +221,8 @@ class Finisher:
     async def _take_up_unrendered(self) -> None:
         """A long look through all recordings, hence beside the first calls."""
         left = await asyncio.to_thread(self._store.leftovers)
-        await asyncio.gather(*(self._render(found) for found in left.unrendered if not found.rendered))
+        unknown = (found for found in left.unrendered if found.id not in self._mine)
+        await asyncio.gather(*(self._render(found) for found in unknown if not found.rendered))
 
     def _summary(self, recording: Recording) -> Row:
         document = self._store.load_metadata(recording)

@@ -30,7 +30,7 @@ from siprecord.server.parts import Parts
 from siprecord.server.publisher import Publisher, Subscriber
 from siprecord.server.reception import Reception
 from siprecord.server.registry import Registry
-from siprecord.server.runner import resumption
+from siprecord.server.runner import CallRunner, resumption
 from siprecord.server.services import Services
 from siprecord.server.supervisor import Supervisor
 from siprecord.transcribe import AudioCallback
@@ -115,7 +115,7 @@ class Handler:
             version=__version__,
             node=parts.node,
         )
-        supervisor = Supervisor(Registry(parts.calls), control, parts.continuity)
+        supervisor = Supervisor(Registry(parts.calls), control, parts.wall, parts.continuity)
         maker = RunnerMaker(self.config, self._session_settings, services, parts)
         reception = Reception(
             supervisor, maker, control, refusal=self.refusal, publish=self._publisher.publish
@@ -159,6 +159,10 @@ class Handler:
             return []
         wall = self._started.parts.wall()
         return [describe(runner, wall) for runner in self._started.calls.all()]
+
+    def runners(self) -> list[CallRunner]:
+        """What records these calls."""
+        return list(self._started.calls.all()) if self._started is not None else []
 
     def call(self, recording_id: str) -> CallInfo | None:
         """One call that is being recorded."""

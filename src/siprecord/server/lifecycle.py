@@ -13,11 +13,12 @@ import sys
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from siprecord.errors import ConfigError
 
 T = TypeVar("T")
+LoopKind = Literal["auto", "uvloop", "asyncio"]
 LOCK_NAME = "siprecord.lock"
 COLLECT_AFTER = (20_000, 20, 100)
 """New objects, rounds, and rounds of rounds before a collection; Python's are 700, 10, 10."""
@@ -114,16 +115,21 @@ def raise_file_limit() -> int:
     return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
-def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
-    """uvloop where it is installed (it takes bursts of datagrams eight times as fast), asyncio elsewhere."""
-    if sys.platform == "linux":
-        try:
-            import uvloop
-        except ImportError:
-            return asyncio.new_event_loop
-        factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
-        return factory
-    return asyncio.new_event_loop
+def loop_factory(kind: LoopKind = "auto") -> Callable[[], asyncio.AbstractEventLoop]:
+    """uvloop where it is installed (it takes bursts of datagrams eight times as fast), asyncio elsewhere.
+
+    Raises ConfigError when uvloop is asked for and not there.
+    """
+    if kind == "asyncio" or (kind == "auto" and sys.platform != "linux"):
+        return asyncio.new_event_loop
+    try:
+        import uvloop
+    except ImportError:
+        if kind == "uvloop":
+            raise ConfigError("event_loop is uvloop, which is not installed; set it to auto") from None
+        return asyncio.new_event_loop
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory
 
 
 def quiet_collector() -> None:
@@ -137,8 +143,8 @@ def quiet_collector() -> None:
     gc.set_threshold(*COLLECT_AFTER)
 
 
-def run(main: Coroutine[Any, Any, T]) -> T:
-    """Run `main` on the fastest loop there is."""
+def run(main: Coroutine[Any, Any, T], kind: LoopKind = "auto") -> T:
+    """Run `main`, on the fastest loop there is unless told otherwise."""
     quiet_collector()
-    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=loop_factory(kind)) as runner:
         return runner.run(main)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from siprecord.server.publisher import (
@@ -17,11 +17,17 @@ from siprecord.server.publisher import (
     RecordingFinished,
     RecordingResumed,
     RecordingStarted,
+    StreamAlarm,
     StreamClosed,
     StreamOpened,
     TroubleNoted,
 )
+from siprecord.transcribe import Delays
 from siprecord.transport import TransportCounters
+
+GRADES = ("good", "fair", "poor", "unknown")
+KINDS = ("one_way", "silent")
+Keyed = dict[tuple[str, ...], int]
 
 
 class Statistics:
@@ -34,6 +40,7 @@ class Statistics:
         self.refused: Counter[int] = Counter()
         self.deviations = 0
         self.troubles = 0
+        self.alarms: Counter[str] = Counter()
         self.lost = 0
         self._streams: Counter[str] = Counter()
 
@@ -61,6 +68,8 @@ class Statistics:
             self.refused[event.status] += 1
         elif isinstance(event, DeviationNoted):
             self.deviations += 1
+        elif isinstance(event, StreamAlarm):
+            self.alarms[event.kind] += not event.over
         elif isinstance(event, TroubleNoted):
             self.troubles += 1
 
@@ -97,6 +106,11 @@ class Snapshot:
     gaps: Mapping[str, int] = field(default_factory=dict)
     """In the audio of what was rendered, by cause."""
     gap_seconds: Mapping[str, float] = field(default_factory=dict)
+    live_delays: Delays | None = None
+    alarmed: Mapping[str, int] = field(default_factory=dict)
+    """Streams that something is wrong with, by what."""
+    grades: Mapping[str, int] = field(default_factory=dict)
+    """Streams by estimated opinion."""
     disk_free: int | None = None
     log_lines_dropped: int = 0
     ready: bool = True
@@ -139,6 +153,12 @@ def _calls(now: Snapshot) -> Iterator[Metric]:
 def _media(now: Snapshot) -> Iterator[Metric]:
     media = now.media
     yield _gauge("streams", "Streams being captured.", now.statistics.streams)
+    grades: Keyed = {(grade,): now.grades.get(grade, 0) for grade in GRADES}
+    yield _gauges("streams_quality", "Streams by estimated opinion (E-model).", ("grade",), grades)
+    alarmed: Keyed = {(kind,): now.alarmed.get(kind, 0) for kind in KINDS}
+    yield _gauges("streams_alarmed", "Streams that bring nothing (audible) now.", ("kind",), alarmed)
+    alarms: Keyed = {(kind,): now.statistics.alarms[kind] for kind in KINDS}
+    yield _counters("stream_alarms", "Times that a stream brought nothing (audible).", ("kind",), alarms)
     yield _counter("media_packets", "RTP and RTCP packets taken from the sockets.", media.packets)
     yield _counter("media_bytes", "Bytes of these packets.", media.bytes)
     yield _counter(
@@ -179,6 +199,10 @@ def _process(now: Snapshot) -> Iterator[Metric]:
     yield _counters("gaps", "Gaps in the audio of what was rendered, by cause.", ("cause",), _keys(now.gaps))
     spans = _keys(now.gap_seconds)
     yield _counters("gap_seconds", "How long these gaps are together.", ("cause",), spans)
+    if now.live_delays is not None:
+        text = "From the arrival of live audio to its callback."
+        buckets, total = now.live_delays.buckets(), now.live_delays.total
+        yield HistogramMetricFamily("siprecord_live_audio_delay_seconds", text, buckets, total)
     if now.disk_free is not None:
         yield _gauge("disk_free_bytes", "Free space where recordings are kept.", now.disk_free)
     yield _counter("log_lines_dropped", "Log lines nobody took in time.", now.log_lines_dropped)

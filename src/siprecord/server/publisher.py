@@ -41,6 +41,24 @@ class RecordingResumed(msgspec.Struct, frozen=True, kw_only=True):
     streams: int
 
 
+class RecordingContinues(msgspec.Struct, frozen=True, kw_only=True):
+    """A recording continues another, whose client fell silent `gap_s` ago and called again."""
+
+    recording_id: str
+    call_id: str
+    recording: str
+    by: str
+    gap_s: float
+
+
+class DialogReplaced(msgspec.Struct, frozen=True, kw_only=True):
+    """A recording goes on in another dialog, that of `call_id` (RFC 3891)."""
+
+    recording_id: str
+    call_id: str
+    source: str
+
+
 class StreamOpened(msgspec.Struct, frozen=True, kw_only=True):
     """A stream is captured. `log_interface` is its interface in the capture log."""
 
@@ -77,6 +95,17 @@ class StreamClosed(msgspec.Struct, frozen=True, kw_only=True):
     recording_id: str
     call_id: str
     name: str
+
+
+class StreamAlarm(msgspec.Struct, frozen=True, kw_only=True):
+    """A stream brings nothing (`one_way`) or nothing audible (`silent`), or, when `over`, does so again."""
+
+    recording_id: str
+    call_id: str
+    name: str
+    kind: str
+    text: str
+    over: bool
 
 
 class MetadataReceived(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,9 +160,12 @@ class CallRefused(msgspec.Struct, frozen=True, kw_only=True):
 RecordingEvent = (
     RecordingStarted
     | RecordingResumed
+    | RecordingContinues
+    | DialogReplaced
     | StreamOpened
     | StreamPaused
     | StreamResumed
+    | StreamAlarm
     | StreamClosed
     | MetadataReceived
     | DeviationNoted

@@ -85,10 +85,16 @@ class Reception:
         self._control.respond(event.transaction, answer, now)
 
     def _new_call(self, event: RequestReceived, now: float) -> None:
-        refused = self._refusal(event.principal)
+        if event.replaces is not None:
+            refused = self._supervisor.take_over(event, now, self._maker.rules)
+        else:
+            refused = self._refusal(event.principal)
         if refused is not None:
             self._refuse(event, refused, now)
-            return
+        elif event.replaces is None:
+            self._begin(event, now)
+
+    def _begin(self, event: RequestReceived, now: float) -> None:
         first = self._maker.first_event(event)
         self._supervisor.begin(self._maker.new(event), event.transaction, first, now)
 

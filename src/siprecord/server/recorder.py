@@ -34,7 +34,7 @@ def main() -> int:
         logs = start_logs(settings.log, sys.stderr)
         try:
             keeping = Keeping(store, settings.spool_dir, os.environ) if store.keeps else None
-            run(serve(settings, keeping))
+            run(serve(settings, keeping), settings.event_loop)
         finally:
             logs.close()
     except SiprecordError as error:

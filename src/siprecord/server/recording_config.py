@@ -50,6 +50,14 @@ class RecordingConfig(Section):
         default=True,
         description="Ask the client for complete metadata when it began with a partial document.",
     )
+    alarm_one_way_s: Seconds = Field(
+        default=30,
+        description="A stream without RTP for this long, while others of its call send, is told of; 0 never.",
+    )
+    alarm_silence_s: Seconds = Field(
+        default=120,
+        description="A stream of G.711 that carries nothing audible for this long is told of; 0 never.",
+    )
     media_timeout_s: Seconds = Field(
         default=60,
         description="A call whose streams all stay silent this long has lost its BYE; 0 never. A call on "

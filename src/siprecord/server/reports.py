@@ -26,7 +26,9 @@ from siprecord.server.health import (
     not_writable,
     stalled,
 )
+from siprecord.server.listening import Listening
 from siprecord.server.metrics import MediaFigures, Snapshot, Statistics
+from siprecord.transcribe import Delays
 from siprecord.transport import ConnectionInfo, CustomSIPServer
 
 ENGINE_PATIENCE = 10.0
@@ -74,6 +76,10 @@ class Reports:
         self._finishing = finishing
         self._started = time.monotonic()
         self._dropped = 0
+        self.live_delays: Delays | None = None
+        """How late live audio is, where there is any."""
+        self.watch: Listening | None = None
+        """What watches over the streams."""
         self.listening = False
         self.statistics = Statistics()
         self.health = Health(live=self._live_checks(), ready=self._ready_checks(), clock=time.monotonic)
@@ -110,6 +116,8 @@ class Reports:
             "calls_ended": dict(stats.ended),
             "calls_refused": stats.refused.total(),
             "streams": stats.streams,
+            "streams_alarmed": dict(self.watch.alarms) if self.watch else {},
+            "streams_quality": dict(self.watch.grades) if self.watch else {},
             "packets": totals.packets,
             "packets_dropped": self._dropped,
             "render_queue": self._finishing.queued,
@@ -152,6 +160,9 @@ class Reports:
             render_failed=self._finishing.failed,
             gaps=self._finishing.gaps,
             gap_seconds=self._finishing.gap_seconds,
+            live_delays=self.live_delays,
+            alarmed=dict(self.watch.alarms) if self.watch else {},
+            grades=dict(self.watch.grades) if self.watch else {},
             disk_free=disk_free(self._config.data_dir),
             ready=not self.health.ready(),
             uptime=time.monotonic() - self._started,

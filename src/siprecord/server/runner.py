@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 from siprecord import protocol
@@ -14,12 +15,15 @@ from siprecord.errors import MediaError
 from siprecord.protocol import Flow, OutgoingRequest
 from siprecord.recording import commands as do
 from siprecord.recording import events
+from siprecord.recording.listening import Alarm
 from siprecord.recording.model import Moment
 from siprecord.recording.outcome import Ending
 from siprecord.recording.ports import CaptureLog, StreamStats
+from siprecord.recording.quality import quality_of
 from siprecord.recording.refusal import ACCEPT
 from siprecord.recording.session import RecordingSession
 from siprecord.recording.session_parts import State
+from siprecord.recording.succession import Continuation
 from siprecord.server import publisher as news
 from siprecord.server.journal import Journal
 from siprecord.server.refusing import explain, refusing
@@ -28,6 +32,7 @@ from siprecord.server.streams import OpenStream, Streams
 from siprecord.syntax.metadata import write_snapshot_request
 
 SDP_TYPE = "application/sdp"
+REPLACED = 'SIP;cause=200;text="Another dialog has replaced this one"'
 CONFIRMATION = (("Require", "siprec"),)
 
 
@@ -69,6 +74,10 @@ class CallRunner:
     def streams(self) -> dict[int, OpenStream]:
         """The open streams by m-line."""
         return self._media.open
+
+    def alarm(self, alarm: Alarm) -> None:
+        """Tell what is wrong with what comes on a stream."""
+        self._media.alarm(alarm)
 
     @property
     def over(self) -> bool:
@@ -170,6 +179,12 @@ class CallRunner:
         if self.dialog is None:
             self.dialog = self._services.signalling.dialog_of(command.transaction)
 
+    def _change_dialog(self, command: do.ChangeDialog) -> None:
+        self._request(OutgoingRequest("BYE", headers=(("Reason", REPLACED),)))
+        self.dialog, self.flow = self._services.signalling.dialog_of(command.transaction), command.flow
+        host, port = command.flow.remote
+        self._journal.publish(news.DialogReplaced(**self._journal.about(), source=f"{host}:{port}"))
+
     def _refuse(self, command: do.Refuse) -> None:
         refusal = command.refusal
         self._services.signalling.respond(command.transaction, refusing(refusal), self._now)
@@ -197,6 +212,21 @@ class CallRunner:
             self._journal.publish(
                 news.MetadataReceived(**self._journal.about(), number=self.session.knowledge.documents)
             )
+
+    def note_continuation(self, found: Continuation) -> None:
+        """This recording continues one that fell silent."""
+        self._journal.append(
+            "recording.continues",
+            recording=found.recording_id,
+            by=found.by,
+            value=found.value,
+            gap_s=round(found.gap_s, 3),
+        )
+        self._journal.publish(
+            news.RecordingContinues(
+                **self._journal.about(), recording=found.recording_id, by=found.by, gap_s=found.gap_s
+            )
+        )
 
     def hang_up_again(self, now: float) -> None:
         """The BYE of an earlier life may never have arrived."""
@@ -256,7 +286,12 @@ class CallRunner:
             outcome=ending.outcome.value,
             reason=ending.reason,
             streams=[
-                {"interface": stream.media.interface, **ended_fields(counted)} for stream, counted in stats
+                {
+                    "interface": stream.media.interface,
+                    **ended_fields(counted),
+                    "quality": asdict(quality_of(counted, stream.plan.payloads)),
+                }
+                for stream, counted in stats
             ],
         )
         return stats
@@ -304,6 +339,7 @@ EXECUTORS: dict[type[do.Command], Executor] = {
     do.ResumeStream: lambda runner, command: runner._media.resume(command),
     do.CloseStream: lambda runner, command: runner._media.close(command),
     do.Answer: CallRunner._answer,
+    do.ChangeDialog: CallRunner._change_dialog,
     do.Refuse: CallRunner._refuse,
     do.AppendEvent: CallRunner._append_event,
     do.SendBye: CallRunner._bye,

@@ -143,6 +143,12 @@ class SipConfig(Section):
         ge=64 * 1024,
         description="A peer that lets so much of what we send wait is cut off.",
     )
+    max_partial_bytes: int = Field(
+        default=64 * 1024 * 1024,
+        ge=1024 * 1024,
+        description="All TCP and TLS connections together may hold so much of messages that are not whole "
+        "yet (never less than one message of max_message_bytes); above it the largest are refused by 503.",
+    )
     udp_receive_buffer: int = Field(
         default=4 * 1024 * 1024,
         ge=64 * 1024,

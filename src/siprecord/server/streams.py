@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from siprecord.errors import MediaError
 from siprecord.recording import commands as do
 from siprecord.recording import events
+from siprecord.recording.listening import Alarm
 from siprecord.recording.plan import StreamPlan
 from siprecord.recording.ports import Archive, MediaStream, StreamStats
 from siprecord.server import publisher as news
@@ -23,6 +24,8 @@ class OpenStream:
     paused: bool = False
     announced: bool = True
     """Whether somebody was told its ports."""
+    alarm: str | None = None
+    """What is wrong with what comes on it, `one_way` or `silent`."""
 
 
 class Streams:
@@ -31,6 +34,8 @@ class Streams:
     def __init__(self, journal: Journal, archive: Archive) -> None:
         self.open: dict[int, OpenStream] = {}
         self.closed: list[OpenStream] = []
+        self._superseded: dict[int, OpenStream] = {}
+        """Streams whose m-line another one has taken already; they are closed next."""
         self._journal = journal
         self._archive = archive
 
@@ -81,11 +86,23 @@ class Streams:
 
     def close(self, command: do.CloseStream) -> None:
         """Give its ports back."""
-        stream = self.open.pop(command.mline)
+        stream = self._superseded.pop(command.mline, None) or self.open.pop(command.mline)
         self._journal.attempt(stream.media.close)
         self.closed.append(stream)
         self._journal.append("stream.closed", interface=stream.media.interface)
         self._journal.publish(news.StreamClosed(**self._journal.about(), name=stream.plan.name))
+
+    def alarm(self, alarm: Alarm) -> None:
+        """What comes on a stream is not as it should be, or is so again."""
+        stream = self.open.get(alarm.mline)
+        if stream is None:
+            return
+        stream.alarm = None if alarm.over else alarm.kind
+        name = "stream.alarm_over" if alarm.over else "stream.alarm"
+        interface = stream.media.interface
+        self._journal.append(name, interface=interface, kind=alarm.kind, text=alarm.text)
+        told = {"name": stream.plan.name, "kind": alarm.kind, "text": alarm.text}
+        self._journal.publish(news.StreamAlarm(**self._journal.about(), **told, over=alarm.over))
 
     def counts(self) -> dict[int, events.StreamCount]:
         """What has come so far on those that are open."""
@@ -99,6 +116,8 @@ class Streams:
         log = self._journal.log
         assert log is not None, "streams need a log"
         media = self._archive.open_stream(log, plan)
+        if plan.mline in self.open:
+            self._superseded[plan.mline] = self.open[plan.mline]
         self.open[plan.mline] = OpenStream(plan, media, announced=False)
         self._journal.append(
             "stream.opened",

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime
 
+from siprecord.protocol import RequestReceived
 from siprecord.recording import events
 from siprecord.recording.outcome import Ending, Outcome
+from siprecord.recording.refusal import Refusal
+from siprecord.recording.rules import Rule
 from siprecord.server.continuity import Continuity
 from siprecord.server.registry import Registry
+from siprecord.server.relations import Relations
 from siprecord.server.runner import CallRunner
+from siprecord.server.translation import takeover_event
 from siprecord.transport import Deadline, EndpointControl
 
 
@@ -16,9 +23,15 @@ class Supervisor:
     """All calls that run. A fault of ours ends the call it happened in, and no other."""
 
     def __init__(
-        self, calls: Registry, control: EndpointControl, continuity: Continuity | None = None
+        self,
+        calls: Registry,
+        control: EndpointControl,
+        wall: Callable[[], datetime],
+        continuity: Continuity | None = None,
     ) -> None:
         self.calls = calls
+        self._relations = Relations(calls)
+        self._wall = wall
         self.timers: dict[str, tuple[float, Deadline]] = {}
         """When each call is to be woken, by recording id."""
         self._control = control
@@ -32,11 +45,27 @@ class Supervisor:
         self._idle.clear()
         runner.receive(first, now)
         self.calls.answered(runner)
+        if not runner.over and (found := self._relations.relate(runner, self._wall())) is not None:
+            runner.note_continuation(found)
         self.settle(runner)
+
+    def take_over(self, event: RequestReceived, now: float, rules: Sequence[Rule] = ()) -> Refusal | None:
+        """An INVITE that replaces the dialog of a call (RFC 3891). It needs no room: that call has it."""
+        runner = self._relations.replaced(event, self._wall())
+        if isinstance(runner, Refusal):
+            return runner
+        before = runner.dialog or ""
+        runner.log_message(event.request.raw, event.flow, inbound=True)
+        runner.receive(takeover_event(event, rules), now)
+        if runner.dialog != before:
+            self.calls.moved(runner, before)
+        self.settle(runner)
+        return None
 
     def go_on(self, runner: CallRunner) -> None:
         """A call of an earlier life. It is to be settled when all is said about it."""
         self.calls.restore(runner)
+        self._relations.relate(runner, self._wall())
         self._idle.clear()
 
     def tell(self, runner: CallRunner | None, event: events.Event, now: float) -> bool:

@@ -48,6 +48,7 @@ def endpoint_settings(config: Config, version: str, gate: Gate) -> EndpointSetti
             max_head=sip.max_head_bytes,
             max_headers=sip.max_headers,
         ),
+        supported=("siprec", "timer", "100rel", "replaces"),
         product=sip.user_agent or f"siprecord/{version}",
         advertised_host=sip.advertised_host or "",
         max_transactions=sip.max_transactions,
@@ -164,6 +165,19 @@ def headers_for(request: Request, rules: Iterable[Rule]) -> dict[str, tuple[str,
     return {name: tuple(request.headers.get_all(name)) for name in names if name in request.headers}
 
 
+def takeover_event(event: RequestReceived, rules: Iterable[Rule] = ()) -> events.TakeoverReceived:
+    """A new INVITE as the session sees it that it takes over."""
+    request = event.request
+    return events.TakeoverReceived(
+        event.transaction,
+        identify(request, event.flow, event.principal),
+        event.flow,
+        read_contents(request),
+        _confirmed(request),
+        headers_for(request, rules),
+    )
+
+
 def later_event(transaction: str, request: Request, rules: Iterable[Rule] = ()) -> events.Event | None:
     """A request within a session as the session sees it; None for one that has no effect on it."""
     contents = read_contents(request)
@@ -171,7 +185,7 @@ def later_event(transaction: str, request: Request, rules: Iterable[Rule] = ()) 
     match request.method:
         case "INVITE":
             return events.ReinviteReceived(transaction, contents, _confirmed(request), headers)
-        case "UPDATE":
+        case "UPDATE" | "PRACK":
             return events.UpdateReceived(transaction, contents, _confirmed(request), headers)
         case "INFO":
             return events.InfoReceived(transaction, contents, headers)

@@ -9,19 +9,25 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 from siprecord.aio import spawn
 from siprecord.errors import SiprecordError
 from siprecord.transcribe.audio import LiveAudio, moment
+from siprecord.transcribe.delays import Delays
 from siprecord.transcribe.speakers import Speakers
 
 AudioCallback = Callable[[LiveAudio], Awaitable[None] | None]
 """A function or coroutine function; calls for one recording come one after the other."""
 
 POLL_SECONDS = 0.1
+THREADS = 2
+"""Threads that read and decode, for all calls together: what they can't do at once waits in the logs."""
 _log = logging.getLogger("siprecord.transcribe")
 
 
@@ -65,11 +71,17 @@ class LogTail(Protocol):
     """Follows one growing capture log."""
 
     def poll(self, *, flush: bool = False) -> LogBatch:
-        """What has come; `flush` waits for nothing any more. Raises MediaError when the log can't be read."""
+        """What has come; `flush` waits for nothing any more. Raises MediaError when the log can't be read.
+
+        It may block: it is called on a thread, though never on two at a time.
+        """
 
 
 class LiveAudioFeed:
-    """One reader for each running recording. `follow` and `finish` are called as recordings come and go."""
+    """One reader for each running recording. `follow` and `finish` are called as recordings come and go.
+
+    Logs are read and decoded on threads of its own; the callback runs on the event loop.
+    """
 
     def __init__(
         self,
@@ -83,6 +95,9 @@ class LiveAudioFeed:
         self._readers: dict[str, tuple[asyncio.Event, asyncio.Task[None]]] = {}
         self.failures = 0
         """Calls of the callback that raised."""
+        self.delays = Delays()
+        """From the arrival of a piece's last packet to its callback."""
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="live-audio")
 
     def follow(self, recording_id: str, path: Path, *, resumed: bool = False) -> None:
         """Start reading the log at `path`, which may be renamed later.
@@ -96,6 +111,10 @@ class LiveAudioFeed:
         task.add_done_callback(lambda done: self._readers.pop(recording_id, None))
         self._readers[recording_id] = (ended, task)
 
+    async def idle(self) -> None:
+        """Wait until every recording that is read now has been handed over to its end."""
+        await asyncio.gather(*(task for _, task in self._readers.values()), return_exceptions=True)
+
     def finish(self, recording_id: str) -> None:
         """The log is complete: hand over what is left, then forget it."""
         if recording_id in self._readers:
@@ -105,21 +124,21 @@ class LiveAudioFeed:
         """Wait until all that was recorded has been handed over."""
         for ended, _ in self._readers.values():
             ended.set()
-        await asyncio.gather(*(task for _, task in self._readers.values()), return_exceptions=True)
+        await self.idle()
+        self._threads.shutdown(wait=False)
 
     async def _read(self, recording_id: str, tail: LogTail, ended: asyncio.Event, resumed: bool) -> None:
-        speakers, past = Speakers(), resumed
+        speakers, loop, past = Speakers(), asyncio.get_running_loop(), resumed
         while True:
             last = ended.is_set()
             try:
-                batch = tail.poll(flush=last)
+                batch = await loop.run_in_executor(self._threads, partial(tail.poll, flush=last))
             except SiprecordError as error:
                 _log.error("live audio of %s stops: %s", recording_id, error)
                 return
             _learn(speakers, batch)
             if past:
                 past = batch.more
-                await asyncio.sleep(0)
             else:
                 await self._hand_over(recording_id, speakers, batch)
             if last and not batch.more:
@@ -129,7 +148,9 @@ class LiveAudioFeed:
 
     async def _hand_over(self, recording_id: str, speakers: Speakers, batch: LogBatch) -> None:
         for piece in batch.audio:
-            await self._call(_live(recording_id, speakers, piece))
+            audio = _live(recording_id, speakers, piece)
+            self.delays.note(time.time() - piece.time_ns / 1e9 - audio.seconds)
+            await self._call(audio)
 
     async def _call(self, audio: LiveAudio) -> None:
         try:

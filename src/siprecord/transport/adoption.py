@@ -35,6 +35,7 @@ def adopt(exchange: Exchange, keeper: SocketKeeper) -> None:
             if not exchange.connections.admit(remote[0]):
                 raise OSError("too many connections")
             connection = StreamConnection(exchange, Flow("tcp", local, remote, number), outgoing=False)
+            connection.proven = True
             exchange.accepted(connection)
             hold(keeper, connection, sock)
         except OSError:

@@ -24,6 +24,7 @@ class Connections:
         self._by_remote: dict[tuple[str, Address], StreamConnection] = {}
         self._per_source: Counter[str] = Counter()
         self._admitted = 0
+        self._held = 0
         self._last_number = 0
         self._empty = asyncio.Event()
         self._empty.set()
@@ -84,6 +85,23 @@ class Connections:
             (flow.transport, flow.remote)
         )
         return connection if connection is not None and connection.usable else None
+
+    @property
+    def held(self) -> int:
+        """Bytes of messages that are not whole yet, on all connections."""
+        return self._held
+
+    def hold(self, change: int) -> None:
+        """So many bytes more are half received. Above the bound the largest are refused.
+
+        Those go first whose connection never brought a whole message: no call that runs came by it.
+        """
+        self._held += change
+        while change > 0 and self._held > self._settings.max_partial:
+            largest = max(self, key=lambda each: (each.usable, not each.proven, each.pending), default=None)
+            if largest is None or not largest.usable or not largest.pending:
+                return
+            largest.refuse()
 
     def infos(self) -> list[ConnectionInfo]:
         """All connections, for people."""

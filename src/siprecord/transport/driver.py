@@ -106,6 +106,11 @@ class Driver:
         self._guarded(lambda: self._endpoint.connection_lost(flow, self.now()), f"the loss of {flow}")
         self._drain()
 
+    def unreachable(self, flow: Flow) -> None:
+        """A datagram came back."""
+        self._guarded(lambda: self._endpoint.unreachable(flow, self.now()), f"what {flow.remote} refused")
+        self._drain()
+
     # EndpointControl
 
     def now(self) -> float:

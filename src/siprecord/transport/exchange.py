@@ -58,6 +58,14 @@ class Exchange:
         """One whole message goes to the endpoint."""
         self._driver.receive(data, flow)
 
+    def unreachable(self, flow: Flow) -> None:
+        """A datagram found nobody."""
+        self._driver.unreachable(flow)
+
+    def holds(self, change: int) -> None:
+        """Messages that are not whole yet have grown, or shrunk."""
+        self.connections.hold(change)
+
     def opened(self, connection: StreamConnection, transport: asyncio.BaseTransport) -> None:
         """A connection is up: its local address is known now, and whom the certificate names."""
         local = address_of(transport.get_extra_info("sockname"))

@@ -36,6 +36,8 @@ class TransportSettings:
     """How long a connection that is being closed may take to send what is left."""
     max_unsent: int = 1024 * 1024
     """Bytes a peer that does not read may make us hold; then it is cut off."""
+    max_partial: int = 64 * 1024 * 1024
+    """Bytes of messages that are not whole yet, on all connections; above it the largest are refused."""
     udp_receive_buffer: int = UDP_RECEIVE_BUFFER
 
 
@@ -56,6 +58,8 @@ class TransportCounters:
     connections_timed_out: int = 0
     connections_cut_off: int = 0
     """Peers that did not read what they were sent."""
+    partials_refused: int = 0
+    """Messages given up half received, since all of them together were too large."""
     connect_failures: int = 0
     handshake_failures: int = 0
     framing_errors: int = 0

@@ -32,6 +32,12 @@ class Hub(Protocol):
     def receive(self, data: bytes, flow: Flow) -> None:
         """One whole message."""
 
+    def unreachable(self, flow: Flow) -> None:
+        """A datagram found nobody."""
+
+    def holds(self, change: int) -> None:
+        """So many bytes more of messages that are not whole yet; fewer, when negative."""
+
     def opened(self, connection: StreamConnection, transport: asyncio.BaseTransport) -> None:
         """The connection can be used; its flow is known."""
 
@@ -53,6 +59,9 @@ class StreamConnection(asyncio.Protocol):
         self._waiting: list[bytes] = []
         self._opened = self._last_active = hub.now()
         self._half_since: float | None = None
+        self._held = 0
+        self.proven = False
+        """A whole message came by it, in this life or an earlier one."""
         self._closing_since: float | None = None
         self._messages = 0
         self._received = 0
@@ -118,6 +127,7 @@ class StreamConnection(asyncio.Protocol):
             self._half_since = None
         elif complete or self._half_since is None:
             self._half_since = self._last_active
+        self._count_held()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone, by either side."""
@@ -126,6 +136,7 @@ class StreamConnection(asyncio.Protocol):
         # We and the transport hold each other, and half a message can be long: don't wait for the collector.
         self._framer = StreamFramer(self._hub.limits)
         self._transport = None
+        self._count_held()
         self._hub.closed(self)
 
     # From the server
@@ -155,6 +166,12 @@ class StreamConnection(asyncio.Protocol):
             _log.info("connection from %s closed: %s", self.flow.remote, reason)
             self.close()
 
+    def refuse(self) -> None:
+        """Give up the message that is not whole yet, since all of them together are too large."""
+        self._count("partials_refused")
+        self._take(self._framer.refuse(503, "Too much is half received"))
+        self._count_held()
+
     def close(self) -> None:
         """Close after what is left to send has been sent."""
         if self._closing_since is None:
@@ -182,7 +199,13 @@ class StreamConnection(asyncio.Protocol):
             self.write(PONG)
         else:
             self._messages += 1
+            self.proven = True
             self._hub.receive(frame, self.flow)
+
+    def _count_held(self) -> None:
+        change, self._held = self._framer.pending - self._held, self._framer.pending
+        if change:
+            self._hub.holds(change)
 
     def _overdue(self, now: float) -> str | None:
         limits = self._hub.settings

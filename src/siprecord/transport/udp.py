@@ -6,6 +6,7 @@ import asyncio
 import socket
 from typing import cast
 
+from siprecord.aio import Refusals
 from siprecord.protocol import Address, Flow
 from siprecord.transport.settings import ListenerInfo
 from siprecord.transport.sockets import WILDCARDS, address_of, source_towards, widen
@@ -26,6 +27,7 @@ class UdpListener(asyncio.DatagramProtocol):
         self._transport: asyncio.DatagramTransport | None = None
         self.address: Address = address_of(sock.getsockname())
         self._wildcard = self.address[0] in WILDCARDS
+        self._refusals = Refusals(sock)
         widen(sock, hub.settings.udp_receive_buffer)
 
     @property
@@ -62,7 +64,7 @@ class UdpListener(asyncio.DatagramProtocol):
             counters.send_failures += 1
             return
         try:
-            transport.sendto(data, remote)
+            self._refusals.send(lambda: transport.sendto(data, remote))
             counters.datagrams_sent += 1
         except (OSError, ValueError):  # uvloop raises ValueError for an address of another family
             counters.send_failures += 1
@@ -87,6 +89,8 @@ class UdpListener(asyncio.DatagramProtocol):
     def error_received(self, exc: Exception) -> None:
         """The kernel passes on an ICMP error, or that a datagram was too long."""
         self._hub.counters.socket_errors += 1
+        for remote in self._refusals.take():
+            self._hub.unreachable(Flow("udp", self._local_towards(remote[0]), remote))
 
     def _local_towards(self, host: str) -> Address:
         """The address the peer knows us by; a socket bound to all addresses does not tell."""

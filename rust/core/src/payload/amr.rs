@@ -49,6 +49,14 @@ impl Format {
     }
 }
 
+/// Whether the last frame of a payload is no speech.
+pub(super) fn ends_silent(payload: &[u8], format: Format) -> bool {
+    let speech = if format.wideband { 9 } else { 8 };
+    let frames = frames(payload, format).unwrap_or_default();
+    let last = frames.last().and_then(|frame| frame.first());
+    last.is_some_and(|head| (head >> 3) & 15 >= speech)
+}
+
 /// The frames of one payload, each an octet with type and quality and then its bits; `None` for what is none.
 pub fn frames(payload: &[u8], format: Format) -> Option<Vec<Vec<u8>>> {
     let mut bits = Bits { payload, at: 0 };

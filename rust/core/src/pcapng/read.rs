@@ -120,6 +120,8 @@ pub struct Parser {
     in_section: bool,
     base: u32,
     clocks: Vec<Clock>,
+    /// Whether an interface may have been lost to damage.
+    resumed: bool,
 }
 
 impl Parser {
@@ -130,6 +132,7 @@ impl Parser {
             in_section: false,
             base: 0,
             clocks: Vec::new(),
+            resumed: false,
         }
     }
 
@@ -201,7 +204,8 @@ impl Parser {
         }
     }
 
-    /// Searches `data` for the next block that proves itself: a kind we write, and two lengths that agree.
+    /// Searches `data` for the next block that proves itself: a kind we write, two lengths that agree, and behind it
+    /// the end or the beginning of another block. Sound and texts may look like one block, hardly like two.
     ///
     /// Call it with a slice that starts one byte after the damage; `at_end` says that no more bytes will come.
     pub fn resync(&self, data: &[u8], at_end: bool) -> Resync {
@@ -209,7 +213,11 @@ impl Parser {
         while at + 12 <= data.len() {
             if self.may_start_block(&data[at..]) {
                 match self.frame(&data[at..]) {
-                    Frame::Whole(_) => return Resync::Found(at),
+                    Frame::Whole(length) => match self.goes_on(&data[at + length..], at_end) {
+                        Some(true) => return Resync::Found(at),
+                        Some(false) => {}
+                        None => return Resync::KeepFrom(at),
+                    },
                     Frame::NeedMore(length) if !at_end && length <= MAX_RESYNC_BLOCK => {
                         return Resync::KeepFrom(at)
                     }
@@ -219,6 +227,28 @@ impl Parser {
             at += 1;
         }
         Resync::KeepFrom(at.min(data.len()))
+    }
+
+    /// Whether the log may go on like this behind a block; nothing when more bytes are needed to tell.
+    fn goes_on(&self, data: &[u8], at_end: bool) -> Option<bool> {
+        if data.len() < 12 {
+            return at_end.then_some(true);
+        }
+        let begins = self.may_start_block(data) && self.frame(data) != Frame::Damaged;
+        let padding = data.iter().take(12).all(|byte| *byte == 0);
+        Some(begins || padding)
+    }
+
+    /// Says that damage was stepped over: from now on packets may name an interface whose block was lost.
+    pub fn resume(&mut self) {
+        self.resumed = true;
+    }
+
+    /// The clock of an interface; one that was lost to damage had that of the interface before, as all our media have.
+    fn clock(&self, interface: u32) -> Option<&Clock> {
+        let known = self.clocks.get(interface as usize);
+        let believed = self.resumed && (interface as usize) < self.limits.max_interfaces;
+        known.or_else(|| self.clocks.last().filter(|_| believed))
     }
 
     fn may_start_block(&self, data: &[u8]) -> bool {
@@ -261,7 +291,7 @@ impl Parser {
         }
         let word = |at| read_u32(body, at, self.big_endian);
         let (interface, length) = (word(0), word(12) as usize);
-        let Some(clock) = self.clocks.get(interface as usize) else {
+        let Some(clock) = self.clock(interface) else {
             return Block::Other;
         };
         let Some(data) = body[20..].get(..length) else {

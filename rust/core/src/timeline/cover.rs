@@ -28,7 +28,9 @@ fn clip_within_segments(placements: &mut Vec<Placement>) {
         let next = placements[at];
         let this = &mut placements[at - 1];
         if this.segment == next.segment && this.end() > next.start {
-            this.samples = (next.start - this.start) as u16;
+            let cut = (this.end() - next.start).min(i64::from(this.fill)) as u8;
+            this.fill -= cut;
+            this.samples = (next.start - this.start).max(0) as u16;
         }
     }
     placements.retain(|placement| placement.samples > 0);
@@ -88,10 +90,12 @@ impl Taken {
 fn push_part(whole: &Placement, from: i64, to: i64, out: &mut Vec<Placement>) {
     if from < to {
         let skip = whole.skip + (from - whole.start) as u16;
+        let heard_until = whole.end() - i64::from(whole.fill);
         out.push(Placement {
             start: from,
             skip,
             samples: (to - from) as u16,
+            fill: (to - from.max(heard_until)).max(0) as u8,
             ..*whole
         });
     }

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{sample_at, Role};
+use super::sample_at;
 
 /// How long a hole in the sequence is waited for.
 const ALLOWANCE_NS: i64 = 60_000_000;
@@ -25,18 +25,26 @@ const SETTLE_NS: i64 = 2_000_000_000;
 pub struct LivePacket {
     pub arrival_ns: i64,
     pub timestamp: u32,
+    /// Ticks a second of its time stamp, a part of the stream's rate.
+    pub clock: u32,
+    /// How long its audio is, in these ticks; 0 for what has none.
+    pub ticks: u16,
     pub ssrc: u32,
     pub sequence: u16,
     pub payload_type: u8,
     pub payload: Vec<u8>,
 }
 
-/// Audio in its place: `payload` from byte `skip` on starts at sample `start`, counted from 1970.
+/// Audio in its place: of `payload` the ticks from `skip` on start at tick `start`, counted from 1970.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Piece {
     pub start: i64,
-    pub skip: usize,
+    pub skip: i64,
+    /// How many ticks are heard.
+    pub ticks: i64,
     pub payload_type: u8,
+    /// Another number means that the sender began anew.
+    pub beginning: u32,
     pub payload: Vec<u8>,
 }
 
@@ -52,6 +60,7 @@ pub struct LiveStream {
     due: Vec<LivePacket>,
     /// How many packets of `due` stand before each new beginning of the sender.
     beginnings: Vec<usize>,
+    beginning: u32,
     newest_ns: i64,
     newest_timestamp: u32,
     anchor: Option<i64>,
@@ -70,6 +79,7 @@ impl LiveStream {
             waiting: BTreeMap::new(),
             due: Vec::new(),
             beginnings: Vec::new(),
+            beginning: 0,
             newest_ns: 0,
             newest_timestamp: 0,
             anchor: None,
@@ -77,6 +87,24 @@ impl LiveStream {
             end: i64::MIN,
             late: 0,
         }
+    }
+
+    /// Ticks a second of all places.
+    pub fn rate(&self) -> u32 {
+        self.rate
+    }
+
+    /// Counts in other ticks from now on; what has come is placed anew by its arrival.
+    pub fn set_rate(&mut self, rate: u32) {
+        if rate == self.rate {
+            return;
+        }
+        if self.end != i64::MIN {
+            self.end = sample_at(super::time_of(self.end, self.rate), rate) + 1;
+        }
+        self.rate = rate;
+        self.anchor = None;
+        self.off_since = None;
     }
 
     /// Packets that came too late to be heard, and copies.
@@ -115,9 +143,10 @@ impl LiveStream {
         if !(-MAX_MISORDER..=MAX_DROPOUT).contains(&step) {
             return true;
         }
-        let elapsed = sample_at(packet.arrival_ns - self.newest_ns, self.rate);
+        let elapsed = sample_at(packet.arrival_ns - self.newest_ns, packet.clock);
         let ticks = packet.timestamp.wrapping_sub(self.newest_timestamp) as i32;
-        step < 0 && (elapsed - i64::from(ticks)).abs() > self.samples(MAX_EARLY_MS)
+        let most = MAX_EARLY_MS * i64::from(packet.clock) / 1_000;
+        step < 0 && (elapsed - i64::from(ticks)).abs() > most
     }
 
     /// Moves to `due` what is next, and what has waited long enough for a hole before it.
@@ -142,7 +171,7 @@ impl LiveStream {
     }
 
     /// The audio that is due, in order and never overlapping; `flush` does not wait for holes.
-    pub fn take(&mut self, roles: impl Fn(u8) -> Role, flush: bool) -> Vec<Piece> {
+    pub fn take(&mut self, flush: bool) -> Vec<Piece> {
         if flush {
             self.release_all();
         }
@@ -152,8 +181,9 @@ impl LiveStream {
         for (at, packet) in due.into_iter().enumerate() {
             if beginnings.binary_search(&at).is_ok() {
                 self.anchor = None;
+                self.beginning = self.beginning.wrapping_add(1);
             }
-            if roles(packet.payload_type) == Role::Audio {
+            if packet.ticks > 0 && packet.clock > 0 && self.rate % packet.clock == 0 {
                 pieces.extend(self.place(packet));
             }
         }
@@ -161,8 +191,9 @@ impl LiveStream {
     }
 
     fn place(&mut self, packet: LivePacket) -> Option<Piece> {
-        let start = self.start_of(&packet);
-        let stop = start + packet.payload.len() as i64;
+        let factor = self.rate / packet.clock;
+        let start = self.start_of(&packet, packet.timestamp.wrapping_mul(factor));
+        let stop = start + i64::from(packet.ticks) * i64::from(factor);
         let heard = start.max(self.end);
         if heard >= stop {
             return None;
@@ -170,17 +201,19 @@ impl LiveStream {
         self.end = stop;
         Some(Piece {
             start: heard,
-            skip: (heard - start) as usize,
+            skip: heard - start,
+            ticks: stop - heard,
             payload_type: packet.payload_type,
+            beginning: self.beginning,
             payload: packet.payload,
         })
     }
 
-    fn start_of(&mut self, packet: &LivePacket) -> i64 {
+    fn start_of(&mut self, packet: &LivePacket, timestamp: u32) -> i64 {
         let arrival = sample_at(packet.arrival_ns, self.rate);
-        let fresh = arrival - i64::from(packet.timestamp);
+        let fresh = arrival - i64::from(timestamp);
         let anchor = *self.anchor.get_or_insert(fresh);
-        let (extended, deviation) = self.compare(packet, anchor);
+        let (extended, deviation) = self.compare(arrival, timestamp, anchor);
         if deviation.abs() <= self.samples(TOLERANCE_MS) {
             self.off_since = None;
             return extended + anchor;
@@ -195,9 +228,9 @@ impl LiveStream {
         arrival
     }
 
-    fn compare(&self, packet: &LivePacket, anchor: i64) -> (i64, i64) {
-        let expected = sample_at(packet.arrival_ns, self.rate) - anchor;
-        let behind = i64::from((expected as u32).wrapping_sub(packet.timestamp) as i32);
+    fn compare(&self, arrival: i64, timestamp: u32, anchor: i64) -> (i64, i64) {
+        let expected = arrival - anchor;
+        let behind = i64::from((expected as u32).wrapping_sub(timestamp) as i32);
         (expected - behind, behind)
     }
 
@@ -216,6 +249,8 @@ mod tests {
         LivePacket {
             arrival_ns: 1_700_000_000_000_000_000 + at_ms * 1_000_000,
             timestamp,
+            clock: 8_000,
+            ticks: 160,
             ssrc: 1,
             sequence,
             payload_type: 0,
@@ -229,7 +264,7 @@ mod tests {
 
     /// Sequence numbers (as marked in the payload) and starts of what comes out.
     fn take(stream: &mut LiveStream, flush: bool) -> Vec<(u8, i64)> {
-        let pieces = stream.take(|_| Role::Audio, flush);
+        let pieces = stream.take(flush);
         pieces
             .iter()
             .map(|piece| (piece.payload[0], piece.start - BASE))
@@ -306,6 +341,33 @@ mod tests {
             (starts.len(), starts[50], starts[299]),
             (300, 8_000, 299 * 160 + 40_000)
         );
+    }
+
+    #[test]
+    fn clocks_that_differ_share_one_time_line() {
+        let mut stream = LiveStream::new(48_000);
+        stream.push(steady(0));
+        let wide = LivePacket {
+            clock: 48_000,
+            ticks: 960,
+            ..packet(20, 1, 960)
+        };
+        stream.push(wide);
+        stream.push(LivePacket {
+            clock: 44_100,
+            ..packet(40, 2, 320)
+        });
+        stream.push(steady(3));
+        let pieces = stream.take(true);
+        let places: Vec<_> = pieces
+            .iter()
+            .map(|p| (p.start - 6 * BASE, p.ticks))
+            .collect();
+        assert_eq!(places, [(0, 960), (960, 960), (2_880, 960)]);
+        stream.set_rate(8_000);
+        stream.push(steady(4));
+        let pieces = stream.take(true);
+        assert!((640..=642).contains(&(pieces[0].start - BASE)));
     }
 
     #[test]

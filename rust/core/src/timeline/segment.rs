@@ -20,33 +20,29 @@ const LATE_SEQUENCE: i16 = -100;
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Segment {
+    pub ssrc: u32,
     /// Weak segments are heard only where nothing else is.
     pub weak: bool,
-    anchor: i64,
-    /// The followed baseline, and the time over which it was followed.
+    pub anchor: i64,
+    /// The followed baseline.
     track: i64,
-    first_ns: i64,
-    last_ns: i64,
+    pub first_ns: i64,
+    pub last_ns: i64,
+}
+
+impl Segment {
+    /// The place of a time stamp that was sent at about this moment.
+    pub fn place(&self, timestamp: u32, time_ns: i64, rate: u32) -> i64 {
+        let expected = sample_at(time_ns, rate) - self.anchor;
+        let behind = (expected as u32).wrapping_sub(timestamp) as i32;
+        expected - i64::from(behind) + self.anchor
+    }
 }
 
 /// All segments of one stream; a segment's number is its place in the list.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Segments {
     pub list: Vec<Segment>,
-}
-
-impl Segments {
-    /// The clock drift of the longest segment.
-    pub fn drift_ppm(&self, rate: u32) -> i32 {
-        let Some(longest) = self.list.iter().max_by_key(|s| s.last_ns - s.first_ns) else {
-            return 0;
-        };
-        let samples = sample_at(longest.last_ns - longest.first_ns, rate);
-        if samples == 0 {
-            return 0;
-        }
-        ((longest.track - longest.anchor) * 1_000_000 / samples) as i32
-    }
 }
 
 /// Gives every packet of `group` (one SSRC, in arrival order) its segment, and audio its place.
@@ -166,11 +162,8 @@ impl<'a> Walk<'a> {
             return place;
         }
         let arrival = self.arrival(at);
-        self.push(
-            self.packet(at).arrival_ns,
-            arrival - i64::from(self.packet(at).timestamp),
-            true,
-        );
+        let packet = *self.packet(at);
+        self.push(&packet, arrival - i64::from(packet.timestamp), true);
         self.side = Some(self.segments.list.len() as u32 - 1);
         (self.segments.list.len() as u32 - 1, arrival)
     }
@@ -185,7 +178,7 @@ impl<'a> Walk<'a> {
                 anchor += deviation;
             }
         }
-        self.push(first.arrival_ns, anchor, self.weak);
+        self.push(&first, anchor, self.weak);
         self.current = self.segments.list.len() as u32 - 1;
         self.open = true;
         self.side = None;
@@ -196,8 +189,10 @@ impl<'a> Walk<'a> {
         (self.current, extended + anchor)
     }
 
-    fn push(&mut self, first_ns: i64, anchor: i64, weak: bool) {
+    fn push(&mut self, first: &PacketRecord, anchor: i64, weak: bool) {
+        let first_ns = first.arrival_ns;
         self.segments.list.push(Segment {
+            ssrc: first.ssrc,
             weak,
             anchor,
             track: anchor,

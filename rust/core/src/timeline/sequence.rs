@@ -1,6 +1,6 @@
 //! Sequence numbers: extended over wraps, they tell duplicates, reordering and loss.
 
-use super::{PacketRecord, Placement, Report, Role, StreamPlan, Work};
+use super::{PacketRecord, Placement, Report, Role, StreamPlan, Work, QUIET};
 
 /// A larger step (RFC 3550 appendix A.1 names the same bound) must be backed by the timestamp.
 const MAX_DROPOUT: i64 = 3_000;
@@ -159,6 +159,7 @@ impl Tally {
             length: packet.length,
             samples: packet.ticks,
             payload_type: packet.payload_type,
+            fill: if packet.quiet { QUIET } else { 0 },
             segment: item.segment,
             epoch: item.epoch,
             missing: self.missing,

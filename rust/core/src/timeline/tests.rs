@@ -1,3 +1,4 @@
+mod clocks;
 mod faults;
 
 use super::*;
@@ -34,7 +35,7 @@ impl Sender {
             length: 160,
             ticks: 160,
             payload_type: 0,
-            marker: false,
+            quiet: false,
         };
         self.sequence = self.sequence.wrapping_add(1);
         self.timestamp = self.timestamp.wrapping_add(160);
@@ -54,6 +55,7 @@ fn plan() -> StreamPlan {
     StreamPlan {
         roles,
         rate: 8_000,
+        step: 1,
         silences: Vec::new(),
     }
 }

@@ -37,6 +37,7 @@ pub(super) fn report(stream: &Stream) -> StreamReport {
     StreamReport {
         counts: stream.counts.clone(),
         reception: stream.reception.clone(),
+        level: stream.level,
         source: stream.sources.current(),
         reports_sent: stream.reporter.sent,
         secure: stream.secure.as_ref().map(|secure| secure.counts),

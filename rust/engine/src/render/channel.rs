@@ -67,15 +67,9 @@ impl Channel {
                 break;
             }
             let (first, last) = (placement.start.max(from), placement.end().min(to));
-            let hidden = u64::from(placement.skip) + (first - placement.start) as u64;
-            let payload = pages.read(placement.offset + hidden, (last - first).max(0) as usize)?;
+            let slots = &mut out[(first - from).max(0) as usize * stride..];
             if let Codec::G711(law) = self.codecs[usize::from(placement.payload_type & 0x7f)] {
-                decode(
-                    law,
-                    payload,
-                    &mut out[(first - from).max(0) as usize * stride..],
-                    stride,
-                );
+                paint(pages, placement, (first, last), law, (slots, stride))?;
             }
             if placement.end() <= to {
                 self.next += 1;
@@ -83,6 +77,31 @@ impl Channel {
         }
         Ok(())
     }
+}
+
+/// Writes the samples `first..last` of a placement, the last one of its payload again where it is filled up.
+fn paint(
+    pages: &mut Pages,
+    placement: &Placement,
+    (first, last): (i64, i64),
+    law: Law,
+    (out, stride): (&mut [u8], usize),
+) -> io::Result<()> {
+    let heard = placement.end() - i64::from(placement.fill);
+    let hidden = u64::from(placement.skip) + (first.min(heard) - placement.start).max(0) as u64;
+    let wanted = (last.min(heard) - first).max(0) as usize;
+    let payload = pages.read(placement.offset + hidden, wanted)?;
+    decode(law, payload, out, stride);
+    if last > heard {
+        let end = placement.offset + u64::from(placement.length);
+        let again = pages.read(end.saturating_sub(1), 1)?.to_vec();
+        let count = (last - heard.max(first)).max(0) as usize;
+        let slots = out.chunks_mut(stride).skip(wanted).take(count);
+        for slot in slots {
+            decode(law, &again, slot, stride);
+        }
+    }
+    Ok(())
 }
 
 fn decode(law: Law, payload: &[u8], out: &mut [u8], stride: usize) {

@@ -1,7 +1,7 @@
 //! What payload types carry, as far as the time line needs to know.
 
 use siprecord_core::g711::Law;
-use siprecord_core::payload::Framing;
+use siprecord_core::payload::{is_faint_g711, Framing};
 use siprecord_core::timeline::Role;
 
 /// The clock of G.711 and of all that says no other.
@@ -51,7 +51,7 @@ impl Codec {
     }
 
     /// Ticks of audio in a payload; 0 for one that breaks its format.
-    pub(super) fn ticks(self, payload: &[u8]) -> u16 {
+    pub(crate) fn ticks(self, payload: &[u8]) -> u16 {
         match self {
             Codec::G711(_) => payload.len() as u16,
             Codec::Coded(format) => format.framing.ticks(payload).unwrap_or(0),
@@ -59,8 +59,17 @@ impl Codec {
         }
     }
 
+    /// Whether hardly anything is heard in a payload.
+    pub(super) fn is_quiet(self, payload: &[u8]) -> bool {
+        match self {
+            Codec::G711(law) => is_faint_g711(payload, law),
+            Codec::Coded(format) => format.framing.is_quiet(payload),
+            _ => false,
+        }
+    }
+
     /// RTP clock and sample rate of what is audio.
-    pub(super) fn rates(self) -> Option<(u32, u32)> {
+    pub(crate) fn rates(self) -> Option<(u32, u32)> {
         match self {
             Codec::G711(_) => Some((RATE, RATE)),
             Codec::Coded(format) => Some((format.clock, format.rate)),

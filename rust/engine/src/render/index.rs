@@ -5,8 +5,10 @@ use std::path::Path;
 
 use siprecord_core::pcapng::block::{ENTERPRISE, LINK_RAW_IP};
 use siprecord_core::pcapng::read::{Block, Packet};
+use siprecord_core::rtcp;
 use siprecord_core::source::{Decision, JUDGED};
-use siprecord_core::timeline::{place, PacketRecord, StreamPlan, Timeline};
+use siprecord_core::timeline::align::{SenderTime, Told};
+use siprecord_core::timeline::{arrange, Arranged, PacketRecord, StreamPlan};
 
 use super::codec::{Codec, RATE};
 use super::sources::{Number, Senders, SourceReport};
@@ -18,6 +20,9 @@ const MAX_SPAN_NS: i64 = 7 * 24 * 3_600 * 1_000_000_000;
 /// Telephone event packets that are kept of one stream, and octets of each.
 const MAX_EVENTS: usize = 200_000;
 const MAX_EVENT: usize = 64;
+/// Sender reports that are kept of one stream: more than a day of them. Names of its sources.
+const MAX_REPORTS: usize = 20_000;
+const MAX_NAMES: usize = 1_000;
 
 /// One telephone event packet (RFC 4733).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +43,8 @@ pub(super) struct Collected {
     pub broken: u64,
     pub types: [u64; 128],
     pub events: Vec<EventPacket>,
+    /// Sender reports; time stamps are those of the wire until the stream is arranged.
+    pub told: Told,
     /// RTP packets of senders that the stream does not follow.
     pub strays: u64,
     pub sources: Vec<SourceReport>,
@@ -99,6 +106,7 @@ impl Collected {
             broken: 0,
             types: [0; 128],
             events: Vec::new(),
+            told: Told::default(),
             strays: 0,
             sources: Vec::new(),
             senders: Senders::default(),
@@ -123,7 +131,7 @@ impl Collected {
                     length: rtp.payload.len() as u16,
                     ticks: codec.ticks(rtp.payload),
                     payload_type: rtp.payload_type,
-                    marker: rtp.marker,
+                    quiet: codec.is_quiet(rtp.payload),
                 });
                 if codec == Codec::Event && self.events.len() < MAX_EVENTS {
                     self.events_by.push(sender);
@@ -136,8 +144,30 @@ impl Collected {
                     });
                 }
             }
-            Media::Rtcp => self.rtcp += 1,
+            Media::Rtcp(compound) => {
+                self.rtcp += 1;
+                self.hear(compound, packet.time_ns);
+            }
             _ => self.malformed += 1,
+        }
+    }
+
+    fn hear(&mut self, compound: &[u8], arrival_ns: i64) {
+        for part in rtcp::walk(compound).flatten() {
+            match part {
+                rtcp::Packet::SenderReport(said) if self.told.times.len() < MAX_REPORTS => {
+                    self.told.times.push(SenderTime {
+                        arrival_ns,
+                        ssrc: said.ssrc,
+                        ntp: said.ntp,
+                        timestamp: said.timestamp,
+                    });
+                }
+                rtcp::Packet::Description { ssrc, cname } if self.told.names.len() < MAX_NAMES => {
+                    self.told.names.insert(ssrc, cname.to_vec());
+                }
+                _ => {}
+            }
         }
     }
 
@@ -180,7 +210,7 @@ impl Collected {
     /// Places the packets on a time line of `unit` ticks a second, a multiple of each codec's clock.
     ///
     /// Multiplied time stamps wrap just as they did before: 2^32 times anything is 0 in 32 bits.
-    pub fn place(&mut self, spec: &StreamSpec, unit: u32) -> Timeline {
+    pub fn arrange(&mut self, spec: &StreamSpec, unit: u32) -> Arranged {
         let mut packets = std::mem::take(&mut self.packets);
         let mut roles = spec.codecs.map(Codec::role);
         for (role, codec) in roles.iter_mut().zip(spec.codecs) {
@@ -201,9 +231,17 @@ impl Collected {
                 packet.ticks = packet.ticks.saturating_mul(factor as u16);
             }
         }
+        self.scale_reports(spec, unit);
+        let used = self.used(&spec.codecs);
+        let slowest = used
+            .into_iter()
+            .filter_map(Codec::rates)
+            .map(|(_, rate)| rate)
+            .min();
         let plan = StreamPlan {
             roles,
             rate: unit,
+            step: (unit / slowest.unwrap_or(unit)).max(1),
             silences: spec
                 .known
                 .iter()
@@ -211,6 +249,25 @@ impl Collected {
                 .map(|&(from, to, _)| (from, to))
                 .collect(),
         };
-        place(packets, &plan)
+        arrange(packets, &plan)
+    }
+
+    /// Sender reports count by the clock of the media. Of a stream with several clocks they tell nothing.
+    fn scale_reports(&mut self, spec: &StreamSpec, unit: u32) {
+        let used = self.used(&spec.codecs);
+        let mut clocks: Vec<u32> = used
+            .into_iter()
+            .filter_map(Codec::rates)
+            .map(|(clock, _)| clock)
+            .collect();
+        clocks.dedup();
+        match clocks[..] {
+            [clock] => {
+                for time in &mut self.told.times {
+                    time.timestamp = time.timestamp.wrapping_mul(unit / clock.max(1));
+                }
+            }
+            _ => self.told.times.clear(),
+        }
     }
 }

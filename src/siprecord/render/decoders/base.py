@@ -21,12 +21,16 @@ class Piece:
     start: int
     skip: int
     samples: int
+    fill: int
     pcm: Samples
     """All of the packet, at the decoder's rate."""
 
 
 class Decoder(Protocol):
-    """Decodes one stretch: packets of one payload type and one SSRC, in order. Made anew for each stretch."""
+    """Decodes one stretch: packets of one payload type and one SSRC, in order. Made anew for each stretch.
+
+    `run` may be called again with what follows, while a call goes on: the decoder's state goes on too.
+    """
 
     def run(self, packets: Iterable[PlacedPacket]) -> Iterator[Piece]:
         """One piece for each packet that can be decoded, in the same order."""
@@ -35,7 +39,7 @@ class Decoder(Protocol):
 
 def piece(packet: PlacedPacket, pcm: Samples) -> Piece:
     """The piece of a packet."""
-    return Piece(packet.start, packet.skip, packet.samples, pcm)
+    return Piece(packet.start, packet.skip, packet.samples, packet.fill, pcm)
 
 
 def samples_of(pcm: bytes) -> Samples:

@@ -26,10 +26,12 @@ class G711:
 class G722:
     """ITU-T G.722: the RTP clock says 8000, the audio has 16,000 a second (RFC 3551 section 4.5.2)."""
 
+    def __init__(self) -> None:
+        self._decoder = G722Decoder()
+
     def run(self, packets: Iterable[PlacedPacket]) -> Iterator[Piece]:
         """Decode."""
-        decoder = G722Decoder()
-        return (piece(found, samples_of(decoder.decode(found.payload))) for found in packets)
+        return (piece(found, samples_of(self._decoder.decode(found.payload))) for found in packets)
 
 
 class Linear:

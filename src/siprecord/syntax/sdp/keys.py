@@ -48,11 +48,17 @@ def _blank_lines(text: bytes, lower: bytes) -> bytes:
 
 
 def _blank_line(line: re.Match[bytes]) -> bytes:
-    text = _INLINE.sub(_blank_value, line[0])
+    text = _INLINE.sub(_blank_inline, line[0])
     name = _KEY_MGMT.search(text)
     protocol = _PROTOCOL.match(text, name.end()) if name else None
     # The data run to the end of the line, so the first name decides; to try each would cost their square.
     return text if protocol is None else text[: protocol.end()] + b"x" * (len(text) - protocol.end())
+
+
+def _blank_inline(match: re.Match[bytes]) -> bytes:
+    """What fills base64 up stays, so that the length of the key can still be judged."""
+    key = match[2].removesuffix(b"=").removesuffix(b"=")
+    return match[1] + b"x" * len(key) + match[2][len(key) :]
 
 
 def _blank_value(match: re.Match[bytes]) -> bytes:

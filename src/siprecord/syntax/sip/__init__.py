@@ -6,6 +6,7 @@ everybody needs. `StreamFramer` cuts streams. Text is `str` with octets that are
 """
 
 from siprecord.syntax.sip.address import NameAddr
+from siprecord.syntax.sip.extensions import RAck, Replaces, parse_rseq
 from siprecord.syntax.sip.grammar import (
     format_host_port,
     format_params,
@@ -38,6 +39,8 @@ __all__ = [
     "Message",
     "MessageError",
     "NameAddr",
+    "RAck",
+    "Replaces",
     "Request",
     "Response",
     "SipUri",
@@ -53,6 +56,7 @@ __all__ = [
     "parse_host_port",
     "parse_message",
     "parse_params",
+    "parse_rseq",
     "parse_seconds",
     "quote",
     "split_list",

@@ -83,6 +83,13 @@ class StreamFramer:
             frames.append(frame)
         return frames
 
+    def refuse(self, status: int, text: str) -> FramingError:
+        """Give the unfinished message up; like any FramingError this is the last frame."""
+        limits = self._limits
+        body = find_body(self._buffer, 0, limits.max_head)
+        head = body if body >= 0 else self._buffer.rfind(b"\n", 0, limits.max_head) + 1
+        return self._fail(status, text, head)
+
     def _next_frame(self) -> Frame | None:
         if not self._end:
             if self._skip_line_ends():

@@ -199,22 +199,6 @@ fn an_unknown_codec_is_counted_and_named_as_the_cause() {
 }
 
 #[test]
-fn a_drifting_clock_cuts_nothing() {
-    // 200 parts per million for two hours: 1.44 s apart in the end.
-    let mut packets = Sender::new().take(360_000);
-    for packet in &mut packets {
-        packet.arrival_ns += (packet.arrival_ns - START_NS) / 5_000;
-    }
-    let timeline = run(packets);
-    assert_eq!(runs(&timeline), [(0, 57_600_000)]);
-    assert!(
-        (195..=205).contains(&timeline.report.drift_ppm),
-        "{}",
-        timeline.report.drift_ppm
-    );
-}
-
-#[test]
 fn two_ssrcs_at_once_do_not_overlap() {
     let mut packets = Sender::new().take(100);
     packets.extend(
@@ -251,7 +235,7 @@ fn hostile_streams_stay_cheap_and_never_overlap() {
             length: (random() >> 16) as u16,
             ticks: (random() >> 16) as u16,
             payload_type: if random() % 7 == 0 { 101 } else { 0 },
-            marker: false,
+            quiet: false,
         })
         .collect();
     let timeline = run(packets);
