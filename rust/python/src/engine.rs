@@ -6,12 +6,13 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use siprecord_core::pcapng::write::{Section, SipMessage, Transport};
 use siprecord_engine::drain::{self, Settings};
+use siprecord_engine::error::Error;
 use siprecord_engine::floor::{self, Plan};
 use siprecord_engine::recording::Recording;
 use siprecord_engine::stream::StreamSpec;
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -109,6 +110,27 @@ impl Engine {
         })
     }
 
+    /// A descriptor for whoever keeps it; valid as long as the engine.
+    fn shelter_fileno(&self) -> i32 {
+        self.engine.shelter().as_raw_fd()
+    }
+
+    /// The shelter of an earlier engine; the descriptor is duplicated.
+    fn inherit(&self, py: Python<'_>, shelter: i32) -> PyResult<()> {
+        detached(py, || {
+            // SAFETY: the caller has it open; it is borrowed for this call only.
+            let shelter = unsafe { BorrowedFd::borrow_raw(shelter) };
+            let shelter = shelter.try_clone_to_owned().map_err(Error::Shelter)?;
+            self.engine.inherit(shelter)
+        })
+    }
+
+    /// Logs completed, packets stored, packets lost.
+    fn settle(&self, py: Python<'_>) -> (u64, u64, u64) {
+        let settled = py.detach(|| self.engine.settle());
+        (settled.logs, settled.stored, settled.lost)
+    }
+
     fn fileno(&self) -> i32 {
         self.engine.notices().as_fd().as_raw_fd()
     }
@@ -178,19 +200,26 @@ impl Log {
         detached(py, || self.recording.append_event(json))
     }
 
+    /// `sockets`, RTP and RTCP, are used instead of a free pair of ports.
+    #[pyo3(signature = (name, description, details, sockets=None))]
     fn open_stream(
         &self,
         py: Python<'_>,
         name: String,
         description: String,
         details: Details,
+        sockets: Option<(i32, i32)>,
     ) -> PyResult<Stream> {
         let spec = StreamSpec {
             name,
             description,
             ..details.read()?
         };
-        let (interface, rtp_port) = detached(py, || self.recording.open_stream(spec))?;
+        let open = || match sockets {
+            None => self.recording.open_stream(spec),
+            Some(sockets) => self.recording.open_stream_on(spec, sockets),
+        };
+        let (interface, rtp_port) = detached(py, open)?;
         Ok(Stream::new(&self.recording, interface, rtp_port))
     }
 

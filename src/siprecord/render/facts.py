@@ -47,6 +47,16 @@ class StreamFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Absence:
+    """The recorder was gone and came back in this log. `cause`: `restart`, or `failover` to another one."""
+
+    died_ns: int
+    """0 when nobody knows."""
+    back_ns: int
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
 class MetadataFacts:
     """One metadata document, byte for byte as it was received."""
 
@@ -67,11 +77,14 @@ class LogFacts:
     model: dict[str, Any] = field(default_factory=dict)
     call: dict[str, Any] = field(default_factory=dict)
     """Vendor, ids, direction and sides, as the last `call.identity` event told them."""
+    continued: list[dict[str, Any]] = field(default_factory=list)
+    """Recordings of other nodes that went on with this one."""
     rules: list[dict[str, Any]] = field(default_factory=list)
     """The operator's rules that were applied, in order."""
     digits: dict[str, Any] = field(default_factory=dict)
     """Whether keys that were pressed are in the log, and who said so; empty in logs of older versions."""
     deviations: list[dict[str, Any]] = field(default_factory=list)
+    absences: list[Absence] = field(default_factory=list)
     continues: dict[str, Any] | None = None
     """Which recording this one continues."""
     dialogs: list[dict[str, Any]] = field(default_factory=list)
@@ -216,6 +229,12 @@ def _close_silence(stream: StreamFacts, time_ns: int) -> None:
         stream.silent_since = None
 
 
+def _restarted(facts: LogFacts, item: LogEvent) -> None:
+    died = item.event.get("died_ns")
+    cause = "failover" if item.event.get("cause") == "failover" else "restart"
+    facts.absences.append(Absence(died if isinstance(died, int) else 0, item.time_ns, cause))
+
+
 def _metadata(facts: LogFacts, item: LogEvent) -> None:
     try:
         document = base64.b64decode(str(item.event.get("document", "")), validate=True)
@@ -232,6 +251,10 @@ def _model(facts: LogFacts, item: LogEvent) -> None:
 
 def _call(facts: LogFacts, item: LogEvent) -> None:
     facts.call = item.event
+
+
+def _continued(facts: LogFacts, item: LogEvent) -> None:
+    facts.continued.append(item.event)
 
 
 def _rule(facts: LogFacts, item: LogEvent) -> None:
@@ -274,8 +297,10 @@ _HANDLERS: dict[str, Callable[[LogFacts, LogEvent], None]] = {
     "metadata.received": _metadata,
     "session.model": _model,
     "call.identity": _call,
+    "recording.continued": _continued,
     "rule.applied": _rule,
     "digits.policy": _digits,
     "deviation": _deviation,
+    "recorder.restarted": _restarted,
     "recording.merged": _merged,
 }

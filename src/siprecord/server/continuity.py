@@ -13,6 +13,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Protocol
 
 import structlog
 
@@ -25,6 +26,7 @@ from siprecord.recording.plan import StreamPlan
 from siprecord.server.archive import log_path, stream_spec
 from siprecord.server.callstate import CallState, StateCell, StateError, StreamState, decode, encode
 from siprecord.server.runner import CallRunner
+from siprecord.server.shelters import KeptShelters
 from siprecord.server.streams import OpenStream
 from siprecord.transport import EndpointControl
 
@@ -58,11 +60,23 @@ class _Left:
             yield from pair
 
 
+class Replica(Protocol):
+    """Where the states of calls are kept for other nodes. Never blocks and never fails."""
+
+    def put(self, recording_id: str, document: bytes) -> None:
+        """This is the state of a call from now on."""
+
+    def drop(self, recording_id: str) -> None:
+        """The call is over."""
+
+
 @dataclass(slots=True)
 class _KeptCall:
     """What is kept of a running call."""
 
     cell: StateCell
+    told: bytes = b""
+    """What other nodes know of it."""
     media: set[int] = field(default_factory=set)
 
 
@@ -74,18 +88,23 @@ class Continuity:
     ) -> None:
         self.resumed: list[Resumed] = []
         """Filled by `resume`, to be taken out by the handler."""
+        self.replica: Replica | None = None
+        """For other nodes, where there are any."""
         self._store = store
         self._spool = spool
         self._died_ns = died_ns
         self._fresh = fresh
         self._calls: dict[str, _KeptCall] = {}
         self._left: dict[str, _Left] = {}
+        self._shelters = KeptShelters(store)
 
     # An earlier life
 
     def inherit(self, name: str, fd: int) -> bool:
         """Take a descriptor that the store handed over; False when it is none of ours."""
         kind, _, rest = name.partition(".")
+        if self._shelters.inherit(name, fd):
+            return True
         if kind == STATE and rest:
             self._left.setdefault(rest, _Left()).state = fd
         elif kind == MEDIA:
@@ -100,10 +119,11 @@ class Continuity:
     def resume(self, engine: MediaEngine) -> frozenset[str]:
         """Open the logs and streams of all calls that can go on, tell each log of it, and return their ids.
 
-        Reads whole logs: call it on a thread. The holder may ask to give all calls up, since one of them may
-        be what kills us.
+        What the earlier life had received and not written is written first. Reads and writes files: call it
+        on a thread. The holder may ask to give all calls up, since one of them may be what kills us.
         """
         left, self._left = self._left, {}
+        self._shelters.begin(engine, fresh=self._fresh)
         event = {"event": "recorder.restarted", "died_ns": self._died_ns}
         fresh = self._fresh
         for recording_id, one in left.items():
@@ -118,6 +138,7 @@ class Continuity:
                 for fd in one.fds():
                     if recording_id not in self._calls or fd != self._calls[recording_id].cell.fd:
                         os.close(fd)
+        self._shelters.end(engine)
         running = frozenset(one.state.recording_id for one in self.resumed)
         if self._died_ns is not None:
             discard_unanswered(self._spool, running)
@@ -141,7 +162,7 @@ class Continuity:
         except (SiprecordError, OSError, KeyError):
             log.close(sync=False)
             raise
-        self._calls[recording_id] = _KeptCall(cell, {one.interface for one in state.streams})
+        self._calls[recording_id] = _KeptCall(cell, media={one.interface for one in state.streams})
         return Resumed(state, log, streams)
 
     def take_resumed(self) -> list[Resumed]:
@@ -164,12 +185,26 @@ class Continuity:
             kept = self._calls[runner.recording_id] = _KeptCall(StateCell())
             self._store.store(f"{STATE}.{runner.recording_id}", [kept.cell.fd])
         self._keep_media(kept, runner.recording_id, runner.log, state)
-        if not kept.cell.write(encode(state)):
+        document = encode(state)
+        if not kept.cell.write(document):
             _log.warning("too much is known of a call to keep it", recording_id=runner.recording_id)
+        elif self.replica is not None and document != kept.told:
+            kept.told = document
+            self.replica.put(runner.recording_id, document)
 
     def give_up(self, recording_id: str) -> None:
         """Keep nothing of this call any more."""
         self._end(recording_id)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether an earlier life has left calls that are not taken up yet."""
+        return bool(self._left)
+
+    @property
+    def running(self) -> Collection[str]:
+        """The recordings of all calls that are kept."""
+        return self._calls.keys()
 
     def bytes_kept(self) -> int:
         """Bytes of state of all calls."""
@@ -195,6 +230,8 @@ class Continuity:
         if kept is not None:
             os.close(kept.cell.fd)
             self._forget(recording_id, kept.media)
+            if self.replica is not None:
+                self.replica.drop(recording_id)
 
     def _forget(self, recording_id: str, interfaces: Iterable[int]) -> None:
         self._store.remove(f"{STATE}.{recording_id}")

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from siprecord.server.cluster_metrics import cluster_metrics
 from siprecord.server.publisher import (
     CallRefused,
     DeviationNoted,
@@ -35,6 +36,7 @@ class Statistics:
 
     def __init__(self) -> None:
         self.started = 0
+        self.resumed = 0
         self.ended: Counter[str] = Counter()
         self.refused: Counter[int] = Counter()
         self.deviations = 0
@@ -53,6 +55,7 @@ class Statistics:
         if isinstance(event, RecordingStarted):
             self.started += 1
         elif isinstance(event, RecordingResumed):
+            self.resumed += 1
             self._streams[event.recording_id] += event.streams
         elif isinstance(event, StreamOpened):
             self._streams[event.recording_id] += 1
@@ -101,6 +104,9 @@ class Snapshot:
     """By transport and state."""
     render_queue: int = 0
     render_failed: int = 0
+    gaps: Mapping[str, int] = field(default_factory=dict)
+    """In the audio of what was rendered, by cause."""
+    gap_seconds: Mapping[str, float] = field(default_factory=dict)
     live_delays: Delays | None = None
     alarmed: Mapping[str, int] = field(default_factory=dict)
     """Streams that something is wrong with, by what."""
@@ -110,6 +116,8 @@ class Snapshot:
     log_lines_dropped: int = 0
     ready: bool = True
     uptime: float = 0.0
+    cluster: Mapping[str, object] | None = None
+    """As `siprecord cluster` shows it; None without one."""
 
 
 class SnapshotCollector(Collector):
@@ -125,6 +133,8 @@ class SnapshotCollector(Collector):
         yield from _media(now)
         yield from _signalling(now)
         yield from _process(now)
+        if now.cluster is not None:
+            yield from cluster_metrics(now.cluster)
 
 
 def metrics_page(take: Callable[[], Snapshot]) -> Callable[[], bytes]:
@@ -138,6 +148,7 @@ def _calls(now: Snapshot) -> Iterator[Metric]:
     stats = now.statistics
     yield _gauge("calls", "Calls being recorded.", now.calls)
     yield _counter("recordings_started", "Recordings begun.", stats.started)
+    yield _counter("recordings_resumed", "Recordings that went on after a restart.", stats.resumed)
     yield _counters("recordings", "Recordings ended, by how they ended.", ("outcome",), _keys(stats.ended))
     yield _counters("calls_refused", "Calls refused, by status.", ("status",), _keys(stats.refused))
     yield _counter("deviations", "Departures of clients from the RFCs.", stats.deviations)
@@ -190,6 +201,9 @@ def _signalling(now: Snapshot) -> Iterator[Metric]:
 def _process(now: Snapshot) -> Iterator[Metric]:
     yield _gauge("render_queue", "Recordings waiting for their audio file.", now.render_queue)
     yield _counter("render_failed", "Recordings whose audio file could not be made.", now.render_failed)
+    yield _counters("gaps", "Gaps in the audio of what was rendered, by cause.", ("cause",), _keys(now.gaps))
+    spans = _keys(now.gap_seconds)
+    yield _counters("gap_seconds", "How long these gaps are together.", ("cause",), spans)
     if now.live_delays is not None:
         text = "From the arrival of live audio to its callback."
         buckets, total = now.live_delays.buckets(), now.live_delays.total
@@ -216,12 +230,16 @@ def _counter(name: str, text: str, value: float) -> Metric:
     return CounterMetricFamily(f"siprecord_{name}", text, value=value)
 
 
-def _counters(name: str, text: str, labels: tuple[str, ...], values: Mapping[tuple[str, ...], int]) -> Metric:
+def _counters(
+    name: str, text: str, labels: tuple[str, ...], values: Mapping[tuple[str, ...], float]
+) -> Metric:
     family = CounterMetricFamily(f"siprecord_{name}", text, labels=labels)
     for key, value in sorted(values.items()):
         family.add_metric(key, value)
     return family
 
 
-def _keys(values: Mapping[str, int] | Mapping[int, int]) -> dict[tuple[str, ...], int]:
+def _keys(
+    values: Mapping[str, int] | Mapping[int, int] | Mapping[str, float],
+) -> dict[tuple[str, ...], float]:
     return {(str(name),): value for name, value in values.items()}
