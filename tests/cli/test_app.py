@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from errno import EACCES
+from pathlib import Path
 
 import pytest
 
 import siprecord
+from siprecord.cli.app import run as run_command
 from tests.cli.conftest import Run
 
 COMMANDS = (
@@ -51,3 +55,19 @@ def test_help_loads_nothing_heavy() -> None:
     script = f"import sys, siprecord.cli.app; print({heavy})"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_what_others_may_not_read_is_one_line_too(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Recordings are for their owner and group alone; a test that runs as root can't be refused them."""
+
+    def refuse(path: Path) -> None:
+        raise PermissionError(EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(sys, "argv", ["siprecord", "recordings", "list", "--data", str(tmp_path)])
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(SystemExit) as caught:
+        run_command()
+    told = f"siprecord: {tmp_path}/recordings: Permission denied; run it as the user of the server\n"
+    assert (caught.value.code, capsys.readouterr().err) == (1, told)

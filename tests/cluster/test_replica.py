@@ -5,12 +5,15 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
+import msgspec
 import pytest
 
 from siprecord.aio import finish, spawn
 from siprecord.cluster import ClusterError, Fenced, RedisStore, Replica
 from siprecord.cluster import replica as module
 from siprecord.cluster.envelope import unseal
+from siprecord.recording.security import Security
+from siprecord.syntax.sdp import SrtpKeys
 
 
 class FakeStore:
@@ -137,8 +140,17 @@ async def test_a_call_with_too_much_to_tell_is_left_out_and_counted() -> None:
     assert replica.figures.too_large == 1
 
 
-async def test_keys_go_over_an_encrypted_way_only() -> None:
-    secret = b"v=0 a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:c2VjcmV0"
+THEIRS = Security(
+    tag=1, suite="AES_CM_128_HMAC_SHA1_80", theirs=(SrtpKeys.generate("AES_CM_128_HMAC_SHA1_80", bytes),)
+)
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [b"v=0 a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:c2VjcmV0", msgspec.msgpack.encode(THEIRS)],
+    ids=["ours in the SDP", "theirs alone"],
+)
+async def test_keys_go_over_an_encrypted_way_only(secret: bytes) -> None:
     store = FakeStore()
     replica = make(store)
     replica.put("r1", b"before the keys")

@@ -59,6 +59,16 @@ def test_a_resume_of_ours_is_not_undone_by_the_same_rule() -> None:
     assert not every(play.update(metadata=CAROL), do.PauseStream)
 
 
+def test_a_rule_acts_once_also_when_another_one_fits_in_between() -> None:
+    bob = Rule(name="bob", participants=(participant_pattern("bob@*"),))
+    play = call(rule("quiet", action="mask"), bob)
+    play.update(metadata=CAROL)
+    play.tell(events.ResumeRequested())
+    play.update(metadata=document())
+    assert not every(play.update(metadata=CAROL), do.PauseStream)
+    assert applied(play) == [("bob", False), ("quiet", True)]
+
+
 def test_who_joins_ends_the_call_after_the_answer() -> None:
     play = call(rule("no-carol", action="refuse"))
     commands = play.update(metadata=CAROL)
@@ -116,6 +126,6 @@ def test_another_life_knows_the_rule_and_the_headers() -> None:
     snapshot = play.session.snapshot()
     assert snapshot is not None
     again = RecordingSession.restore(play.settings, snapshot, Moment(now=0, wall=START))
-    assert again.marks.rule == "pays"
+    assert again.marks.rules == ("all", "pays")
     assert again.headers == {"X-A": ("b",)}
     assert again.exchange.masks_digits

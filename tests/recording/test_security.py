@@ -39,9 +39,9 @@ def exchange(policy: SrtpPolicy = SrtpPolicy.PREFER) -> Exchange:
     return Exchange(settings(policy), LocalMedia(address="192.0.2.1", session_id=1))
 
 
-def agree(session: Exchange, offered: SessionDescription) -> CryptoLine | None:
+def agree(session: Exchange, offered: SessionDescription, *, anew: bool = False) -> CryptoLine | None:
     """Answer an offer; gives our crypto line, if there is one."""
-    plan = session.propose(offered)
+    plan = session.propose(offered, anew=anew)
     assert isinstance(plan, OfferPlan), plan
     done = session.commit(
         offered, plan, StreamsOpened({one.mline: Ports(rtp=20000, rtcp=20001) for one in plan.open})
@@ -62,6 +62,20 @@ def test_SDES_01_SDES_02_the_answer_has_the_tag_the_suite_and_a_key_of_our_own()
     assert ours is not None
     assert (ours.tag, ours.suite, len(ours.keys)) == (5, SUITE, 1)
     assert ours.keys[0].inline() not in (f"inline:{KEY}", f"inline:{OTHER}")
+
+
+def test_EXT_03_another_stream_at_the_same_m_line_gets_a_key_of_its_own() -> None:
+    """A takeover may bring the m-lines in another order; our reports were sent under the first key."""
+    session = exchange()
+    first = agree(session, offer(LINE))
+    same = agree(session, offer(f"1 {SUITE} inline:{OTHER}"), anew=True)
+    other = parse_sdp(offer(LINE).to_bytes().replace(b"a=label:1", b"a=label:2"))
+    moved = agree(session, other, anew=True)
+    assert first is not None
+    assert same is not None
+    assert moved is not None
+    assert same.keys == first.keys
+    assert moved.keys != first.keys
 
 
 def test_SDES_02_our_key_is_never_the_offered_one() -> None:

@@ -53,3 +53,11 @@ def test_every_setting_is_described() -> None:
         return found
 
     assert undescribed(Config) == []
+
+
+def test_rules_have_names_of_their_own() -> None:
+    """A rule acts once in a call, and its name tells which one it was."""
+    with pytest.raises(ValidationError, match="two rules are called one"):
+        Config.model_validate(
+            {"rules": [{"name": "one"}, {"name": "two"}, {"name": "one", "action": "mask"}]}
+        )

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 from pathlib import Path
 
+import pytest
 from structlog.testing import capture_logs
 
 from siprecord.errors import RenderError
@@ -112,6 +114,31 @@ async def test_what_an_earlier_life_left_is_taken_up(tmp_path: Path) -> None:
     await settle(finisher)
     assert sorted(pool.done) == sorted([ID, "20261121T000000Z-aa", "of-a-time-unknown"])
     assert (tmp_path / "recordings/2023/11/14/of-a-time-unknown/capture.pcapng").exists()
+    await finisher.close(1)
+
+
+async def test_what_an_earlier_user_left_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what an earlier life of ours left is taken up all the same."""
+    theirs = tmp_path / "recordings/2026/11/20"
+    theirs.mkdir(parents=True)
+    moved = tmp_path / HOME / "20261121T000000Z-aa"
+    moved.mkdir(parents=True)
+    (moved / "capture.pcapng").write_bytes(b"log")
+    scan = os.scandir
+
+    def refuse(path: Path) -> object:
+        if path == theirs:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    pool = FakePool()
+    finisher = build(tmp_path, pool)
+    with capture_logs() as logs:
+        await finisher.start()
+        await settle(finisher)
+    assert pool.done == [moved.name]
+    assert [line["directory"] for line in logs if "another user" in line["event"]] == [str(theirs)]
     await finisher.close(1)
 
 

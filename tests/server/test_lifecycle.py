@@ -53,6 +53,12 @@ def test_a_directory_that_cannot_be_made_is_told_in_words(tmp_path: Path) -> Non
         DataDirLock(tmp_path / "file" / "data").__enter__()
 
 
+def test_a_lock_that_another_user_left_is_named(tmp_path: Path) -> None:
+    (tmp_path / "siprecord.lock").mkdir()
+    with pytest.raises(ConfigError, match=r"can't be used: siprecord\.lock: Is a directory"):
+        DataDirLock(tmp_path).__enter__()
+
+
 async def test_the_first_signal_drains_and_the_second_ends() -> None:
     requests = StopRequests()
     with requests.listening():

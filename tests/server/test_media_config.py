@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
 from pydantic import ValidationError
 
@@ -21,3 +23,9 @@ def test_media_addresses_are_numeric(address: str) -> None:
     assert MediaConfig(bind_address=address, advertised_address=address).bind_address == address
     with pytest.raises(ValidationError, match="is not an IPv4 or IPv6 address"):
         MediaConfig(bind_address="recorder.example")
+
+
+@pytest.mark.parametrize(("seconds", "good"), [(0, True), (0.1, True), (0.00001, False), (0.09, False)])
+def test_reports_are_no_flood(seconds: float, good: bool) -> None:
+    with nullcontext() if good else pytest.raises(ValidationError, match="or 0 for no reports"):
+        MediaConfig(rtcp_interval_s=seconds)

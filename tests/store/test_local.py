@@ -113,6 +113,26 @@ def test_leftovers_are_open_logs_and_recordings_without_a_document(store: LocalS
     assert [entry.directory for entry in left.unrendered] == [missing]
 
 
+def test_what_another_user_keeps_to_himself_hides_nothing_else(
+    store: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Directories are for owner and group alone; a test that runs as root can't be refused them."""
+    theirs = record(store, "theirs").parent
+    mine = record(store, "mine", DAY - timedelta(days=1)).parent
+    scan = os.scandir
+
+    def refuse(path: Path) -> object:
+        if path == theirs:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    left = store.leftovers()
+    assert [entry.directory.parent for entry in left.unrendered] == [mine]
+    assert left.unreadable == (theirs,)
+    assert [entry.id for entry in store.list()] == ["mine"]
+
+
 def test_metadata_is_loaded_where_it_is_good(store: LocalStore) -> None:
     directory = record(store, "a")
     found = store.find("a")

@@ -104,6 +104,30 @@ def test_the_keys_of_a_call_are_nowhere_on_disk(server: RunningServer) -> None:
             assert not any(secret in data for data in (*spooled, *written, server.log.read_bytes()))
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"1 {SUITE} inline:AAAA %s",
+        f"1 {SUITE} %s",
+        f"1 {SUITE} uri:%s",
+        "1 %s inline:AAAA",
+        f"1 {SUITE} inline:AAAA|%s",
+        f"1 {SUITE}\r\n inline:%s",
+    ],
+)
+def test_SDES_06_keys_at_odd_places_are_nowhere_on_disk_either(server: RunningServer, line: str) -> None:
+    """The m-line is refused, the other one is recorded, and with it the message that offered both."""
+    good, odd = keys_of(), base64.b64encode(os.urandom(30))
+    with secure(server, crypto(good), line.replace("%s", odd.decode())) as client:
+        client.call()
+        client.play(Play(voice=ALICE, srtp=good))
+        client.bye()
+    recording = wait_recording(server, client.call_id)
+    recording.place(0, ALICE.heard)
+    written = [path.read_bytes() for path in recording.directory.iterdir()]
+    assert not any(odd[:16] in data for data in (*written, server.log.read_bytes()))
+
+
 def test_SDES_01_the_first_key_that_we_can_use_is_taken(server: RunningServer) -> None:
     keys = keys_of("AEAD_AES_128_GCM")
     unusable = f"1 AES_CM_128_HMAC_SHA1_80 inline:{base64.b64encode(b'short').decode()}"

@@ -76,3 +76,7 @@ def run() -> None:
     except SiprecordError as error:
         complain(str(error))
         sys.exit(1)
+    except PermissionError as error:
+        # Recordings are for their owner and group alone, so this is what everybody else sees first.
+        complain(f"{error.filename or 'a file'}: {error.strerror}; run it as the user of the server")
+        sys.exit(1)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from siprecord.cli.options import ConfigFile, DataDir, Json, load
-from siprecord.cli.output import console, print_json, print_table
+from siprecord.cli.output import complain, console, print_json, print_table
 
 if TYPE_CHECKING:
     from siprecord.store import LocalStore, Recording
@@ -32,6 +32,8 @@ def list_(config: ConfigFile = None, data: DataDir = None, limit: Limit = 20, as
     """
     store = _store(config, data)
     found = [(each, store.load_metadata(each) or {}) for each in store.list(limit)]
+    for directory in sorted(store.unreadable):
+        complain(f"{directory} can't be read: it belongs to another user")
     if as_json:
         print_json([_summary(recording, document) for recording, document in found])
     elif found:

@@ -23,8 +23,8 @@ GATHER_S = 0.05
 MAX_ENDED = 20_000
 """Ended calls whose deletion waits; above that all is compared with what Redis has."""
 RETRY_S = 1.0
-KEY = b"a=crypto:"
-"""In the state of a call whose media is protected: it holds the keys."""
+KEYS = (b"a=crypto:", b"\xa6theirs")
+"""In the state of a call whose media is protected: our key in the SDP, the field that holds theirs."""
 
 
 @dataclass(slots=True)
@@ -72,7 +72,7 @@ class Replica:
 
     def put(self, recording_id: str, document: bytes) -> None:
         """This is the state of a call from now on."""
-        if KEY in document and not self._secrets:
+        if not self._secrets and any(sign in document for sign in KEYS):
             self.figures.withheld += 1
             self.drop(recording_id)
             return

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from siprecord.protocol.flow import Flow
+from siprecord.syntax.quiet import Quiet
 
 HeaderItems = tuple[tuple[str, str], ...]
 """Header rows as (name, value), in order."""
 
 
-class Answer(msgspec.Struct, frozen=True):
+class Answer(Quiet, frozen=True):
     """A response, without what the endpoint adds: Via, From, To, Call-ID, CSeq, Contact, Record-Route, Allow,
     Supported, Server, Session-Expires, Content-Type, Content-Length.
 
@@ -24,7 +23,7 @@ class Answer(msgspec.Struct, frozen=True):
     body: bytes = b""
 
 
-class OutgoingRequest(msgspec.Struct, frozen=True):
+class OutgoingRequest(Quiet, frozen=True):
     """A request within a dialog: BYE, UPDATE, INVITE, OPTIONS, INFO and the like. Never ACK, CANCEL."""
 
     method: str
@@ -35,7 +34,7 @@ class OutgoingRequest(msgspec.Struct, frozen=True):
     """INVITE only: ACK a 2xx at once. False when the ACK must carry an answer: then call `Endpoint.ack`."""
 
 
-class InviteSpec(msgspec.Struct, frozen=True, kw_only=True):
+class InviteSpec(Quiet, frozen=True, kw_only=True):
     """A call to place. `from_` and `to` are name-addrs without tag; `flow` says where the INVITE is sent.
 
     The endpoint adds Via, tags, Call-ID, CSeq, Contact, Max-Forwards, Allow,
@@ -63,7 +62,7 @@ class InviteSpec(msgspec.Struct, frozen=True, kw_only=True):
     """ACK a 2xx at once. False when the ACK must carry an answer: then call `Endpoint.ack`."""
 
 
-class OutOfDialogRequest(msgspec.Struct, frozen=True, kw_only=True):
+class OutOfDialogRequest(Quiet, frozen=True, kw_only=True):
     """A request outside any dialog, such as an OPTIONS ping. The fields are those of `InviteSpec`."""
 
     method: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-import msgspec
+from siprecord.syntax.quiet import Quiet
 
 Address = tuple[str, int]
 """Host (an IP address without brackets, or a name) and port."""
@@ -33,7 +33,7 @@ class Flow:
         return self.transport != "udp"
 
 
-class Transmit(msgspec.Struct, frozen=True, gc=False):
+class Transmit(Quiet, frozen=True, gc=False):
     """Bytes to send on `flow`.
 
     UDP: from `flow.local` to `flow.remote`. Stream: on `flow.connection` while that is open, else on a new

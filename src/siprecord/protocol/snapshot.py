@@ -11,12 +11,13 @@ from siprecord.protocol.lifespan import Lifespan
 from siprecord.protocol.server_machine import ServerState
 from siprecord.protocol.server_transaction import ServerTransaction
 from siprecord.protocol.session_timer import Session
+from siprecord.syntax.quiet import Quiet
 
 SEQUENCE_GAP = 1000
 """Added to our CSeq: requests may have been sent after the snapshot, and gaps are allowed."""
 
 
-class TransactionSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+class TransactionSnapshot(Quiet, frozen=True, kw_only=True):
     """A request that has its final answer: its repetitions get the same, and a 2xx waits for its ACK."""
 
     id: str

@@ -16,11 +16,12 @@ from siprecord.recording.refusal import Refusal
 from siprecord.syntax.limits import DEFAULT_LIMITS, Limits
 from siprecord.syntax.metadata import Extension, MetadataDocument, read_metadata
 from siprecord.syntax.multipart import METADATA_TYPES, Part, body_parts, find_metadata, find_sdp
+from siprecord.syntax.quiet import Quiet
 from siprecord.syntax.sdp import SessionDescription, parse_sdp
 from siprecord.syntax.sip import Request, unquote
 
 
-class Document(msgspec.Struct, frozen=True, gc=False):
+class Document(Quiet, frozen=True, gc=False):
     """A metadata body exactly as received."""
 
     content_type: str

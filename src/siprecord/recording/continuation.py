@@ -18,9 +18,10 @@ from siprecord.recording.model import RecordingModel
 from siprecord.recording.outcome import Ending
 from siprecord.recording.overlay import Lines
 from siprecord.recording.plan import StreamPlan
+from siprecord.syntax.quiet import Quiet
 
 
-class ExchangeSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+class ExchangeSnapshot(Quiet, frozen=True, kw_only=True):
     """The offer/answer side: the open streams with their ports, and the SDP that we said last."""
 
     address: str
@@ -55,8 +56,8 @@ class Marks:
     """We want to hang up, as soon as the ACK allows it."""
     snapshot_asked: bool = False
     told_silent: bool = False
-    rule: str | None = None
-    """The rule that was applied last."""
+    rules: tuple[str, ...] = ()
+    """The rules that have acted: each does so once, whatever becomes of the call afterwards."""
 
 
 class SessionSnapshot(msgspec.Struct, frozen=True, kw_only=True):

@@ -261,9 +261,10 @@ class _Planner:
         random = self._settings.random
         if random is None:
             return found
+        # Another stream that had this m-line keeps its key for itself: its reports were sent under it.
         current = self._slots.open.get(mline)
-        offered = {key.key for key in found.theirs}
-        return keep_own_key(found, current.security if current is not None else None, offered, random)
+        old = current.security if current is not None and self._is_same(current, media) else None
+        return keep_own_key(found, old, {key.key for key in found.theirs}, random)
 
     def _is_held(self, mline: int, media: MediaDescription) -> bool:
         """Nothing is to be stored: the SRC says inactive, or recvonly, or holds in the old way."""

@@ -54,10 +54,10 @@ def joined(known: Headers, further: Headers) -> Headers:
 
 def apply(session: SessionData, verdict: Verdict, *, late: bool = True) -> list[Command]:
     """Do what a verdict says, short of ending the call."""
-    session.marks.rule = verdict.rule
     session.knowledge.swap_sides = verdict.swap_sides
     commands: list[Command] = list(session.exchange.mask(True)) if verdict.action == "mask" else []
     if verdict.rule is not None:
+        session.marks.rules += (verdict.rule,)
         fields = {"rule": verdict.rule, "action": verdict.action, "swap_sides": verdict.swap_sides}
         commands.append(AppendEvent("rule.applied", {**fields, "late": late}))
     return [*commands, *_mask_keys(session, verdict, late=late)]
@@ -77,7 +77,7 @@ def _new_verdict(session: SessionData) -> Verdict | None:
     if not rules or identity is None or session.state not in (State.ANSWERED, State.ACTIVE):
         return None
     verdict = judge(rules, aspects_so_far(session.knowledge, identity.trunk, session.headers))
-    return verdict if verdict.rule not in (None, session.marks.rule) else None
+    return verdict if verdict.rule not in (None, *session.marks.rules) else None
 
 
 def aspects_so_far(knowledge: Knowledge, trunk: str, headers: Headers) -> Aspects:

@@ -108,6 +108,9 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _rules_fit(self) -> Self:
+        names = [rule.name for rule in self.rules]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"two rules are called {twice[0]}")
         known = {trunk.name for trunk in self.trunks}
         for rule in self.rules:
             if unknown := [name for name in rule.trunks if name not in known]:

@@ -221,6 +221,10 @@ class Finisher:
     async def _take_up_unrendered(self) -> None:
         """A long look through all recordings, hence beside the first calls."""
         left = await asyncio.to_thread(self._store.leftovers)
+        for directory in left.unreadable:
+            _log.error(
+                "recordings of another user can't be read; give them to ours", directory=str(directory)
+            )
         unknown = (found for found in left.unrendered if found.id not in self._mine)
         await asyncio.gather(*(self._render(found) for found in unknown if not found.rendered))
 

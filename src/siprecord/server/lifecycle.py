@@ -39,8 +39,10 @@ class DataDirLock:
             self._data_dir.mkdir(parents=True, exist_ok=True)
             fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
+            may_enter = os.access(self._data_dir, os.W_OK | os.X_OK)
+            reason = f"{path.name}: {error.strerror}" if may_enter else error.strerror
             raise ConfigError(
-                f"{self._data_dir} can't be used: {error.strerror}; set data_dir to a directory we may write"
+                f"{self._data_dir} can't be used: {reason}; set data_dir to a directory we may write"
             ) from error
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -8,6 +8,9 @@ from pydantic import Field, field_validator, model_validator
 
 from siprecord.server.section import Host, Section, ip_address
 
+MIN_RTCP_INTERVAL_S = 0.1
+"""Ours: RFC 3550 section 6.2 has five seconds, and reports must never be a flood."""
+
 
 class MediaConfig(Section):
     """Where RTP is received, and how it goes to disk."""
@@ -61,6 +64,13 @@ class MediaConfig(Section):
     def _numeric(cls, value: str | None) -> str | None:
         """SDP and RTP sockets need an address, not a name that may change its mind."""
         return ip_address(value)
+
+    @field_validator("rtcp_interval_s")
+    @classmethod
+    def _not_a_flood(cls, value: float) -> float:
+        if 0 < value < MIN_RTCP_INTERVAL_S:
+            raise ValueError(f"it must be at least {MIN_RTCP_INTERVAL_S}, or 0 for no reports")
+        return value
 
     @model_validator(mode="after")
     def _room(self) -> Self:

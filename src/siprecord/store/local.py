@@ -6,7 +6,7 @@ import errno
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -48,6 +48,8 @@ class Leftovers:
     unfinished: tuple[Path, ...]
     """Capture logs in the spool."""
     unrendered: tuple[Recording, ...]
+    unreadable: tuple[Path, ...] = ()
+    """Directories that another user made and we may not look into."""
 
 
 class LocalStore:
@@ -55,6 +57,8 @@ class LocalStore:
 
     def __init__(self, data_directory: Path) -> None:
         self.layout = Layout(data_directory)
+        self.unreadable: set[Path] = set()
+        """Directories of recordings that we may not look into; what is in them is passed over."""
 
     def prepare(self) -> None:
         """Make the directories and try them; raises ConfigError that names the one that can't be used."""
@@ -90,7 +94,7 @@ class LocalStore:
         """The newest recordings first; with `since`, none from days before it."""
         found: list[Recording] = []
         for day in self._days(since):
-            entries = sorted(_entries(day), key=_modified, reverse=True)
+            entries = sorted(self._entries(day), key=_modified, reverse=True)
             found.extend(Recording(entry.name, entry) for entry in entries[: limit - len(found)])
             if len(found) >= limit:
                 break
@@ -101,7 +105,7 @@ class LocalStore:
         names = {recording_id, self.layout.spool_path(recording_id).name.removesuffix(SPOOL_SUFFIX)}
         similar: list[Recording] = []
         for day in self._days(None):
-            for entry in _entries(day):
+            for entry in self._entries(day):
                 if entry.name in names:
                     return Recording(entry.name, entry)
                 if recording_id and entry.name.startswith(recording_id):
@@ -125,9 +129,11 @@ class LocalStore:
         """What is to be closed, moved and rendered at start."""
         spool = self.layout.spool
         logs = sorted(spool.glob(f"*{SPOOL_SUFFIX}")) if spool.is_dir() else []
-        recordings = (Recording(entry.name, entry) for day in self._days(None) for entry in _entries(day))
+        recordings = (
+            Recording(entry.name, entry) for day in self._days(None) for entry in self._entries(day)
+        )
         unrendered = tuple(entry for entry in recordings if entry.capture.is_file() and not entry.rendered)
-        return Leftovers(tuple(logs), unrendered)
+        return Leftovers(tuple(logs), unrendered, tuple(sorted(self.unreadable)))
 
     def free_bytes(self) -> int:
         """Space on the spool's file system that we may use; raises ConfigError when it can't be asked."""
@@ -139,17 +145,23 @@ class LocalStore:
     def _days(self, since: datetime | None) -> Iterator[Path]:
         """Day directories, newest first."""
         oldest = self.layout.day(since) if since else None
-        for year in _numbered(self.layout.recordings):
-            for month in _numbered(year):
-                for day in _numbered(month):
+        for year in _numbered(_entries(self.layout.recordings)):
+            for month in _numbered(self._entries(year)):
+                for day in _numbered(self._entries(month)):
                     if oldest is not None and day < oldest:
                         return
                     yield day
 
+    def _entries(self, directory: Path) -> Sequence[Path]:
+        try:
+            return _entries(directory)
+        except PermissionError:
+            self.unreadable.add(directory)
+            return []
 
-def _numbered(directory: Path) -> list[Path]:
-    found = (entry for entry in _entries(directory) if entry.name.isdecimal())
-    return sorted(found, reverse=True)
+
+def _numbered(entries: Iterable[Path]) -> list[Path]:
+    return sorted((entry for entry in entries if entry.name.isdecimal()), reverse=True)
 
 
 def _entries(directory: Path) -> list[Path]:

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from siprecord.errors import ParseError
 from siprecord.syntax.limits import DEFAULT_LIMITS, Limits
+from siprecord.syntax.quiet import Quiet
 from siprecord.syntax.sip import MediaType, parse_params
 
 SDP_TYPE = "application/sdp"
@@ -35,7 +36,7 @@ _DELIMITER_TAIL = re.compile(rb"(--)?[ \t]*(?:\r?\n|\Z)")
 _MAX_BOUNDARY = 256  # RFC 2046 allows 70; some clients are more generous
 
 
-class Part(msgspec.Struct, frozen=True, kw_only=True):
+class Part(Quiet, frozen=True, kw_only=True):
     """One part of a body, or a whole body that is not multipart.
 
     `headers` maps lower-case names to values (the first of a name counts). `disposition` is the lower-case

@@ -27,13 +27,30 @@ HEAD = b"INVITE sip:x SIP/2.0\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n"
         b"k=base64:%s",
         b"K  =\t clear :%s",
         b"a=crypto\0:1 X inline\0:\0%s",
+        b"a=crypto:1 AES_CM_128_HMAC_SHA1_80 %s",
+        b"a=crypto:1 AES_CM_128_HMAC_SHA1_80 uri:%s",
+        b"a=crypto:1 %s inline:x",
+        b"a=crypto:%s AES_CM_128_HMAC_SHA1_80 inline:x",
+        b"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:x|%s",
+        b"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:xx %s",
+        b"a=crypto:1 AES_CM_128_HMAC_SHA1_80\r\n inline:%s",
+        b"k=%s",
     ],
 )
 @pytest.mark.parametrize("end", [b"\r\n", b"\n", b""])
 def test_keys_are_blanked_and_the_length_is_kept(line: bytes, end: bytes) -> None:
     secret = line.replace(b"%s", KEY)
     blanked = blank_keys(HEAD + secret + end)
-    assert blanked == HEAD + line.replace(b"%s", b"x" * len(KEY)) + end
+    assert (
+        blanked.replace(b" -x", b" xx")
+        == HEAD + line.replace(b"%s", b"x" * len(KEY)).replace(b" -x", b" xx") + end
+    )
+
+
+def test_what_may_be_half_a_key_is_blanked_with_what_is_around_it() -> None:
+    line = b"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:x -%s"
+    assert blank_keys(line.replace(b"%s", KEY)) == line.replace(b"-%s", b"x" * (len(KEY) + 1))
+    assert blank_keys(HEAD + b"k=other:" + KEY) == HEAD + b"k=" + b"x" * (len(KEY) + 6)
 
 
 def test_multipart_bodies_and_all_lines() -> None:
@@ -84,6 +101,8 @@ def test_encoded_parts_without_a_key_stay() -> None:
         b"",
         b"Supported: inline:abc\r\nk: timer\r\n",
         b"a=fingerprint:sha-256 AB:CD\r\n",
+        b"a=crypto:1 F8_128_HMAC_SHA1_80 inline:x|2^48|123456789012:16 UNENCRYPTED_SRTP KDR=1 WSH=64\r\n",
+        b"a=x\r\nk=prompt\r\n",
     ],
 )
 def test_the_rest_stays(message: bytes) -> None:
@@ -120,6 +139,10 @@ def test_length_is_kept_and_twice_is_once(data: bytes) -> None:
         b"k=",
         b"inline",
         b"key-mgmt:a ",
+        b"\na=crypto:\n ",
+        b"\r\n ",
+        b"\nk=",
+        b"k",
         b"a=key-mgmt:a",
         b"\n\r\n",
         b"Content-Transfer-Encoding:base64",

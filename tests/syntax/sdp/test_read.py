@@ -211,3 +211,12 @@ def test_any_bytes_are_read_or_refused_and_writing_is_stable(data: bytes) -> Non
     again = parse_sdp(written)
     assert len(again.media) == len(read.media)
     assert again.to_bytes() == written
+
+
+def test_a_key_that_was_broken_off_its_line_is_not_shown() -> None:
+    read = parse_sdp(
+        b"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nt=0 0\r\n inline:WVNfX19zZW1jdGwgKCkgew rest\r\n"
+    )
+    assert [text for text in read.deviations if "x=value" in text] == [
+        "a line is not of the form x=value: '... rest' (RFC 8866 section 5)"
+    ]

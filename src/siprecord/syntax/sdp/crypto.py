@@ -22,6 +22,18 @@ SUITES = {
 }
 """Bytes of the master key and of the salt, by the suite's name in an `a=crypto` line."""
 
+_PARAMETERS = frozenset(
+    {
+        "KDR",
+        "UNENCRYPTED_SRTP",
+        "UNENCRYPTED_SRTCP",
+        "UNAUTHENTICATED_SRTP",
+        "FEC_ORDER",
+        "FEC_KEY",
+        "WSH",
+    }
+)
+"""Session parameters that an error may name (RFC 4568 section 6.3)."""
 MAX_LIFETIME = 2**48
 MAX_MKI = 128
 MAX_KEYS = 16
@@ -124,8 +136,11 @@ def _check_parameter(text: str) -> None:
         and int(value) >= MIN_WINDOW
     ):
         return
-    if not text.startswith("-"):
-        raise ParseError(f"the crypto line asks for {name[:30]}, which is not supported")
+    if text.startswith("-"):
+        return
+    # Any other word may be half of a key.
+    asked = name if name in _PARAMETERS else "a session parameter"
+    raise ParseError(f"the crypto line asks for {asked}, which is not supported")
 
 
 def _parameters(more: list[str]) -> tuple[int, bytes]:

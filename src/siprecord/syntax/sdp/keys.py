@@ -17,11 +17,20 @@ from siprecord.syntax.sip import parse_message
 from siprecord.syntax.sip.head import find_body
 
 # A zero octet is a blank to our SDP reader, and so it is here.
-_SECRET_LINE = re.compile(rb"(?i)(?:crypto|key-mgmt)[ \t\0]*:[^\r\n]*")
+# A line may be folded: nothing reads it then, but it is stored.
+_SECRET_LINE = re.compile(
+    rb"(?i)((?<![^\r\n])a[ \t\0]*=[ \t\0]*)?(?:crypto|key-mgmt)[ \t\0]*:[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*+"
+)
 _INLINE = re.compile(rb"(?i)(inline[ \t\0]*:[\s\0]*)([^\s;|]+)")
 _KEY_MGMT = re.compile(rb"(?i)key-mgmt[ \t\0]*:[\s\0]*")
 _PROTOCOL = re.compile(rb"\S++\s*+")
+# A word of a crypto attribute that may be a key, or half of one, where it should not stand.
+_LONG_WORD = re.compile(rb"[^\s\0;|:=]{9,}")
+_HARMLESS = re.compile(rb"[0-9]+|x+|[A-Z0-9]{1,12}(?:_[A-Z0-9]{1,12}){1,5}")
 _OLD_KEY = re.compile(rb"([kK][ \t\0]*=[ \t\0]*(?:base64|clear|uri)[ \t\0]*:)([^\r\n]+)", re.IGNORECASE)
+_OLD_LINE = re.compile(
+    rb"(?i)(?<![^\r\n])(k[ \t\0]*=[ \t\0]*(?:(?:base64|clear|uri)[ \t\0]*:|prompt)?)([^\r\n]*)"
+)
 _ENCODED = re.compile(rb"(?i)content-transfer-encoding[ \t]*:[ \t]*(base64|quoted-printable)")
 _BLANK_LINE = re.compile(rb"\n\r?\n")
 _NOT_BREAK = re.compile(rb"[^\r\n]")
@@ -44,15 +53,23 @@ def _blank_lines(text: bytes, lower: bytes) -> bytes:
         text = _SECRET_LINE.sub(_blank_line, text)
     if b"base64" in lower or b"clear" in lower or b"uri" in lower:
         text = _OLD_KEY.sub(_blank_value, text)
+    if b"\nk" in lower or b"\rk" in lower:
+        text = _OLD_LINE.sub(_blank_value, text)
     return text
 
 
 def _blank_line(line: re.Match[bytes]) -> bytes:
     text = _INLINE.sub(_blank_inline, line[0])
+    if line[1]:
+        text = line[1] + _LONG_WORD.sub(_blank_word, text.removeprefix(line[1]))
     name = _KEY_MGMT.search(text)
     protocol = _PROTOCOL.match(text, name.end()) if name else None
     # The data run to the end of the line, so the first name decides; to try each would cost their square.
-    return text if protocol is None else text[: protocol.end()] + b"x" * (len(text) - protocol.end())
+    return text if protocol is None else text[: protocol.end()] + _NOT_BREAK.sub(b"x", text[protocol.end() :])
+
+
+def _blank_word(word: re.Match[bytes]) -> bytes:
+    return word[0] if _HARMLESS.fullmatch(word[0]) else b"x" * len(word[0])
 
 
 def _blank_inline(match: re.Match[bytes]) -> bytes:
@@ -105,4 +122,4 @@ def _hides_key(encoding: bytes, content: bytes) -> bool:
     except binascii.Error:
         # Nobody can say what is in it.
         return True
-    return any(secret.search(decoded) for secret in (_SECRET_LINE, _OLD_KEY))
+    return any(secret.search(decoded) for secret in (_SECRET_LINE, _OLD_KEY, _OLD_LINE))

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 import msgspec
 
+from siprecord.syntax.quiet import Quiet
 from siprecord.syntax.sdp.payload import Coding, RtpMap
 
 
@@ -33,6 +34,11 @@ class Attribute(msgspec.Struct, frozen=True, gc=False):
 
     def __str__(self) -> str:
         return self.name if self.value is None else f"{self.name}:{self.value}"
+
+    def __repr__(self) -> str:
+        """For logs and tracebacks: without the value where that may be a key."""
+        secret = "crypto" in self.name.lower() or "key" in self.name.lower()
+        return f"Attribute({self.name!r}, {'(hidden)' if secret and self.value else repr(self.value)})"
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -72,12 +78,14 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return f"{self.net_type} {self.address_type} {self.address}"
 
 
-class MediaDescription(msgspec.Struct, frozen=True, kw_only=True):
+class MediaDescription(Quiet, frozen=True, kw_only=True):
     """One `m=` line and what belongs to it.
 
     `other_lines` are lines of other types, whole ("i=..."). `default_direction` is what the session level
     said when this was parsed; it is not written.
     """
+
+    HIDDEN = ("other_lines",)
 
     kind: str
     port: int
@@ -179,8 +187,10 @@ class MediaDescription(msgspec.Struct, frozen=True, kw_only=True):
         return rows
 
 
-class SessionDescription(msgspec.Struct, frozen=True, kw_only=True):
+class SessionDescription(Quiet, frozen=True, kw_only=True):
     """A whole description. `deviations` says in plain words what was odd about one that was parsed."""
+
+    HIDDEN = ("other_lines",)
 
     origin: Origin
     name: str = "-"

@@ -24,6 +24,8 @@ from siprecord.syntax.sdp.model import (
 )
 
 _BLANKS = " \t"
+_LONG_WORD = re.compile(r"\S{16,}")
+"""May be a key that was broken off its line: notes show none of it."""
 _BREAK = re.compile(r"\r\n|\n|\r")
 _LINE = re.compile(r"([A-Za-z])[ \t]*=[ \t]*(.*)", re.DOTALL)
 _LETTERS = frozenset(ascii_letters)
@@ -100,7 +102,8 @@ class _Reader:
         elif match := _LINE.fullmatch(line):
             letter, value = match[1], match[2]
         else:
-            self._note(f"a line is not of the form x=value: {line[:60]!r} (RFC 8866 section 5)")
+            shown = _LONG_WORD.sub("...", line)[:60]
+            self._note(f"a line is not of the form x=value: {shown!r} (RFC 8866 section 5)")
             return True
         if letter == "v":
             return self._take_version(value)

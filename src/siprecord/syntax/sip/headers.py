@@ -155,7 +155,9 @@ class Headers:
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return f"Headers({self._rows!r})"
+        """For logs and tracebacks: without what proves a password."""
+        rows = [(name, "(hidden)" if "Authorization" in name else value) for name, value in self._rows]
+        return f"Headers({rows!r})"
 
     def _required(self, name: str) -> str:
         value = self.get(name)

@@ -93,12 +93,15 @@ class _TypedHeaders:
 
 @dataclass(slots=True)
 class Request(_TypedHeaders):
-    """A request. `raw` holds the octets as received, empty for one of ours."""
+    """A request. `raw` holds the octets as received, empty for one of ours.
+
+    A body may hold keys, so no `repr` shows it.
+    """
 
     method: str
     uri: str
     headers: Headers
-    body: bytes = b""
+    body: bytes = field(default=b"", repr=False)
     raw: bytes = field(default=b"", repr=False, compare=False)
 
     def to_bytes(self) -> bytes:
@@ -119,7 +122,7 @@ class Response(_TypedHeaders):
     status: int
     reason: str
     headers: Headers
-    body: bytes = b""
+    body: bytes = field(default=b"", repr=False)
     raw: bytes = field(default=b"", repr=False, compare=False)
 
     def to_bytes(self) -> bytes:
