@@ -2,7 +2,8 @@
 # Installs the Debian packages that the demo and the tests use, when they are missing.
 set -euo pipefail
 
-declare -A needed=([sipp]=sip-tester [tshark]=tshark [espeak-ng]=espeak-ng [ffmpeg]=ffmpeg)
+declare -A needed=([sipp]=sip-tester [tshark]=tshark [espeak-ng]=espeak-ng [ffmpeg]=ffmpeg
+    [rtpengine]=rtpengine)
 missing=()
 for command in "${!needed[@]}"; do
     command -v "$command" >/dev/null || missing+=("${needed[$command]}")
