@@ -20,7 +20,16 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tests.chaos.storm import Storm, child_running, kill, kill_recorder, kill_renderer, rage, start_load
+from tests.chaos.storm import (
+    Storm,
+    child_running,
+    kill,
+    kill_recorder,
+    kill_renderer,
+    rage,
+    start_load,
+    wait_for_calls,
+)
 from tests.support import messages
 from tests.support.server import RunningServer
 
@@ -56,7 +65,7 @@ def recorder_killed(scale: Scale, directory: Path) -> str:
         seconds = scale.kills * 3.5 + 3
         storm = Storm(calls=scale.calls, rate=20, seconds=seconds, kills=scale.kills, pause=(1.5, 5.0))
         after = rage(server, storm)
-        need(after.within_batches and after.kills, after)
+        need(not after.faults and after.kills, after)
         recordings = server.wait_recordings(scale.calls)
         outcomes = {json.loads((each / "metadata.json").read_text())["outcome"] for each in recordings}
         need(len(recordings) == scale.calls and outcomes == {"complete"}, f"{len(recordings)} {outcomes}")
@@ -113,12 +122,13 @@ def machine_died(scale: Scale, directory: Path) -> str:
     """R10: everything is killed at once; the next start repairs."""
     server = RunningServer(directory).start()
     load = start_load(server, Storm(calls=5, rate=20, seconds=30.0))
-    time.sleep(3)
+    wait_for_calls(server, load, calls=5)
+    time.sleep(2)
     recorder = child_running(server.pid, RECORDER)
     need(recorder, "no recorder")
     kill(server.pid)
     kill(recorder or 0)
-    load.send_signal(signal.SIGINT)
+    load.kill()
     load.communicate(timeout=60)
     server.start()
     try:
@@ -183,7 +193,7 @@ PROOFS: dict[str, tuple[str, Proof | str]] = {
     "R9": ("only lack of room refuses, before the 200", full),
     "R10": ("what was unfinished is repaired at start", machine_died),
     "R11": ("a missing BYE ends the recording", bye_missing),
-    "R12": ("every gap has its cause", ""),
+    "R12": ("every gap has its cause", "see tests/render/test_absences.py; nothing was missing in R1"),
     "R13": ("partition: record twice rather than not", ""),
     "R14": ("a repeated INVITE opens no second recording", invite_again),
     "R15": ("one command proves it", "this report"),

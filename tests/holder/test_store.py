@@ -45,6 +45,10 @@ def systemd_store(environ: dict[str, str]) -> SystemdStore:
     return store
 
 
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 def hear(sock: socket.socket) -> Message:
     message = receive(sock)
     assert message is not None
@@ -171,4 +175,36 @@ def test_a_holder_that_takes_nothing_is_waited_for_once(held: tuple[HolderStore,
             pass
     holder.settimeout(PATIENCE)
     assert store.store("b", [0])
+    assert hear(holder).fields == {"FDSTOREREMOVE": "1", "FDNAME": "a"}
     assert hear(holder).fields["FDNAME"] == "b"
+
+
+def test_what_a_stopped_holder_missed_comes_when_it_goes_on(
+    held: tuple[HolderStore, socket.socket],
+) -> None:
+    store, holder = held
+    while store.store("full", [0]):
+        pass
+    before = open_files()
+    store.store("kept", [1, 2])
+    store.store("short", [1])
+    store.remove("short")
+    store.remove("old")
+    assert open_files() == before + 2
+    holder.settimeout(0.1)
+    with contextlib.suppress(TimeoutError):
+        while (message := receive(holder)) is not None:
+            for fd in message.fds:
+                os.close(fd)
+    store.alive()
+    heard = [hear(holder) for _ in range(5)]
+    assert [(message.fields.get("FDNAME"), len(message.fds)) for message in heard] == [
+        ("full", 1),
+        ("kept", 2),
+        ("short", 0),
+        ("old", 0),
+        (None, 0),
+    ]
+    for fd in (fd for message in heard for fd in message.fds):
+        os.close(fd)
+    assert open_files() <= before - 1

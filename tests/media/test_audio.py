@@ -123,7 +123,7 @@ def test_RTP_07_an_ssrc_change_goes_on_at_its_own_arrival(tmp_path: Path) -> Non
     np.testing.assert_array_equal(heard, np.concatenate([mu_samples(first), silence(3), mu_samples(second)]))
     report = renderer.reports[0]
     assert (report.ssrc_changes, report.lost, report.unique, report.segments) == (1, 0, 200, 2)
-    assert report.gaps == (Gap(16_000, 16_480, "restart"),)
+    assert report.gaps == (Gap(16_000, 16_480, "new_source"),)
 
 
 @pytest.mark.parametrize("jump", [2**31, 10**6, -(10**6), 80_000])

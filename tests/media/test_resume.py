@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from siprecord.errors import MediaError
-from siprecord.media import CaptureLog, MediaEngine, MediaSettings, MediaStream, StreamSpec
+from siprecord.media import CaptureLog, MediaEngine, MediaSettings, MediaStream, Settled, StreamSpec
 from tests.media import capture
 from tests.media.capture import SENDER_REPORT, Sender, resting, rtp
 from tests.support.patience import PATIENCE
@@ -225,3 +225,47 @@ def test_nothing_is_lost_over_a_kill(slow_engine: MediaEngine, sender: Sender, t
     # Of what the dead process had taken from the kernel, at most one tick was not yet in the file.
     assert found[-49:] == [rtp(number) for number in range(51, 100)]
     assert found == [rtp(number) for number in range(100) if rtp(number) in found]
+
+
+@pytest.mark.parametrize("content", [b"", b"x" * 100, b"\0" * 8192, b"SIPRSHLT" + b"\xff" * 8192])
+def test_what_is_no_shelter_is_refused_and_costs_nothing(
+    engine: MediaEngine, tmp_path: Path, content: bytes
+) -> None:
+    fd = os.memfd_create("stale")
+    os.write(fd, content)
+    with pytest.raises(MediaError, match="what an earlier recorder had taken can't be read"):
+        engine.inherit(fd)
+    os.close(fd)
+    assert engine.settle() == Settled(logs=0, stored=0, lost=0)
+    log = engine.open_log(tmp_path / "a.pcapng")
+    log.close()
+
+
+def test_figures_go_on_with_the_shelter_of_the_engine_before(
+    sender: Sender, tmp_path: Path, first: MediaEngine, engine: MediaEngine
+) -> None:
+    """The next engine is handed the shelter and the sockets, as by the holder."""
+    path = tmp_path / "a.pcapng"
+    log = first.open_log(path)
+    stream = log.open_stream(SPEC)
+    for number in range(3):
+        sender.send(stream.rtp_port, rtp(number))
+    log.flush()
+    assert stream.stats().packets == 3
+    sockets, shelter = hand_over(log, stream), os.dup(first.shelter_fileno())
+    moved = tmp_path / "b.pcapng"
+    path.rename(moved)
+    path.write_bytes(moved.read_bytes())  # another file: the lock of the first life stays with its own
+    engine.inherit(shelter)
+    os.close(shelter)
+    resumed = engine.resume_log(path)
+    again = resumed.resume_stream(SPEC, *sockets, stream.interface)
+    for fd in sockets:
+        os.close(fd)
+    assert again.stats().packets == 3
+    sender.send(again.rtp_port, rtp(3))
+    resumed.flush()
+    assert (again.stats().packets, again.stats().lost) == (4, 0)
+    assert engine.settle() == Settled(logs=0, stored=0, lost=0)
+    resumed.close()
+    assert [found.payload for found in capture.datagrams(path)] == [rtp(number) for number in range(4)]

@@ -42,7 +42,7 @@ class FakePool:
             "recording_id": destination.name,
             "outcome": "complete",
             "sip": {"call_id": "c1"},
-            "streams": [1, 2],
+            "streams": [{"gaps": [{"start_s": 1.0, "end_s": 1.5, "cause": "restart"}]}, {"gaps": []}],
         }
         (destination / "metadata.json").write_text(json.dumps(document))
         self.done.append(destination.name)
@@ -74,6 +74,7 @@ async def test_a_closed_log_becomes_a_recording(tmp_path: Path) -> None:
     assert pool.done == [ID]
     assert (tmp_path / HOME / ID / "capture.pcapng").read_bytes() == b"log"
     assert list((tmp_path / "spool").iterdir()) == []
+    assert (finisher.gaps, finisher.gap_seconds) == ({"restart": 1}, {"restart": 0.5})
     assert finisher.list(10) == [
         {
             "id": ID,

@@ -8,6 +8,7 @@ from siprecord.server.publisher import (
     DeviationNoted,
     MetadataReceived,
     RecordingFinished,
+    RecordingResumed,
     RecordingStarted,
     StreamClosed,
     StreamOpened,
@@ -45,6 +46,18 @@ def filled() -> Statistics:
             **ABOUT, from_uri="sip:a", to_uri="sip:b", source="10.0.0.1:5060", transport="udp", started=NOW
         )
     )
+    statistics.take(
+        RecordingResumed(
+            recording_id="r1",
+            call_id="secret-call",
+            from_uri="sip:a",
+            to_uri="sip:b",
+            source="10.0.0.1:5060",
+            transport="udp",
+            started=NOW,
+            streams=0,
+        )
+    )
     for recording, streams in (("r1", 2), ("r2", 2)):
         for mline in range(streams):
             statistics.take(opened(recording, mline))
@@ -77,6 +90,8 @@ def test_figures_of_calls_media_and_signalling() -> None:
             transport_messages={("received", "udp"): 8},
             render_queue=1,
             render_failed=2,
+            gaps={"restart": 2, "hold": 1},
+            gap_seconds={"restart": 0.25},
             disk_free=12345,
         )
     )
@@ -102,6 +117,10 @@ def test_figures_of_calls_media_and_signalling() -> None:
         'siprecord_connection_events_total{event="connections_timed_out",transport="tls"} 1.0',
         "siprecord_render_queue 1.0",
         "siprecord_render_failed_total 2.0",
+        'siprecord_gaps_total{cause="restart"} 2.0',
+        'siprecord_gaps_total{cause="hold"} 1.0',
+        'siprecord_gap_seconds_total{cause="restart"} 0.25',
+        "siprecord_recordings_resumed_total 1.0",
         "siprecord_disk_free_bytes 12345.0",
         "siprecord_ready 1.0",
         "siprecord_deviations_total 1.0",

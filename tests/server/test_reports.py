@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -24,6 +25,8 @@ class FakeEngine:
 class FakeFinishing:
     queued = 3
     failed = 1
+    gaps: Mapping[str, int] = {"hold": 2}
+    gap_seconds: Mapping[str, float] = {"hold": 0.5}
 
 
 def reports(tmp_path: Path, handler: Handler | None = None) -> Reports:
@@ -76,6 +79,7 @@ def test_the_snapshot_holds_the_figures_of_all_parts(tmp_path: Path) -> None:
     snapshot = found.snapshot()
     assert (snapshot.media.packets, snapshot.media.bytes, snapshot.media.dropped) == (100, 17200, 7)
     assert (snapshot.media.late_ticks, snapshot.render_queue, snapshot.render_failed) == (2, 3, 1)
+    assert (snapshot.gaps, snapshot.gap_seconds) == ({"hold": 2}, {"hold": 0.5})
     assert snapshot.ready
     assert snapshot.disk_free
     assert found.calls() == []

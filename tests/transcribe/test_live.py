@@ -117,6 +117,21 @@ async def test_a_backlog_is_read_to_its_end() -> None:
     assert [audio.time.second for audio in heard] == [1, 2, 3]
 
 
+async def test_after_a_restart_only_new_audio_comes_and_its_speaker_is_known() -> None:
+    heard: list[LiveAudio] = []
+    past = Batch((STARTED, OPENED, MODEL), (Piece(1, SECOND_NS),), more=True)
+    tail = Tail(past, Batch((), (Piece(1, 2 * SECOND_NS),)), Batch((), (Piece(1, 3 * SECOND_NS),)))
+    emptied = asyncio.Event()
+    tail.emptied = emptied.set
+    made = LiveAudioFeed(heard.append, lambda path: tail, poll_seconds=0)
+    made.follow("rec-1", Path("rec-1.pcapng"), resumed=True)
+    await asyncio.wait_for(emptied.wait(), 10)
+    await made.close()
+    (audio,) = heard
+    assert (audio.time.second, audio.call_id) == (3, "call@src")
+    assert audio.participant == Speaker(id="b", aor="sip:bob@example.com", name="Bob")
+
+
 async def test_coroutine_callbacks_are_awaited_in_order() -> None:
     heard: list[int] = []
 

@@ -10,7 +10,7 @@ import pytest
 
 from siprecord.errors import ConfigError, SiprecordError
 from siprecord.protocol import Flow, OutOfDialogRequest, RequestReceived
-from siprecord.transport import ListenerInfo
+from siprecord.transport import EndpointControl, ListenerInfo
 from tests.support.patience import PATIENCE
 from tests.transport.conftest import Serve, UdpClient
 from tests.transport.fakes import FakeApplication, options
@@ -165,6 +165,49 @@ async def test_TP_13_OVL_02_a_lost_connection_is_made_again_to_the_clients_port(
     assert (await asyncio.wait_for(heard.get(), PATIENCE)).startswith(b"OPTIONS ")
     back.close()
     await back.wait_closed()
+
+
+async def test_what_is_said_before_all_listeners_are_open_waits_for_its_own(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As the calls that go on after a restart do: their answers are due at once."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.bind(("127.0.0.1", 0))
+        client.settimeout(5)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+            free.bind(("127.0.0.1", 0))
+            local = free.getsockname()
+        flow = Flow("udp", local, client.getsockname())
+
+        class Resuming(FakeApplication):
+            async def start(self, control: EndpointControl) -> None:
+                await super().start(control)
+                control.send(ping(flow), control.now())
+
+        running = serve(Resuming())
+        both = asyncio.get_running_loop().create_task(running.server.wait_listening(2))
+        await asyncio.sleep(0)
+        tcp = running.server.listen_and_serve_tcp("127.0.0.1", 0)
+        running.tasks.append(asyncio.get_running_loop().create_task(tcp))
+        await asyncio.wait_for(running.server.wait_listening(1), 5)
+        udp = running.server.listen_and_serve_udp(*local)
+        running.tasks.append(asyncio.get_running_loop().create_task(udp))
+        await asyncio.wait_for(both, 5)
+        assert (await asyncio.to_thread(client.recv, 65536)).startswith(b"OPTIONS ")
+    assert "no UDP socket" not in caplog.text
+
+
+async def test_what_no_listener_serves_is_told_once_all_are_open(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    application = FakeApplication()
+    running = serve(application)
+    await running.listen("tcp")
+    control = application.control
+    assert control is not None
+    control.send(ping(Flow("udp", ("127.0.0.1", 5060), ("127.0.0.1", 9))), control.now())
+    assert "no UDP socket" in caplog.text
+    assert running.server.counters.send_failures == 1
 
 
 def ping(flow: Flow) -> OutOfDialogRequest:

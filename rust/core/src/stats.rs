@@ -47,6 +47,15 @@ impl Source {
         }
     }
 
+    /// This is its first packet here, and `highest` was its highest number elsewhere.
+    fn follow(&mut self, highest: u16) {
+        let next = highest.wrapping_add(1);
+        if self.first.wrapping_sub(next) < MAX_DROPOUT {
+            self.cycles = u64::from(self.first < next) << 16;
+            self.first = next;
+        }
+    }
+
     fn expected(&self) -> u64 {
         self.cycles + u64::from(self.highest) + 1 - u64::from(self.first)
     }
@@ -85,9 +94,41 @@ pub struct Reception {
     past_received: u64,
     past_expected: u64,
     past_reordered: u64,
+    /// The source that an earlier process had heard last, and its highest number.
+    before: Option<(u32, u16)>,
+}
+
+/// What another process needs to go on counting.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    pub received: u64,
+    pub expected: u64,
+    /// The source heard last, and its highest sequence number.
+    pub last: Option<(u32, u16)>,
 }
 
 impl Reception {
+    pub fn standing(&self) -> Standing {
+        let last = self.sources.get(self.current);
+        Standing {
+            received: self.received(),
+            expected: self.expected(),
+            last: last
+                .map(|source| (source.ssrc, source.highest))
+                .or(self.before),
+        }
+    }
+
+    /// Goes on where another process has stopped.
+    pub fn resumed(standing: &Standing) -> Self {
+        Self {
+            past_received: standing.received,
+            past_expected: standing.expected,
+            before: standing.last,
+            ..Self::default()
+        }
+    }
+
     /// Takes a packet in: `arrival_ns` since any fixed moment, `clock_rate` in ticks a second.
     pub fn take(&mut self, packet: &Packet<'_>, arrival_ns: u64, clock_rate: u32) {
         let transit = ticks(arrival_ns, clock_rate).wrapping_sub(packet.timestamp);
@@ -111,7 +152,11 @@ impl Reception {
         }
     }
 
-    fn admit(&mut self, source: Source) {
+    fn admit(&mut self, mut source: Source) {
+        if let Some((_, highest)) = self.before.filter(|before| before.0 == source.ssrc) {
+            source.follow(highest);
+            self.before = None;
+        }
         self.seen = self.seen.saturating_add(1);
         if self.sources.len() < MAX_SOURCES {
             self.current = self.sources.len();
@@ -197,6 +242,34 @@ mod tests {
     use super::*;
 
     pub(super) const FRAME: u64 = 20_000_000;
+
+    #[test]
+    fn another_process_goes_on_counting_over_what_came_meanwhile() {
+        for (last, first, missing) in [(10, 11, 0), (10, 15, 4), (65_535, 0, 0), (65_530, 3, 8)] {
+            let mut before = Reception::default();
+            for sequence in [last - 2, last] {
+                before.take(&packet(7, sequence, 0), 0, 8_000);
+            }
+            let standing = before.standing();
+            assert_eq!((standing.received, standing.expected), (2, 3));
+            let mut after = Reception::resumed(&standing);
+            assert_eq!(after.standing(), standing);
+            after.take(&packet(7, first, 0), 0, 8_000);
+            after.take(&packet(7, first + 1, 0), 0, 8_000);
+            assert_eq!((after.received(), after.lost()), (4, 1 + missing));
+        }
+    }
+
+    #[test]
+    fn another_source_and_a_leap_after_a_restart_are_no_loss() {
+        for (ssrc, sequence) in [(8, 20), (7, 30_000)] {
+            let mut before = Reception::default();
+            before.take(&packet(7, 10, 0), 0, 8_000);
+            let mut after = Reception::resumed(&before.standing());
+            after.take(&packet(ssrc, sequence, 0), 0, 8_000);
+            assert_eq!((after.received(), after.lost()), (2, 0));
+        }
+    }
 
     fn packet(ssrc: u32, sequence: u16, timestamp: u32) -> Packet<'static> {
         Packet {

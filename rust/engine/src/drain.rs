@@ -1,17 +1,19 @@
 //! The engine: a few threads, each of which empties the sockets of its own recordings by the clock.
 
 use crate::error::Error;
-use crate::notice::{lock, Notices};
-use crate::recording::{Desk, Recording, Resources};
+use crate::notice::{lock, Kind, Notice, Notices};
+use crate::recording::{Desk, Recording, Resources, Settled};
 use crate::socket;
 use crate::stream::Yield;
 use siprecord_core::pcapng::write::Section;
 use std::any::Any;
+use std::collections::HashMap;
 use std::net::{IpAddr, UdpSocket};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::panic::{catch_unwind, AssertUnwindSafe};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -55,17 +57,20 @@ pub struct Engine {
     resources: Arc<Resources>,
     workers: Vec<Arc<Worker>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    /// What was gone on with and is not settled yet.
+    resumed: Mutex<HashMap<PathBuf, Weak<Recording>>>,
     _stamping: UdpSocket,
 }
 
 impl Engine {
     pub fn start(settings: &Settings) -> Result<Self, Error> {
         let notices = Notices::new().map_err(Error::Start)?;
-        let resources = Resources::new(settings, notices);
+        let resources = Resources::new(settings, notices).map_err(Error::Start)?;
         let mut engine = Self {
             resources: Arc::new(resources),
             workers: Vec::new(),
             threads: Mutex::default(),
+            resumed: Mutex::default(),
             _stamping: socket::keep_stamping().map_err(Error::Start)?,
         };
         for number in 0..thread_count(settings.threads) {
@@ -79,7 +84,7 @@ impl Engine {
     fn add_thread(&mut self, number: usize, interval: Duration) -> std::io::Result<()> {
         let worker = Arc::new(Worker::default());
         self.workers.push(worker.clone());
-        let desk = self.resources.desk();
+        let desk = self.resources.desk()?;
         let thread = thread::Builder::new()
             .name(format!("drain-{number}"))
             .spawn(move || worker.run(desk, interval))?;
@@ -98,8 +103,48 @@ impl Engine {
     pub fn resume_log(&self, path: &Path) -> Result<(Arc<Recording>, Vec<String>), Error> {
         let (recording, names) = Recording::resume(self.resources.clone(), path)?;
         let recording = Arc::new(recording);
+        lock(&self.resumed).insert(path.to_owned(), Arc::downgrade(&recording));
         self.assign(&recording);
         Ok((recording, names))
+    }
+
+    /// Where this engine keeps what is on its way to a log. Whoever keeps a duplicate of this can hand it to the
+    /// next engine.
+    pub fn shelter(&self) -> BorrowedFd<'_> {
+        self.resources.shelter.as_fd()
+    }
+
+    /// Takes in what an earlier engine left. Then resume its logs and streams, and then `settle`.
+    pub fn inherit(&self, shelter: OwnedFd) -> Result<(), Error> {
+        self.resources.inherit(shelter)
+    }
+
+    /// Writes what earlier engines left for logs and streams that were not resumed, and forgets those engines.
+    ///
+    /// A log that can't be completed is told of by a notice.
+    pub fn settle(&self) -> Settled {
+        let mut total = Settled::default();
+        let resumed = std::mem::take(&mut *lock(&self.resumed));
+        for (path, recording) in &resumed {
+            if let Some(recording) = recording.upgrade() {
+                total.add(recording.settle());
+                self.resources.let_go(path);
+            }
+        }
+        for path in self.resources.left_for() {
+            match Recording::complete(&self.resources, &path) {
+                Ok(settled) => total.add(settled),
+                Err(error) => self.resources.notices.push(Notice {
+                    recording: path.display().to_string(),
+                    kind: Kind::WriteFailed,
+                    text: error.to_string(),
+                    dropped: 0,
+                    interface: 0,
+                }),
+            }
+        }
+        self.resources.forget();
+        total
     }
 
     /// Gives a recording to the thread with the fewest.

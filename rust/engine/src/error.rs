@@ -16,6 +16,8 @@ pub enum Error {
     Ports(NoPair),
     /// The engine itself can't start.
     Start(io::Error),
+    /// What an earlier life left can't be read.
+    Shelter(io::Error),
     /// The capture log is closed.
     Closed,
     /// An earlier defect has ended this recording.
@@ -43,6 +45,12 @@ impl fmt::Display for Error {
             }
             Self::Ports(error) => error.fmt(formatter),
             Self::Start(error) => write!(formatter, "the media engine can't start: {error}"),
+            Self::Shelter(error) => {
+                write!(
+                    formatter,
+                    "what an earlier recorder had taken can't be read: {error}"
+                )
+            }
             Self::Closed => write!(formatter, "the capture log is closed"),
             Self::Failed(text) => write!(formatter, "the recording has failed: {text}"),
             Self::NoStream(interface) => {

@@ -1,16 +1,19 @@
 //! The media plane's hands: threads, sockets and files around the pure core.
 
 // Receiving: sockets, drain threads, the capture log's writer.
+mod death;
 pub mod drain;
 pub mod error;
 pub mod floor;
 pub mod log;
 pub mod notice;
 pub mod ports;
+pub mod receiver;
 pub mod recording;
 pub mod reporter;
 mod restore;
 pub mod secure;
+pub mod shelter;
 pub mod socket;
 pub mod stream;
 pub mod survey;

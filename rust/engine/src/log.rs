@@ -1,9 +1,15 @@
 //! The open capture log: appends whole blocks, and keeps what the disk does not take.
 
+use crate::death;
 use crate::error::Error;
 use crate::notice::{Kind, Notice, Notices};
 use crate::restore::restore;
-use crate::survey::{survey, Survey};
+use crate::shelter::estate::{Found, Piece};
+use crate::shelter::figures::Slot;
+use crate::shelter::flight::Aim;
+use crate::shelter::place::{Interface, Place};
+use crate::shelter::Shelter;
+use crate::survey::{self, Known, Survey};
 use siprecord_core::pcapng::block;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -20,20 +26,23 @@ pub enum Keep {
     Always,
 }
 
+/// Whoever goes on with a log has to read no more of it than that, and what was written last.
+const NOTE_EVERY: u64 = 64 * 1024;
+
 /// A file that only grows, by whole blocks.
 ///
-/// When a write is cut short, the rest waits in memory and is retried, so the file becomes whole again before
-/// anything else follows.
+/// When a write is cut short, the rest waits in the shelter and is retried, so the file becomes whole again
+/// before anything else follows.
 pub struct Log {
     file: File,
     path: PathBuf,
     name: String,
     notices: Arc<Notices>,
-    pending: Vec<u8>,
+    place: Place,
     max_pending: usize,
-    /// Bytes in the file of a block that is not complete there, and how many of it wait in `pending`.
-    torn: (usize, usize),
     written: u64,
+    /// The position that the place was told last.
+    noted: u64,
     dropped: u64,
     /// While writing fails: the value of `dropped` when that began.
     failing_since: Option<u64>,
@@ -49,7 +58,7 @@ impl Log {
         path: &Path,
         header: &[u8],
         notices: Arc<Notices>,
-        max_pending: usize,
+        shelter: &Arc<Shelter>,
     ) -> io::Result<Self> {
         let mut file = OpenOptions::new()
             .append(true)
@@ -58,24 +67,27 @@ impl Log {
             .custom_flags(libc::O_CLOEXEC)
             .open(path)?;
         let _ = lock(&file); // nobody else can have it yet
-        if let Err(error) = file.write_all(header) {
-            let _ = std::fs::remove_file(path);
-            return Err(error);
-        }
+        let place = file
+            .write_all(header)
+            .and_then(|()| shelter.place(path))
+            .inspect_err(|_| {
+                let _ = std::fs::remove_file(path);
+            })?;
         Ok(Self::around(
-            file,
-            path,
+            (file, path),
             notices,
-            max_pending,
+            (place, shelter.layout().max_pending),
             header.len() as u64,
         ))
     }
 
-    /// Opens an existing log for append. Half a block at its end, left by a writer that died, is cut off.
+    /// Opens an existing log for append, and writes what its writer died on. Half a block that is left at its end is
+    /// cut off.
     pub fn resume(
         path: &Path,
         notices: Arc<Notices>,
-        max_pending: usize,
+        shelter: &Arc<Shelter>,
+        found: &Found,
     ) -> Result<(Self, Survey), Error> {
         let resume = || {
             let file = OpenOptions::new()
@@ -83,25 +95,23 @@ impl Log {
                 .custom_flags(libc::O_CLOEXEC)
                 .open(path)?;
             lock(&file)?;
-            let survey = survey(path)?;
-            if survey.whole < survey.length {
-                file.set_len(survey.whole)?;
-            }
-            Ok((file, survey))
+            let length = file.metadata()?.len();
+            let place = (shelter.place(path)?, shelter.layout().max_pending);
+            let mut log = Self::around((file, path), notices, place, length);
+            found.pieces.iter().for_each(|piece| log.replay(piece));
+            let survey = log.survey(found)?;
+            Ok((log, survey))
         };
-        let (file, survey) = resume().map_err(|error| Error::Resume {
+        resume().map_err(|error| Error::Resume {
             path: path.display().to_string(),
             error,
-        })?;
-        let log = Self::around(file, path, notices, max_pending, survey.whole);
-        Ok((log, survey))
+        })
     }
 
     fn around(
-        file: File,
-        path: &Path,
+        (file, path): (File, &Path),
         notices: Arc<Notices>,
-        max_pending: usize,
+        (place, max_pending): (Place, usize),
         written: u64,
     ) -> Self {
         Self {
@@ -109,47 +119,131 @@ impl Log {
             path: path.to_owned(),
             name: path.display().to_string(),
             notices,
-            pending: Vec::new(),
+            place,
             max_pending,
-            torn: (0, 0),
             written,
+            noted: 0,
             dropped: 0,
             failing_since: None,
             deleted: false,
         }
     }
 
+    /// Writes what is not in the file of blocks that belong there.
+    fn replay(&mut self, piece: &Piece) {
+        let end = piece.position + piece.blocks.len() as u64;
+        if self.position() < end {
+            // A file that is shorter than it was gets all of it, wherever that is now.
+            let there = self.position().saturating_sub(piece.position) as usize;
+            self.append_from(&piece.blocks, there, Keep::Always);
+        }
+    }
+
+    /// Learns which interfaces there are, and cuts off half a block.
+    fn survey(&mut self, found: &Found) -> io::Result<Survey> {
+        let length = self.file.metadata()?.len();
+        let survey = match &found.known {
+            Some((whole, known)) if *whole <= length => {
+                survey::tail(&self.path, *whole, known.clone())?
+            }
+            _ => survey::survey(&self.path)?,
+        };
+        if survey.whole < survey.length && self.place.backlog.is_empty() {
+            self.file.set_len(survey.whole)?;
+            self.written = survey.whole;
+        }
+        survey
+            .interfaces
+            .iter()
+            .for_each(|each| self.place.add(each));
+        self.place.know(survey.whole);
+        Ok(survey)
+    }
+
     /// Appends whole blocks by one write, if nothing older waits.
     pub fn append(&mut self, blocks: &[u8], keep: Keep) {
-        if blocks.is_empty() {
-            return;
+        if !blocks.is_empty() {
+            self.append_from(blocks, 0, keep);
         }
-        let taken = if self.pending.is_empty() {
-            self.write(blocks)
+    }
+
+    /// Appends the description of an interface, without which all later blocks would be worth nothing.
+    pub fn append_interface(&mut self, block: &[u8], known: Known) {
+        let offset = self.position();
+        self.append(block, Keep::Always);
+        self.place.add(&Interface { offset, known });
+    }
+
+    /// The header that the file was created with describes this interface.
+    pub fn knows(&self, interface: &Interface) {
+        self.place.add(interface);
+        self.place.know(self.written);
+    }
+
+    /// Room for the figures of a stream.
+    pub fn figures(&self, interface: u32) -> Option<Slot> {
+        self.place.figures(interface)
+    }
+
+    /// Where the next blocks belong, and whose they are.
+    pub fn aim(&self) -> Aim {
+        Aim {
+            place: self.place.index(),
+            position: self.position(),
+        }
+    }
+
+    fn position(&self) -> u64 {
+        if self.place.backlog.is_empty() {
+            self.written
         } else {
-            0
-        };
+            self.place.backlog.end()
+        }
+    }
+
+    /// Appends blocks of which `there` bytes are in the file, or with what waits, already.
+    fn append_from(&mut self, blocks: &[u8], there: usize, keep: Keep) {
+        if !self.place.backlog.is_empty() {
+            return self.keep(&blocks[there..], keep);
+        }
+        self.note_whole(self.written - (there - boundary(blocks, there)) as u64);
+        let taken = there + self.write(&blocks[there..]);
         if taken == blocks.len() {
             return self.recovered();
         }
-        if self.pending.is_empty() {
-            self.note_tear(blocks, taken);
+        self.refused(blocks, taken, keep);
+    }
+
+    /// Not at each write: the place is memory that nothing else needs just then.
+    fn note_whole(&mut self, position: u64) {
+        if position.abs_diff(self.noted) >= NOTE_EVERY {
+            self.noted = position;
+            self.place.note_whole(position);
         }
-        self.keep(&blocks[taken..], keep);
+    }
+
+    /// The disk took only so many bytes.
+    fn refused(&mut self, blocks: &[u8], taken: usize, keep: Keep) {
+        let whole = boundary(blocks, taken);
+        let torn = taken - whole;
+        let base = self.written - torn as u64;
+        self.place.backlog.begin(base, torn);
+        self.keep(&blocks[whole..], keep);
+        if self.place.backlog.is_empty() && torn > 0 && self.file.set_len(base).is_ok() {
+            self.written = base;
+        }
     }
 
     /// Tries again to write what waits.
     pub fn retry(&mut self) {
-        if self.pending.is_empty() {
+        if self.place.backlog.is_empty() {
             return;
         }
-        let pending = std::mem::take(&mut self.pending);
-        let taken = self.write(&pending);
-        self.note_tear(&pending, taken);
-        self.pending = pending;
-        self.pending.drain(..taken);
-        if self.pending.is_empty() {
-            self.pending = Vec::new();
+        let (taken, error) = put(&mut self.file, self.place.backlog.rest());
+        self.note(taken, error);
+        self.place.backlog.advance(taken);
+        if self.place.backlog.waiting() == 0 {
+            self.place.backlog.clear();
             self.recovered();
         }
     }
@@ -157,7 +251,7 @@ impl Log {
     /// The last attempt. What the disk still refuses is given up, and the file is cut back to whole blocks.
     pub fn finish(&mut self, sync: bool) -> io::Result<()> {
         self.retry();
-        if !self.pending.is_empty() {
+        if !self.place.backlog.is_empty() {
             self.give_up()?;
         }
         self.bring_back()?;
@@ -197,7 +291,7 @@ impl Log {
     }
 
     pub fn pending_bytes(&self) -> usize {
-        self.pending.len()
+        self.place.backlog.waiting()
     }
 
     /// Packets, messages and events that never reached the file.
@@ -232,23 +326,16 @@ impl Log {
     }
 
     fn write(&mut self, data: &[u8]) -> usize {
-        let mut taken = 0;
-        while taken < data.len() {
-            match self.file.write(&data[taken..]) {
-                Ok(0) => {
-                    self.failed(&io::Error::from(io::ErrorKind::WriteZero));
-                    break;
-                }
-                Ok(count) => taken += count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    self.failed(&error);
-                    break;
-                }
-            }
-        }
-        self.written += taken as u64;
+        let (taken, error) = put(&mut self.file, data);
+        self.note(taken, error);
         taken
+    }
+
+    fn note(&mut self, taken: usize, error: Option<io::Error>) {
+        self.written += taken as u64;
+        if let Some(error) = error {
+            self.failed(&error);
+        }
     }
 
     fn failed(&mut self, error: &io::Error) {
@@ -269,61 +356,60 @@ impl Log {
         }
     }
 
-    /// Finds the block that a write of the first `taken` bytes of `data` has left incomplete.
-    fn note_tear(&mut self, data: &[u8], taken: usize) {
-        let (in_file, waiting) = self.torn;
-        if taken < waiting {
-            self.torn = (in_file + taken, waiting - taken);
-            return;
-        }
-        let mut start = waiting;
-        self.torn = (0, 0);
-        while start < taken {
-            let length = block_length(&data[start..]);
-            if start + length > taken {
-                self.torn = (taken - start, start + length - taken);
-            }
-            start += length;
-        }
-    }
-
-    /// Keeps the rest of a torn block in any case, and whole blocks while there is room.
+    /// Keeps the rest of a torn block in any case, and whole blocks while there is room: where one is dropped, all
+    /// that come with it and follow are.
     fn keep(&mut self, rest: &[u8], keep: Keep) {
-        let torn = if self.pending.is_empty() {
-            self.torn.1
-        } else {
-            0
-        };
-        self.pending.extend_from_slice(&rest[..torn]);
-        let mut start = torn;
-        while start < rest.len() {
-            let length = block_length(&rest[start..]);
-            if keep == Keep::Always || self.pending.len() + length <= self.max_pending {
-                self.pending.extend_from_slice(&rest[start..start + length]);
-            } else {
-                self.dropped += 1;
+        let backlog = &mut self.place.backlog;
+        let torn = backlog.is_empty() && backlog.started() > 0;
+        let room = self.max_pending + backlog.started();
+        let mut kept = 0;
+        while kept < rest.len() {
+            let next = kept + block_length(&rest[kept..]);
+            let wanted = keep == Keep::Always || (torn && kept == 0);
+            if !wanted && backlog.length() + next > room {
+                break;
             }
-            start += length;
+            kept = next;
         }
+        if kept > 0 && !backlog.add(&rest[..kept]) {
+            kept = 0;
+        }
+        if backlog.is_empty() {
+            backlog.clear();
+        }
+        self.dropped += count(&rest[kept..]);
     }
 
     fn give_up(&mut self) -> io::Result<()> {
-        let (in_file, waiting) = self.torn;
-        let mut lost = u64::from(in_file > 0);
-        let mut start = waiting;
-        while start < self.pending.len() {
-            start += block_length(&self.pending[start..]);
-            lost += 1;
-        }
-        self.pending = Vec::new();
-        self.dropped += lost;
-        self.written -= in_file as u64;
-        self.torn = (0, 0);
+        let backlog = &mut self.place.backlog;
+        let (blocks, started) = (backlog.blocks(), backlog.started());
+        let whole = boundary(blocks, started);
+        self.written -= (started - whole) as u64;
+        self.dropped += count(&blocks[whole..]);
+        backlog.clear();
         let dropped = self.dropped - self.failing_since.take().unwrap_or(self.dropped);
         let text = "the capture log was closed before the disk took everything".to_owned();
         self.tell(Kind::WriteFailed, text, dropped);
         self.file.set_len(self.written)
     }
+}
+
+/// Writes what the disk takes: how many bytes, and why not more.
+fn put(file: &mut File, data: &[u8]) -> (usize, Option<io::Error>) {
+    death::step();
+    #[cfg(test)]
+    death::tear(file, data);
+    let mut taken = 0;
+    while taken < data.len() {
+        match file.write(&data[taken..]) {
+            Ok(0) => return (taken, Some(io::ErrorKind::WriteZero.into())),
+            Ok(count) => taken += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return (taken, Some(error)),
+        }
+    }
+    death::step();
+    (taken, None)
 }
 
 /// Keeps other recorders from writing to the same log; a dead one's lock is gone with it.
@@ -355,140 +441,40 @@ fn block_length(data: &[u8]) -> usize {
     })
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use siprecord_core::pcapng::write;
-
-    fn event(length: usize) -> Vec<u8> {
-        let mut out = Vec::new();
-        write::custom(&mut out, &vec![b'x'; length]);
-        out
-    }
-
-    fn log(name: &str, max_pending: usize) -> (Log, std::path::PathBuf, Arc<Notices>) {
-        let path =
-            std::env::temp_dir().join(format!("siprecord-log-{name}-{}", std::process::id()));
-        let _ = std::fs::remove_file(&path);
-        let notices = Arc::new(Notices::new().unwrap());
-        (
-            Log::create(&path, b"", notices.clone(), max_pending).unwrap(),
-            path,
-            notices,
-        )
-    }
-
-    /// A log whose writes all fail, as it is open for reading only.
-    fn refusing(name: &str, max_pending: usize) -> (Log, std::path::PathBuf, Arc<Notices>) {
-        let (mut log, path, notices) = log(name, max_pending);
-        log.file = File::open(&path).unwrap();
-        (log, path, notices)
-    }
-
-    fn mend(log: &mut Log, path: &Path) {
-        log.file = OpenOptions::new().append(true).open(path).unwrap();
-    }
-
-    #[test]
-    fn a_file_that_exists_is_not_touched() {
-        let (_, path, notices) = log("exists", 0);
-        assert!(Log::create(&path, b"", notices, 0).is_err());
-        std::fs::remove_file(path).unwrap();
-    }
-
-    #[test]
-    fn what_is_refused_waits_and_is_written_in_order() {
-        let (mut log, path, notices) = refusing("waits", 1_000);
-        let blocks = [event(10), event(20), event(30)].concat();
-        log.append(&blocks, Keep::IfRoom);
-        log.retry();
-        assert_eq!(
-            (log.bytes_written(), log.pending_bytes()),
-            (0, blocks.len())
-        );
-        assert!(log.is_failing());
-        mend(&mut log, &path);
-        log.append(&event(40), Keep::IfRoom);
-        log.retry();
-        assert_eq!(std::fs::read(&path).unwrap(), [blocks, event(40)].concat());
-        let kinds: Vec<_> = notices
-            .drain()
-            .into_iter()
-            .map(|notice| notice.kind)
-            .collect();
-        assert_eq!(kinds, [Kind::WriteFailed, Kind::WriteRecovered]);
-        std::fs::remove_file(path).unwrap();
-    }
-
-    #[test]
-    fn beyond_the_bound_whole_blocks_are_dropped_and_counted() {
-        let (mut log, path, notices) = refusing("bound", 100);
-        for _ in 0..10 {
-            log.append(&event(24), Keep::IfRoom);
+/// Where the block begins that has the byte at `position`, in blocks that we have built ourselves.
+pub fn boundary(blocks: &[u8], position: usize) -> usize {
+    let mut start = 0;
+    while start < blocks.len() {
+        let next = start + block_length(&blocks[start..]);
+        if next > position {
+            break;
         }
-        log.append(&event(4), Keep::Always);
-        assert_eq!((log.pending_bytes(), log.dropped()), (80 + 20, 8));
-        log.append(&event(400), Keep::Always);
-        mend(&mut log, &path);
-        log.retry();
-        let expected = [event(24), event(24), event(4), event(400)].concat();
-        assert_eq!(std::fs::read(&path).unwrap(), expected);
-        assert_eq!(notices.drain()[1].dropped, 8);
-        std::fs::remove_file(path).unwrap();
+        start = next;
     }
-
-    #[test]
-    fn every_tear_is_known_and_mended() {
-        let blocks = [event(10), event(20), event(30)].concat();
-        for cut in 0..=blocks.len() {
-            let (mut log, path, _) = log(&format!("tear-{cut}"), 0);
-            // As if the disk had taken `cut` bytes and then refused.
-            log.file.write_all(&blocks[..cut]).unwrap();
-            log.written = cut as u64;
-            log.note_tear(&blocks, cut);
-            log.keep(&blocks[cut..], Keep::Always);
-            let whole = log.written - log.torn.0 as u64;
-            assert!([0, 28, 64, 112].contains(&whole), "{cut}: {whole}");
-            for step in 0..log.pending.len() {
-                log.note_tear(&log.pending.clone(), step.min(1));
-                log.file.write_all(&log.pending[..step.min(1)]).unwrap();
-                log.pending.drain(..step.min(1));
-            }
-            log.retry();
-            assert_eq!(
-                (std::fs::read(&path).unwrap(), log.torn),
-                (blocks.clone(), (0, 0))
-            );
-            std::fs::remove_file(path).unwrap();
-        }
-    }
-
-    #[test]
-    fn closing_on_a_full_disk_leaves_whole_blocks() {
-        let blocks = [event(10), event(20), event(30)].concat();
-        for cut in 0..blocks.len() {
-            let (mut log, path, notices) = log(&format!("close-{cut}"), 0);
-            log.file.write_all(&blocks[..cut]).unwrap();
-            log.written = cut as u64;
-            log.failing_since = Some(0);
-            log.note_tear(&blocks, cut);
-            log.keep(&blocks[cut..], Keep::Always);
-            log.give_up().unwrap();
-            let whole = [0, 28, 64]
-                .into_iter()
-                .filter(|end| *end <= cut)
-                .max()
-                .unwrap();
-            assert_eq!(std::fs::read(&path).unwrap(), blocks[..whole]);
-            let lost = notices.drain()[0].dropped;
-            assert_eq!(
-                lost,
-                [0, 28, 64]
-                    .into_iter()
-                    .filter(|start| *start >= whole)
-                    .count() as u64
-            );
-            std::fs::remove_file(path).unwrap();
-        }
-    }
+    start.min(position)
 }
+
+fn count(blocks: &[u8]) -> u64 {
+    let (mut start, mut count) = (0, 0);
+    while start < blocks.len() {
+        start += block_length(&blocks[start..]);
+        count += 1;
+    }
+    count
+}
+
+/// Whether these are whole blocks: each has its length at both ends.
+pub fn is_sound(blocks: &[u8]) -> bool {
+    let mut rest = blocks;
+    while let Some((_, length)) = block::head(rest) {
+        let end = length.checked_sub(4).and_then(|end| rest.get(end..length));
+        if length < 12 || length % 4 != 0 || end != Some(&(length as u32).to_le_bytes()[..]) {
+            return false;
+        }
+        rest = &rest[length..];
+    }
+    rest.is_empty()
+}
+
+#[cfg(test)]
+mod tests;

@@ -51,15 +51,27 @@ pub struct LogReader {
 
 impl LogReader {
     pub fn open(path: &Path, ending: Ending) -> io::Result<Self> {
+        Self::open_at(path, ending, 0)
+    }
+
+    /// Begins with the block at `position`, in a log of our own byte order.
+    pub fn open_at(path: &Path, ending: Ending, position: u64) -> io::Result<Self> {
+        let limits = Limits::default();
+        let parser = match position {
+            0 => Parser::new(limits),
+            _ => Parser::within_section(limits),
+        };
+        let mut file = File::open(path)?;
+        file.seek(SeekFrom::Start(position))?;
         Ok(Self {
-            file: File::open(path)?,
+            file,
             path: path.to_owned(),
-            parser: Parser::new(Limits::default()),
+            parser,
             ending,
             buffer: vec![0; CHUNK],
             start: 0,
             end: 0,
-            position: 0,
+            position,
             damaged: 0,
             lost: false,
         })

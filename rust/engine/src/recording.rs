@@ -1,20 +1,25 @@
 //! A recording: one capture log and the streams that feed it, behind one mutex.
 
+mod desk;
 mod inner;
+mod replay;
 mod resources;
 mod resume;
 mod tell;
 
-pub use resources::{Desk, Resources};
+pub use desk::{Blocks, Desk};
+pub use replay::Settled;
+pub use resources::Resources;
 
 use crate::error::Error;
 use crate::log::{Keep, Log};
 use crate::notice::{lock, Kind};
 use crate::reporter::Target;
 use crate::secure::{Keys, Secure, SecureCounts};
+use crate::shelter::place::Interface;
 use crate::socket::{steady_clock, wall_clock};
 use crate::stream::{Counts, Port, Stream, StreamSpec, Visit, Yield};
-use crate::survey::rekeyed;
+use crate::survey::{rekeyed, Known};
 use inner::{report, Inner, State};
 use siprecord_core::digits::Mask;
 use siprecord_core::level::Level;
@@ -68,14 +73,21 @@ impl Recording {
     ) -> Result<Self, Error> {
         let mut header = Vec::new();
         write::section_header(&mut header, section);
+        let offset = header.len() as u64;
         write::interface(&mut header, LINK_EXPORTED, "sip", "");
         let notices = resources.notices.clone();
-        let log = Log::create(path, &header, notices, resources.max_pending).map_err(|error| {
+        let log = Log::create(path, &header, notices, &resources.shelter).map_err(|error| {
             Error::Open {
                 path: path.display().to_string(),
                 error,
             }
         })?;
+        let known = Known {
+            link_type: LINK_EXPORTED,
+            name: "sip".to_owned(),
+            ..Known::default()
+        };
+        log.knows(&Interface { offset, known });
         let inner = Inner::new(log, INTERFACE_SIP + 1);
         Ok(Self::around(resources, path, inner))
     }
@@ -128,13 +140,15 @@ impl Recording {
         inner.interfaces += 1;
         let mut block = Vec::new();
         write::interface(&mut block, LINK_RAW_IP, &spec.name, &spec.description);
-        inner.log.append(&block, Keep::Always);
-        inner.streams.push(Stream::new(
-            interface,
-            pair,
-            spec,
-            self.resources.reporter(),
-        ));
+        let known = Known {
+            link_type: LINK_RAW_IP,
+            name: spec.name.clone(),
+            ..Known::default()
+        };
+        inner.log.append_interface(&block, known);
+        let mut stream = Stream::new(interface, pair, spec, self.resources.reporter());
+        stream.keep_figures(inner.log.figures(interface), None);
+        inner.streams.push(stream);
         Ok((interface, rtp_port))
     }
 

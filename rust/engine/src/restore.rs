@@ -33,6 +33,8 @@ pub fn restore(file: &File, path: &Path) -> io::Result<Option<File>> {
 mod tests {
     use crate::log::{Keep, Log};
     use crate::notice::{Kind, Notices};
+    use crate::shelter::estate::Found;
+    use crate::shelter::Shelter;
     use siprecord_core::pcapng::write;
     use std::path::PathBuf;
     use std::sync::Arc;
@@ -50,7 +52,13 @@ mod tests {
         std::fs::create_dir_all(&directory).unwrap();
         let notices = Arc::new(Notices::new().unwrap());
         let path = directory.join("log");
-        let log = Log::create(&path, b"", notices.clone(), 0).unwrap();
+        let log = Log::create(
+            &path,
+            b"",
+            notices.clone(),
+            &Shelter::new(2_048, 0).unwrap(),
+        )
+        .unwrap();
         (log, directory, notices)
     }
 
@@ -83,7 +91,13 @@ mod tests {
             [event(8), event(12)].concat()
         );
         assert!(
-            Log::resume(&path, notices.clone(), 0).is_err(),
+            Log::resume(
+                &path,
+                notices.clone(),
+                &Shelter::new(2_048, 0).unwrap(),
+                &Found::default()
+            )
+            .is_err(),
             "it is locked"
         );
         let told: Vec<_> = notices.drain().into_iter().map(|told| told.text).collect();

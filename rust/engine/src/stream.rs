@@ -1,9 +1,16 @@
 //! One media stream: its two sockets, and what becomes of each datagram.
 
+mod batch;
+
 use crate::ports::Pair;
+use crate::receiver::{Received, BATCH};
+use crate::recording::{Blocks, Desk};
 use crate::reporter::{Reporter, Target};
 use crate::secure::{Keys, Secure};
-use crate::socket::{self, Received, Receiver, BATCH};
+use crate::shelter::figures::Slot;
+use crate::shelter::flight::Aim;
+use crate::shelter::layout::GATHER;
+use crate::socket;
 use siprecord_core::digits::Mask;
 use siprecord_core::ip::Datagram;
 use siprecord_core::level::Level;
@@ -118,6 +125,10 @@ pub struct Stream {
     /// What happened to the sources since the last visit.
     pub events: Vec<Event>,
     held: Vec<Held>,
+    /// Where another process finds its figures.
+    figures: Option<Slot>,
+    /// When they are put there again, by the time stamps of what comes.
+    put_at: u64,
 }
 
 /// What the statistics need of a packet whose sender is not known yet.
@@ -166,6 +177,8 @@ impl Stream {
             opened: Vec::new(),
             events: Vec::new(),
             held: Vec::new(),
+            figures: None,
+            put_at: 1,
         }
     }
 
@@ -183,31 +196,30 @@ impl Stream {
         self.switched_at = 0;
     }
 
-    /// Moves datagrams from a socket to the end of `out`.
+    /// Moves datagrams from a socket to the end of the desk's blocks, which `aim` says where they belong.
     pub fn drain(
         &mut self,
         port: Port,
         visit: Visit,
-        receiver: &mut Receiver,
-        out: &mut Vec<u8>,
+        desk: &mut Desk,
+        aim: Aim,
     ) -> io::Result<Yield> {
-        let (socket, number) = match port {
-            Port::Rtp => (self.pair.rtp.as_raw_fd(), self.pair.rtp_port),
-            Port::Rtcp => (self.pair.rtcp.as_raw_fd(), self.pair.rtp_port + 1),
+        let origin = self.origin(port);
+        let socket = match port {
+            Port::Rtp => self.pair.rtp.as_raw_fd(),
+            Port::Rtcp => self.pair.rtcp.as_raw_fd(),
         };
-        let local = SocketAddr::new(self.pair.address, number);
         let mut total = Yield::default();
         for _ in 0..visit.batches {
-            let count = receiver.receive(socket)?;
-            let mut youngest = 0;
-            for index in 0..count {
-                let received = receiver.datagram(index);
-                youngest = self.open_and_take(port, local, &received, out);
-                total.bytes += received.data.len() as u64;
-            }
+            let count = desk.receive(socket, &origin, aim)?;
+            let (bytes, youngest) = self.take_batch(&origin, desk);
+            total.bytes += bytes;
             total.packets += count as u64;
             if count < BATCH || youngest > visit.until {
                 return Ok(total);
+            }
+            if desk.blocks.bytes().len() >= GATHER {
+                break;
             }
         }
         total.more = true;
@@ -220,7 +232,7 @@ impl Stream {
         port: Port,
         local: SocketAddr,
         received: &Received<'_>,
-        out: &mut Vec<u8>,
+        out: &mut Blocks,
     ) -> u64 {
         let time_ns = received.control.time_ns.unwrap_or_else(socket::wall_clock);
         let Some(secure) = &mut self.secure else {
@@ -246,7 +258,7 @@ impl Stream {
         port: Port,
         local: SocketAddr,
         received: &Received<'_>,
-        (time_ns, out): (u64, &mut Vec<u8>),
+        (time_ns, out): (u64, &mut Blocks),
     ) -> u64 {
         let stored = (time_ns > self.switched_at) != self.paused;
         let told = self.events.len();

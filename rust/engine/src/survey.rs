@@ -2,6 +2,7 @@
 
 use crate::reader::{media, Media};
 use crate::reader::{Ending, LogReader};
+use crate::shelter::place::Interface;
 use siprecord_core::pcapng::block::{
     BYTE_ORDER_MAGIC, ENTERPRISE, LINK_EXPORTED, LINK_RAW_IP, SECTION_HEADER,
 };
@@ -89,7 +90,7 @@ fn subject(json: &[u8]) -> Option<u32> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Survey {
     /// In the order of their numbers.
-    pub interfaces: Vec<Known>,
+    pub interfaces: Vec<Interface>,
     /// How long the file is without half a block at its end.
     pub whole: u64,
     /// How long the file is.
@@ -101,35 +102,58 @@ pub struct Survey {
 /// Only what a writer that died leaves behind counts as half a block: a block that the file ends in, or zeros
 /// that the file system put there. Any other damage stays in the file, and readers step over it.
 pub fn survey(path: &Path) -> io::Result<Survey> {
-    let file = File::open(path)?;
-    check_head(&file)?;
-    let mut log = LogReader::open(path, Ending::Final)?;
-    let mut interfaces: Vec<Known> = Vec::new();
+    check_head(&File::open(path)?)?;
+    let log = LogReader::open(path, Ending::Final)?;
+    let (survey, sections) = walk(path, log, Vec::new())?;
+    let first = survey.interfaces.first();
+    if sections != 1 || first.map(|first| first.known.link_type) != Some(LINK_EXPORTED) {
+        return Err(not_ours());
+    }
+    Ok(survey)
+}
+
+/// Surveys the end of a log that was whole up to `from`, with these interfaces described so far. Reads no more
+/// than what follows, and so learns nothing of rollover counters.
+pub fn tail(path: &Path, from: u64, known: Vec<Interface>) -> io::Result<Survey> {
+    check_head(&File::open(path)?)?;
+    let log = LogReader::open_at(path, Ending::Final, from)?;
+    Ok(walk(path, log, known)?.0)
+}
+
+/// Also answers how many sections begin.
+fn walk(path: &Path, mut log: LogReader, known: Vec<Interface>) -> io::Result<(Survey, u32)> {
+    let mut interfaces = known;
+    let known_to = interfaces.last().map(|last| last.offset);
     let mut sections = 0;
-    let (mut end, mut damaged) = (0, 0);
+    let (mut end, mut damaged) = (log.position(), 0);
     while let Some(found) = log.next_block()? {
         match found.block {
             Block::Section => sections += 1,
-            Block::Interface(interface) => interfaces.push(Known {
-                link_type: interface.linktype,
-                name: String::from_utf8_lossy(interface.name).into_owned(),
-                ..Known::default()
-            }),
+            Block::Interface(interface) if known_to.is_none_or(|at| found.offset > at) => {
+                interfaces.push(Interface {
+                    offset: found.offset,
+                    known: Known {
+                        link_type: interface.linktype,
+                        name: String::from_utf8_lossy(interface.name).into_owned(),
+                        ..Known::default()
+                    },
+                });
+            }
             Block::Packet(packet) if packet.linktype == LINK_RAW_IP => {
                 let known = interfaces.get_mut(packet.interface as usize);
-                known.into_iter().for_each(|known| known.note(&packet));
+                known
+                    .into_iter()
+                    .for_each(|found| found.known.note(&packet));
             }
             Block::Custom { pen, data } if pen == ENTERPRISE => {
                 let known = subject(data).and_then(|number| interfaces.get_mut(number as usize));
-                known.into_iter().for_each(|known| known.learn(data));
+                known.into_iter().for_each(|found| found.known.learn(data));
             }
             _ => {}
         }
         (end, damaged) = (log.position(), log.damaged());
     }
-    if sections != 1 || interfaces.first().map(|known| known.link_type) != Some(LINK_EXPORTED) {
-        return Err(not_ours());
-    }
+    let file = File::open(path)?;
     let length = file.metadata()?.len();
     let cut = log.damaged() == damaged;
     let whole = if cut || is_zero(&file, end, length)? {
@@ -137,11 +161,12 @@ pub fn survey(path: &Path) -> io::Result<Survey> {
     } else {
         length
     };
-    Ok(Survey {
+    let survey = Survey {
         interfaces,
         whole,
         length,
-    })
+    };
+    Ok((survey, sections))
 }
 
 /// Our logs are little endian whatever machine wrote them.
@@ -225,10 +250,33 @@ mod tests {
             let found = of("cut", &data[..length]).unwrap();
             let whole = *ends.iter().filter(|end| **end <= length).max().unwrap();
             assert_eq!((found.whole, found.length), (whole as u64, length as u64));
-            assert_eq!(found.interfaces[0], known(LINK_EXPORTED, "sip"));
+            assert_eq!(found.interfaces[0].known, known(LINK_EXPORTED, "sip"));
             let streams = usize::from(whole > ends[0]);
             assert_eq!(found.interfaces.len(), 1 + streams);
         }
+    }
+
+    #[test]
+    fn from_any_block_on_the_rest_is_found_and_nothing_twice() {
+        let data = sample();
+        let path = std::env::temp_dir().join(format!("siprecord-tail-{}", std::process::id()));
+        for length in data.len() - 31..=data.len() {
+            std::fs::write(&path, &data[..length]).unwrap();
+            let all = survey(&path).unwrap();
+            let (sip, stream) = (all.interfaces[0].offset, all.interfaces[1].offset);
+            for (from, known) in [
+                (0, 0),
+                (0, 1),
+                (sip, 1),
+                (stream, 1),
+                (stream, 2),
+                (all.whole, 2),
+            ] {
+                let found = tail(&path, from, all.interfaces[..known].to_vec()).unwrap();
+                assert_eq!(found, all, "{length} bytes, from {from}, {known} known");
+            }
+        }
+        std::fs::remove_file(path).unwrap();
     }
 
     #[test]
@@ -276,17 +324,17 @@ mod tests {
         };
         custom(&mut data, followed.json(1, 2).as_bytes());
         let found = &of("told", &data).unwrap().interfaces[1];
-        assert_eq!(found.followed, Some(source));
+        assert_eq!(found.known.followed, Some(source));
         let reached = |highest, seen| Reached {
             ssrc: 7,
             highest,
             seen,
         };
-        assert_eq!(found.reached, [reached(65_536 + 5, 0b1000_1100_1001)]);
+        assert_eq!(found.known.reached, [reached(65_536 + 5, 0b1000_1100_1001)]);
         custom(&mut data, rekeyed(1, 3).as_bytes());
         packet(&mut data, 6);
         let found = &of("rekeyed", &data).unwrap().interfaces[1];
-        assert_eq!(found.reached, [reached(6, 1)]);
+        assert_eq!(found.known.reached, [reached(6, 1)]);
     }
 
     #[test]

@@ -6,12 +6,13 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use siprecord_core::pcapng::write::{Section, SipMessage, Transport};
 use siprecord_engine::drain::{self, Settings};
+use siprecord_engine::error::Error;
 use siprecord_engine::floor::{self, Plan};
 use siprecord_engine::recording::Recording;
 use siprecord_engine::stream::StreamSpec;
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -107,6 +108,27 @@ impl Engine {
                 .resume_log(&path)
                 .map(|(recording, names)| (Log { recording }, names))
         })
+    }
+
+    /// A descriptor for whoever keeps it; valid as long as the engine.
+    fn shelter_fileno(&self) -> i32 {
+        self.engine.shelter().as_raw_fd()
+    }
+
+    /// The shelter of an earlier engine; the descriptor is duplicated.
+    fn inherit(&self, py: Python<'_>, shelter: i32) -> PyResult<()> {
+        detached(py, || {
+            // SAFETY: the caller has it open; it is borrowed for this call only.
+            let shelter = unsafe { BorrowedFd::borrow_raw(shelter) };
+            let shelter = shelter.try_clone_to_owned().map_err(Error::Shelter)?;
+            self.engine.inherit(shelter)
+        })
+    }
+
+    /// Logs completed, packets stored, packets lost.
+    fn settle(&self, py: Python<'_>) -> (u64, u64, u64) {
+        let settled = py.detach(|| self.engine.settle());
+        (settled.logs, settled.stored, settled.lost)
     }
 
     fn fileno(&self) -> i32 {

@@ -192,6 +192,8 @@ fn cause_of(name: &str) -> PyResult<Cause> {
     match name {
         "hold" => Ok(Cause::Hold),
         "pause" => Ok(Cause::Pause),
+        "restart" => Ok(Cause::Restart),
+        "failover" => Ok(Cause::Failover),
         _ => Err(PyValueError::new_err(format!("no such cause: {name}"))),
     }
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -32,6 +33,7 @@ def print_document(document: Row, *, folder: str | None = None) -> None:
     names = print_participants(document)
     print_streams(document, names)
     print_conversation(document)
+    print_notes("Restarts", (absence_note(each) for each in document.get("absences") or []))
     deviations = document.get("deviations") or []
     print_notes("Deviations", (_sentence(each) for each in deviations))
 
@@ -135,7 +137,7 @@ def print_streams(document: Row, names: Mapping[str, str]) -> None:
             ">duplicated",
             ">reordered",
             ">audio",
-            ">gaps",
+            "gaps",
         ),
         [_stream_row(stream, names) for stream in streams],
         title="Streams",
@@ -154,8 +156,24 @@ def _stream_row(stream: Row, names: Mapping[str, str]) -> tuple[object, ...]:
         _packets(stream, "duplicated"),
         _packets(stream, "reordered"),
         seconds(stream.get("audio_s")),
-        len(stream.get("gaps") or []) + int(stream.get("gaps_omitted") or 0),
+        _gaps(stream),
     )
+
+
+def _gaps(stream: Row) -> str:
+    """How many there are of each cause, the most frequent first."""
+    causes = Counter(str(gap.get("cause")) for gap in stream.get("gaps") or [])
+    causes["more"] += int(stream.get("gaps_omitted") or 0)
+    rows = [f"{count} {cause.replace('_', ' ')}" for cause, count in causes.most_common() if count]
+    return ", ".join(rows) or "0"
+
+
+def absence_note(absence: Row) -> str:
+    """One sentence: when no recorder was there, and what is missing for that."""
+    missing = absence.get("missing_s") or {}
+    what = ", ".join(f"{seconds(value)} of label {label}" for label, value in missing.items())
+    who = "another recorder took over" if absence.get("cause") == "failover" else "recorder restarted"
+    return f"{who} at {absence.get('back')}: {what + ' missing' if what else 'nothing missing'}"
 
 
 def _packets(stream: Row, name: str) -> object:

@@ -7,6 +7,7 @@ method raises for what the other side does: a recorder without a safety net stil
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import socket
@@ -23,6 +24,8 @@ FIRST_FD = 3
 SEND_SECONDS = 0.5
 """How long a busy holder may keep the recorder waiting before it goes on without it."""
 FETCH_SECONDS = 10.0
+
+_GONE = (errno.EPIPE, errno.ECONNRESET, errno.ECONNREFUSED, errno.ENOTCONN, errno.EBADF)
 
 Kept = list[tuple[str, int]]
 """Descriptors with the names they were kept under; two of one name are in the order they were stored."""
@@ -44,7 +47,7 @@ class FdStore(Protocol):
         """What an earlier life left; once, at the start. The store keeps its own duplicates."""
 
     def store(self, name: str, fds: Sequence[int]) -> bool:
-        """Keep duplicates of these; False when that failed."""
+        """Keep duplicates of these; False when that failed, for now or for good."""
 
     def remove(self, name: str) -> None:
         """Close what is kept under this name."""
@@ -101,6 +104,9 @@ class _Notifier:
         self.watchdog_s = watchdog_s
         self._sock = sock
         self._told = False
+        self._put_off: list[tuple[Mapping[str, str], list[int]]] = []
+        """What a busy keeper did not take, in order, with duplicates of the descriptors."""
+        self._gone = False
         # SO_SNDTIMEO, not settimeout: the socket stays a blocking one, without a poll before each call.
         sock.setblocking(True)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(SEND_SECONDS))
@@ -138,11 +144,42 @@ class _Notifier:
         self._sock.close()
 
     def _send(self, fields: Mapping[str, str], fds: Sequence[int] = ()) -> bool:
+        """False when it was not taken. A keeper that is only busy gets what is about descriptors later."""
+        if self._catch_up() and self._try(fields, fds):
+            return True
+        if FD_REMOVE in fields or self._gone:
+            self._forget(fields.get(FD_NAME))
+        if FD_NAME in fields and not self._gone:
+            self._put_off.append((fields, [os.dup(fd) for fd in fds]))
+        return False
+
+    def _catch_up(self) -> bool:
+        """Send what was put off; False while that can't be."""
+        while self._put_off:
+            fields, fds = self._put_off[0]
+            if not self._try(fields, fds):
+                return False
+            messages.close_all(fds)
+            self._put_off.pop(0)
+        return True
+
+    def _forget(self, name: str | None) -> None:
+        """What was to be kept under this name and never was; all of it when nobody keeps any more."""
+        left = []
+        for fields, fds in self._put_off:
+            if self._gone or fields[FD_NAME] == name:
+                messages.close_all(fds)
+            else:
+                left.append((fields, fds))
+        self._put_off = left
+
+    def _try(self, fields: Mapping[str, str], fds: Sequence[int]) -> bool:
         try:
             messages.send(self._sock, fields, fds)
         except OSError as error:
             # Once is enough: the next ones find out without waiting, for calls wait meanwhile.
             self._sock.setblocking(False)
+            self._gone = error.errno in _GONE
             if not self._told:
                 self._told = True
                 _log.error(
@@ -153,6 +190,8 @@ class _Notifier:
             return False
         if not self._sock.getblocking():
             self._sock.setblocking(True)
+            self._told = False
+            _log.warning("whoever keeps our sockets answers again")
         return True
 
 

@@ -10,6 +10,7 @@ from siprecord.media.types import (
     LogStatus,
     MediaSettings,
     Notice,
+    Settled,
     StreamSpec,
     StreamStats,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "SendProgress",
     "SendSpec",
     "SentStream",
+    "Settled",
     "ShardedMap",
     "SrtpReceiver",
     "SrtpSender",

@@ -63,7 +63,8 @@ class StreamPlan:
     """How one stream is to be understood; it becomes one channel.
 
     Payload types that `codecs` does not name keep their static meaning (RFC 3551 section 6). `silences` are
-    intervals (from, to, `hold` or `pause`) in wall-clock nanoseconds that explain gaps.
+    intervals (from, to, cause) in wall-clock nanoseconds that explain gaps: `hold` and `pause` those that
+    they fill, `restart` and `failover`, when no recorder was there, the missing packets that they touch.
     """
 
     interface: int

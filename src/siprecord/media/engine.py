@@ -21,6 +21,7 @@ from siprecord.media.types import (
     MediaSettings,
     Notice,
     NoticeKind,
+    Settled,
     StreamSpec,
     StreamStats,
 )
@@ -54,11 +55,34 @@ class MediaEngine:
     def resume_log(self, path: str | PathLike[str]) -> CaptureLog:
         """Go on with a log that another process has begun; raises MediaError when that can't be.
 
-        Half a block at its end, left by a writer that died, is cut off; nothing else changes. Its streams
-        come back by `CaptureLog.resume_stream`. Reads the whole file: call it in an executor.
+        What its writer had taken and died on is written, if that is in an inherited shelter; else half a
+        block at its end is cut off. Its streams come back by `CaptureLog.resume_stream`. Reads the end of
+        the file, or all of it where no shelter tells what is in it: call it in an executor.
         """
         core, names = self._core.resume_log(fspath(path))
         return CaptureLog(core, names)
+
+    def shelter_fileno(self) -> int:
+        """Memory for what is on its way from a socket to a log, for a process that outlives this one.
+
+        Valid as long as the engine.
+        """
+        return self._core.shelter_fileno()
+
+    def inherit(self, shelter_fd: int) -> None:
+        """Take in the shelter of an earlier engine, the oldest first; close the descriptor afterwards.
+
+        Then resume logs and streams, and then `settle`. Raises MediaError for what is no shelter that this
+        version can read.
+        """
+        self._core.inherit(shelter_fd)
+
+    def settle(self) -> Settled:
+        """Write what earlier engines had taken for logs and streams that were not resumed, and forget them.
+
+        Their shelters are needed no more. What can't be written is told by a notice.
+        """
+        return Settled(*self._core.settle())
 
     def fileno(self) -> int:
         """A descriptor that is readable while there are notices."""
@@ -124,10 +148,10 @@ class CaptureLog:
     ) -> MediaStream:
         """Take a stream of a resumed log up again with the sockets it had; `interface` is its old number.
 
-        What waits in the sockets is stored, or dropped if `paused`. The log tells whom the stream followed
-        and how far the rollover counters of SRTP have come; `srtp_indices` count where they are higher. Both
-        descriptors are duplicated: close yours afterwards. Statistics begin anew. Raises MediaError for what
-        is no pair of media sockets.
+        What waits in the sockets is stored, or dropped if `paused`. Whom the stream followed, and how far the
+        rollover counters of SRTP have come, is known from the log; `srtp_indices` count where they are
+        higher. Both descriptors are duplicated: close yours afterwards. Packets are counted on where an
+        inherited shelter tells how many came. Raises MediaError for what is no pair of media sockets.
         """
         details = _Details.of(spec)
         return MediaStream(

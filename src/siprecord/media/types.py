@@ -68,6 +68,18 @@ class StreamSpec:
     """False: nobody knows the ports yet, so nobody is followed who sends before `MediaStream.announce()`."""
 
 
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of what earlier engines had taken, beyond the streams that were resumed."""
+
+    logs: int
+    """Logs that were completed."""
+    stored: int
+    """Datagrams that were stored."""
+    lost: int
+    """Datagrams that only their stream could have stored: they are encrypted."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamStats:
     """What has come on a stream. Counters never go back; they stay readable after the stream's end."""

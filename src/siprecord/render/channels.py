@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from siprecord.media.audio import StreamPlan
+from siprecord.render.absences import absence_span
 from siprecord.render.codecs import STATIC, Choice, choose
-from siprecord.render.facts import LogFacts, StreamFacts
+from siprecord.render.facts import Absence, LogFacts, StreamFacts
 
 
 def channel_streams(facts: LogFacts) -> list[StreamFacts]:
@@ -26,10 +28,11 @@ def stream_choices(stream: StreamFacts) -> dict[int, Choice]:
     return {number: choose(values) for number, values in {**STATIC, **stream.payloads}.items()}
 
 
-def stream_plan(stream: StreamFacts) -> StreamPlan:
+def stream_plan(stream: StreamFacts, absences: Iterable[Absence] = ()) -> StreamPlan:
     """How the renderer is to understand this stream."""
     codecs = {number: choice.codec for number, choice in stream_choices(stream).items()}
-    return StreamPlan(stream.interface, codecs, tuple(stream.silences))
+    away = [(*absence_span(absence), absence.cause) for absence in absences]
+    return StreamPlan(stream.interface, codecs, (*stream.silences, *away))
 
 
 def codec_row(stream: StreamFacts, number: int, packets: int) -> dict[str, Any]:

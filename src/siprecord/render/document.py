@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from siprecord.media.audio import AudioRenderer
+from siprecord.render.absences import absence_rows
 from siprecord.render.audio_files import AudioFiles
 from siprecord.render.conversation import conversation
 from siprecord.render.facts import LogFacts, StreamFacts
@@ -73,6 +74,7 @@ def build_document(
         "sessions": facts.model.get("sessions") or [],
         "participants": facts.model.get("participants") or [],
         "streams": rows,
+        "absences": absence_rows(facts.absences, rows, renderer.origin_ns),
         "audio": _audio(renderer, made),
         "rules": [_rule_row(event) for event in facts.rules],
         "digits": _digits(facts),

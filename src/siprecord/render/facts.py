@@ -47,6 +47,16 @@ class StreamFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Absence:
+    """The recorder was gone and came back in this log. `cause`: `restart`, or `failover` to another one."""
+
+    died_ns: int
+    """0 when nobody knows."""
+    back_ns: int
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
 class MetadataFacts:
     """One metadata document, byte for byte as it was received."""
 
@@ -72,6 +82,7 @@ class LogFacts:
     digits: dict[str, Any] = field(default_factory=dict)
     """Whether keys that were pressed are in the log, and who said so; empty in logs of older versions."""
     deviations: list[dict[str, Any]] = field(default_factory=list)
+    absences: list[Absence] = field(default_factory=list)
     continues: dict[str, Any] | None = None
     """Which recording this one continues."""
     dialogs: list[dict[str, Any]] = field(default_factory=list)
@@ -216,6 +227,12 @@ def _close_silence(stream: StreamFacts, time_ns: int) -> None:
         stream.silent_since = None
 
 
+def _restarted(facts: LogFacts, item: LogEvent) -> None:
+    died = item.event.get("died_ns")
+    cause = "failover" if item.event.get("cause") == "failover" else "restart"
+    facts.absences.append(Absence(died if isinstance(died, int) else 0, item.time_ns, cause))
+
+
 def _metadata(facts: LogFacts, item: LogEvent) -> None:
     try:
         document = base64.b64decode(str(item.event.get("document", "")), validate=True)
@@ -277,5 +294,6 @@ _HANDLERS: dict[str, Callable[[LogFacts, LogEvent], None]] = {
     "rule.applied": _rule,
     "digits.policy": _digits,
     "deviation": _deviation,
+    "recorder.restarted": _restarted,
     "recording.merged": _merged,
 }

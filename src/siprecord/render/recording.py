@@ -48,7 +48,7 @@ def render_recording(
     try:
         facts = read_facts(capture)
         streams = channel_streams(facts)
-        renderer = AudioRenderer(capture, [stream_plan(stream) for stream in streams])
+        renderer = AudioRenderer(capture, [stream_plan(stream, facts.absences) for stream in streams])
         destination.mkdir(parents=True, exist_ok=True)
         made = write_audio(renderer, streams, destination, options)
         files = {

@@ -69,13 +69,12 @@ class Assembly:
         await self.finisher.close(self._config.recording.shutdown_grace_s)
 
     def _hear(self, event: RecordingEvent) -> None:
-        if isinstance(event, RecordingResumed):
-            self._call_ids[event.recording_id] = event.call_id
-        if not isinstance(event, RecordingStarted):
+        if not isinstance(event, RecordingStarted | RecordingResumed):
             return
         self._call_ids[event.recording_id] = event.call_id
         if self.live is not None:
-            self.live.follow(event.recording_id, log_path(self._config.spool_dir, event.recording_id))
+            path = log_path(self._config.spool_dir, event.recording_id)
+            self.live.follow(event.recording_id, path, resumed=isinstance(event, RecordingResumed))
 
     def _discarded(self, recording_id: str) -> None:
         self._call_ids.pop(recording_id, None)

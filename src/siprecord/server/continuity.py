@@ -25,6 +25,7 @@ from siprecord.recording.plan import StreamPlan
 from siprecord.server.archive import log_path, stream_spec
 from siprecord.server.callstate import CallState, StateCell, StateError, StreamState, decode, encode
 from siprecord.server.runner import CallRunner
+from siprecord.server.shelters import KeptShelters
 from siprecord.server.streams import OpenStream
 from siprecord.transport import EndpointControl
 
@@ -80,12 +81,15 @@ class Continuity:
         self._fresh = fresh
         self._calls: dict[str, _KeptCall] = {}
         self._left: dict[str, _Left] = {}
+        self._shelters = KeptShelters(store)
 
     # An earlier life
 
     def inherit(self, name: str, fd: int) -> bool:
         """Take a descriptor that the store handed over; False when it is none of ours."""
         kind, _, rest = name.partition(".")
+        if self._shelters.inherit(name, fd):
+            return True
         if kind == STATE and rest:
             self._left.setdefault(rest, _Left()).state = fd
         elif kind == MEDIA:
@@ -100,10 +104,11 @@ class Continuity:
     def resume(self, engine: MediaEngine) -> frozenset[str]:
         """Open the logs and streams of all calls that can go on, tell each log of it, and return their ids.
 
-        Reads whole logs: call it on a thread. The holder may ask to give all calls up, since one of them may
-        be what kills us.
+        What the earlier life had received and not written is written first. Reads and writes files: call it
+        on a thread. The holder may ask to give all calls up, since one of them may be what kills us.
         """
         left, self._left = self._left, {}
+        self._shelters.begin(engine, fresh=self._fresh)
         event = {"event": "recorder.restarted", "died_ns": self._died_ns}
         fresh = self._fresh
         for recording_id, one in left.items():
@@ -118,6 +123,7 @@ class Continuity:
                 for fd in one.fds():
                     if recording_id not in self._calls or fd != self._calls[recording_id].cell.fd:
                         os.close(fd)
+        self._shelters.end(engine)
         running = frozenset(one.state.recording_id for one in self.resumed)
         if self._died_ns is not None:
             discard_unanswered(self._spool, running)

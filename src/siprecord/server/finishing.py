@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections import Counter, defaultdict
 from collections.abc import Collection, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -83,6 +84,9 @@ class Finisher:
         self._closing = False
         self.failed = 0
         """Recordings that could not be moved or rendered; their logs are kept."""
+        self.gaps: Counter[str] = Counter()
+        """Gaps in the audio of what was rendered, by cause."""
+        self.gap_seconds: defaultdict[str, float] = defaultdict(float)
 
     @property
     def queued(self) -> int:
@@ -191,6 +195,7 @@ class Finisher:
         ids = {"recording_id": recording.id, "call_id": job.call_id}
         try:
             await renderer.render(recording.capture, recording.directory)
+            self._note_gaps(await asyncio.to_thread(self._store.load_metadata, recording))
             if not self._keep_capture:
                 await asyncio.to_thread(recording.capture.unlink, missing_ok=True)
         except (RenderError, OSError) as error:
@@ -202,6 +207,12 @@ class Finisher:
                 self._keep(self._waiting, spawn(later, name=f"wait to render {recording.id}"))
         else:
             _log.info("rendered", **ids, directory=str(recording.directory))
+
+    def _note_gaps(self, document: Row | None) -> None:
+        streams: Any = (document or {}).get("streams") or ()
+        for gap in (gap for stream in streams for gap in stream.get("gaps") or ()):
+            self.gaps[gap["cause"]] += 1
+            self.gap_seconds[gap["cause"]] += gap["end_s"] - gap["start_s"]
 
     async def _attempt_later(self, seconds: float, renderer: Renderer, job: _Job) -> None:
         await asyncio.sleep(seconds)

@@ -35,6 +35,7 @@ class Statistics:
 
     def __init__(self) -> None:
         self.started = 0
+        self.resumed = 0
         self.ended: Counter[str] = Counter()
         self.refused: Counter[int] = Counter()
         self.deviations = 0
@@ -53,6 +54,7 @@ class Statistics:
         if isinstance(event, RecordingStarted):
             self.started += 1
         elif isinstance(event, RecordingResumed):
+            self.resumed += 1
             self._streams[event.recording_id] += event.streams
         elif isinstance(event, StreamOpened):
             self._streams[event.recording_id] += 1
@@ -101,6 +103,9 @@ class Snapshot:
     """By transport and state."""
     render_queue: int = 0
     render_failed: int = 0
+    gaps: Mapping[str, int] = field(default_factory=dict)
+    """In the audio of what was rendered, by cause."""
+    gap_seconds: Mapping[str, float] = field(default_factory=dict)
     live_delays: Delays | None = None
     alarmed: Mapping[str, int] = field(default_factory=dict)
     """Streams that something is wrong with, by what."""
@@ -138,6 +143,7 @@ def _calls(now: Snapshot) -> Iterator[Metric]:
     stats = now.statistics
     yield _gauge("calls", "Calls being recorded.", now.calls)
     yield _counter("recordings_started", "Recordings begun.", stats.started)
+    yield _counter("recordings_resumed", "Recordings that went on after a restart.", stats.resumed)
     yield _counters("recordings", "Recordings ended, by how they ended.", ("outcome",), _keys(stats.ended))
     yield _counters("calls_refused", "Calls refused, by status.", ("status",), _keys(stats.refused))
     yield _counter("deviations", "Departures of clients from the RFCs.", stats.deviations)
@@ -190,6 +196,9 @@ def _signalling(now: Snapshot) -> Iterator[Metric]:
 def _process(now: Snapshot) -> Iterator[Metric]:
     yield _gauge("render_queue", "Recordings waiting for their audio file.", now.render_queue)
     yield _counter("render_failed", "Recordings whose audio file could not be made.", now.render_failed)
+    yield _counters("gaps", "Gaps in the audio of what was rendered, by cause.", ("cause",), _keys(now.gaps))
+    spans = _keys(now.gap_seconds)
+    yield _counters("gap_seconds", "How long these gaps are together.", ("cause",), spans)
     if now.live_delays is not None:
         text = "From the arrival of live audio to its callback."
         buckets, total = now.live_delays.buckets(), now.live_delays.total
@@ -216,12 +225,16 @@ def _counter(name: str, text: str, value: float) -> Metric:
     return CounterMetricFamily(f"siprecord_{name}", text, value=value)
 
 
-def _counters(name: str, text: str, labels: tuple[str, ...], values: Mapping[tuple[str, ...], int]) -> Metric:
+def _counters(
+    name: str, text: str, labels: tuple[str, ...], values: Mapping[tuple[str, ...], float]
+) -> Metric:
     family = CounterMetricFamily(f"siprecord_{name}", text, labels=labels)
     for key, value in sorted(values.items()):
         family.add_metric(key, value)
     return family
 
 
-def _keys(values: Mapping[str, int] | Mapping[int, int]) -> dict[tuple[str, ...], int]:
+def _keys(
+    values: Mapping[str, int] | Mapping[int, int] | Mapping[str, float],
+) -> dict[tuple[str, ...], float]:
     return {(str(name),): value for name, value in values.items()}

@@ -6,7 +6,7 @@ import asyncio
 import os
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Protocol
 
@@ -53,6 +53,14 @@ class Finishing(Protocol):
     @property
     def failed(self) -> int:
         """Recordings that could not be rendered."""
+
+    @property
+    def gaps(self) -> Mapping[str, int]:
+        """Gaps in what was rendered, by cause."""
+
+    @property
+    def gap_seconds(self) -> Mapping[str, float]:
+        """How long they are together, by cause."""
 
 
 class Reports:
@@ -150,6 +158,8 @@ class Reports:
             connections=Counter((info.transport, info.state) for info in self._server.connections),
             render_queue=self._finishing.queued,
             render_failed=self._finishing.failed,
+            gaps=self._finishing.gaps,
+            gap_seconds=self._finishing.gap_seconds,
             live_delays=self.live_delays,
             alarmed=dict(self.watch.alarms) if self.watch else {},
             grades=dict(self.watch.grades) if self.watch else {},

@@ -54,8 +54,9 @@ class KeptSockets:
 
     def keep_connection(self, number: int, sock: socket.socket) -> None:
         """Keep a TCP connection."""
-        if number not in self._kept and self._store.store(f"{CONNECTION}.{number}", [sock.fileno()]):
+        if number not in self._kept:
             self._kept.add(number)
+            self._store.store(f"{CONNECTION}.{number}", [sock.fileno()])
 
     def drop_connection(self, number: int) -> None:
         """Keep it no more."""

@@ -99,11 +99,15 @@ class LiveAudioFeed:
         """From the arrival of a piece's last packet to its callback."""
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="live-audio")
 
-    def follow(self, recording_id: str, path: Path) -> None:
-        """Start reading the log at `path`, which may be renamed later."""
+    def follow(self, recording_id: str, path: Path, *, resumed: bool = False) -> None:
+        """Start reading the log at `path`, which may be renamed later.
+
+        Of a `resumed` recording, an earlier life of the recorder has handed over the audio that is there: it
+        is not handed over again.
+        """
         tail = self._open_tail(path)
         ended = asyncio.Event()
-        task = spawn(self._read(recording_id, tail, ended), name=f"live audio {recording_id}")
+        task = spawn(self._read(recording_id, tail, ended, resumed), name=f"live audio {recording_id}")
         task.add_done_callback(lambda done: self._readers.pop(recording_id, None))
         self._readers[recording_id] = (ended, task)
 
@@ -123,8 +127,8 @@ class LiveAudioFeed:
         await self.idle()
         self._threads.shutdown(wait=False)
 
-    async def _read(self, recording_id: str, tail: LogTail, ended: asyncio.Event) -> None:
-        speakers, loop = Speakers(), asyncio.get_running_loop()
+    async def _read(self, recording_id: str, tail: LogTail, ended: asyncio.Event, resumed: bool) -> None:
+        speakers, loop, past = Speakers(), asyncio.get_running_loop(), resumed
         while True:
             last = ended.is_set()
             try:
@@ -132,17 +136,17 @@ class LiveAudioFeed:
             except SiprecordError as error:
                 _log.error("live audio of %s stops: %s", recording_id, error)
                 return
-            await self._hand_over(recording_id, speakers, batch)
+            _learn(speakers, batch)
+            if past:
+                past = batch.more
+            else:
+                await self._hand_over(recording_id, speakers, batch)
             if last and not batch.more:
                 return
             if not batch.more:
                 await _wait(ended, self._poll_seconds)
 
     async def _hand_over(self, recording_id: str, speakers: Speakers, batch: LogBatch) -> None:
-        for item in batch.items:
-            event = getattr(item, "event", None)
-            if isinstance(event, Mapping):
-                speakers.learn(event)
         for piece in batch.audio:
             audio = _live(recording_id, speakers, piece)
             self.delays.note(time.time() - piece.time_ns / 1e9 - audio.seconds)
@@ -157,6 +161,13 @@ class LiveAudioFeed:
             self.failures += 1
             if self.failures == 1:
                 _log.error("stt_callback failed; audio goes on coming", exc_info=error)
+
+
+def _learn(speakers: Speakers, batch: LogBatch) -> None:
+    for item in batch.items:
+        event = getattr(item, "event", None)
+        if isinstance(event, Mapping):
+            speakers.learn(event)
 
 
 def _live(recording_id: str, speakers: Speakers, piece: LogPiece) -> LiveAudio:

@@ -23,6 +23,9 @@ from siprecord.transport.udp import UdpListener
 MAX_ALIASES = 256
 """Ours: flows remembered with a connection, to be reported lost with it."""
 
+MAX_EARLY = 4_096
+"""Ours: datagrams that wait for the first listeners, of calls that go on after a restart."""
+
 _log = logging.getLogger("siprecord.transport")
 
 
@@ -41,6 +44,8 @@ class Exchange:
         self._driver = driver
         self._client_tls = client_tls
         self._udp: list[UdpListener] = []
+        self._early: list[tuple[Transmit, Address]] | None = []
+        """What is to be sent before all listeners are open; None afterwards."""
         self._sweeping = False
 
     # Hub: what the sockets call
@@ -87,6 +92,13 @@ class Exchange:
     def add_udp(self, listener: UdpListener) -> None:
         """From now on messages may leave through `listener`."""
         self._udp.append(listener)
+        self._send_early()
+
+    def all_open(self) -> None:
+        """There will be no further listener soon: what none of them serves can't be sent."""
+        early, self._early = self._early, None
+        for transmit, remote in early or ():
+            self._send_datagram(transmit, remote)
 
     def remove_udp(self, listener: UdpListener) -> None:
         """`listener` is closed."""
@@ -112,9 +124,17 @@ class Exchange:
         listener = self._listener_for(transmit, remote)
         if listener is not None:
             listener.send(transmit.data, remote)
+        elif self._early is not None and len(self._early) < MAX_EARLY:
+            self._early.append((transmit, remote))
         else:
             self.counters.send_failures += 1
             _log.warning("no UDP socket to send to %s from", remote[0])
+
+    def _send_early(self) -> None:
+        if self._early:
+            early, self._early = self._early, []
+            for transmit, remote in early:
+                self._send_datagram(transmit, remote)
 
     def _listener_for(self, transmit: Transmit, remote: Address) -> UdpListener | None:
         serving = (one for one in self._udp if one.serves(transmit.flow.local, remote[0]))

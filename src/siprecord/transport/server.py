@@ -177,6 +177,8 @@ class CustomSIPServer:
                 waiter.set_result(None)
                 if self._driver is not None:
                     self._driver.flush()
+        if self._exchange is not None and all(waiter.done() for _, waiter in self._waiting):
+            self._exchange.all_open()
         if self._on_listening is not None:
             self._on_listening(info)
 

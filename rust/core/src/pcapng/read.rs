@@ -136,6 +136,13 @@ impl Parser {
         }
     }
 
+    /// For data that begins in the middle of a section of our own byte order.
+    pub fn within_section(limits: Limits) -> Self {
+        let mut parser = Self::new(limits);
+        parser.in_section = true;
+        parser
+    }
+
     /// The number of the current section's first interface within the whole file.
     pub fn interface_base(&self) -> u32 {
         self.base

@@ -8,6 +8,20 @@ use std::net::{IpAddr, SocketAddr};
 /// than 262,144.
 pub const MAX_SIP_PACKET: usize = 262_000;
 
+/// Where blocks go: a buffer that grows, or memory of a fixed size.
+pub trait Sink {
+    /// Appends `length` bytes to be filled in by the caller, all of them: what they hold is not defined.
+    fn room(&mut self, length: usize) -> &mut [u8];
+}
+
+impl Sink for Vec<u8> {
+    fn room(&mut self, length: usize) -> &mut [u8] {
+        let start = self.len();
+        self.resize(start + length, 0);
+        &mut self[start..]
+    }
+}
+
 /// What the section header says of us; empty texts are left out.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Section<'a> {
@@ -44,24 +58,28 @@ pub fn interface(out: &mut Vec<u8>, link_type: u16, name: &str, description: &st
 }
 
 /// Appends a datagram on an interface of the raw IP link type.
-pub fn datagram(out: &mut Vec<u8>, interface: u32, time_ns: u64, datagram: &Datagram<'_>) {
+pub fn datagram(out: &mut impl Sink, interface: u32, time_ns: u64, datagram: &Datagram<'_>) {
     let headers = ip::headers(datagram);
     let headers = headers.as_slice();
     let captured = headers.len() + datagram.payload.len();
     let pad = padding(captured);
-    let length = (32 + captured + pad) as u32;
-    out.reserve(length as usize);
+    let length = 32 + captured + pad;
     let head = packet_head(
         interface,
         time_ns,
-        length,
+        length as u32,
         (captured, headers.len() + datagram.original),
     );
-    out.extend_from_slice(&head);
-    out.extend_from_slice(headers);
-    out.extend_from_slice(datagram.payload);
-    out.extend_from_slice(&[0; 3][..pad]);
-    put32(out, length);
+    let block = out.room(length);
+    let (front, rest) = block.split_at_mut(head.len());
+    front.copy_from_slice(&head);
+    let (front, rest) = rest.split_at_mut(headers.len());
+    front.copy_from_slice(headers);
+    let (front, rest) = rest.split_at_mut(datagram.payload.len());
+    front.copy_from_slice(datagram.payload);
+    let (front, rest) = rest.split_at_mut(pad);
+    front.fill(0);
+    rest.copy_from_slice(&(length as u32).to_le_bytes());
 }
 
 fn packet_head(
@@ -169,12 +187,17 @@ fn put_tag(out: &mut Vec<u8>, number: u16, value: &[u8]) {
 }
 
 /// Appends one of our events: a JSON text, padded with spaces because a custom block has no length of its own.
-pub fn custom(out: &mut Vec<u8>, json: &[u8]) {
-    let start = begin(out, block::CUSTOM);
-    put32(out, block::ENTERPRISE);
-    out.extend_from_slice(json);
-    out.extend_from_slice(&b"   "[..padding(json.len())]);
-    end(out, start);
+pub fn custom(out: &mut impl Sink, json: &[u8]) {
+    let length = 16 + json.len() + padding(json.len());
+    let block = out.room(length);
+    block[..4].copy_from_slice(&block::CUSTOM.to_le_bytes());
+    block[4..8].copy_from_slice(&(length as u32).to_le_bytes());
+    block[8..12].copy_from_slice(&block::ENTERPRISE.to_le_bytes());
+    let (text, rest) = block[12..].split_at_mut(json.len());
+    text.copy_from_slice(json);
+    let (blank, end) = rest.split_at_mut(rest.len() - 4);
+    blank.fill(b' ');
+    end.copy_from_slice(&(length as u32).to_le_bytes());
 }
 
 fn begin(out: &mut Vec<u8>, kind: u32) -> usize {

@@ -18,7 +18,11 @@ pub enum Cause {
     /// The recording was paused.
     Pause,
     /// The sender began anew: another SSRC, another numbering.
+    NewSource,
+    /// Packets are missing that came while the recorder was started again.
     Restart,
+    /// Packets are missing that came while another recorder took over.
+    Failover,
     /// Packets are there, in a codec that is not rendered.
     NotRendered,
     /// The stream never carried a packet.
@@ -27,6 +31,12 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// Whether the recorder was away. It explains packets that are missing, wherever it touches the hole; all other
+    /// causes that are known from events explain a hole that they fill.
+    pub fn is_absence(self) -> bool {
+        matches!(self, Cause::Restart | Cause::Failover)
+    }
+
     pub fn name(self) -> &'static str {
         match self {
             Cause::BeforeStart => "before_start",
@@ -35,7 +45,9 @@ impl Cause {
             Cause::Silence => "silence",
             Cause::Hold => "hold",
             Cause::Pause => "pause",
+            Cause::NewSource => "new_source",
             Cause::Restart => "restart",
+            Cause::Failover => "failover",
             Cause::NotRendered => "not_rendered",
             Cause::NoPackets => "no_packets",
             Cause::Unknown => "unknown",
@@ -43,7 +55,7 @@ impl Cause {
     }
 }
 
-/// An interval that is known from events to have carried nothing, in samples since 1970.
+/// An interval that is known from events to have carried nothing, or nothing for sure, in samples since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hole {
     pub start: i64,
@@ -70,7 +82,9 @@ pub fn find_gaps(
             gaps.push(Gap {
                 start,
                 end,
-                cause: known_cause(start, end, known).unwrap_or(cause),
+                cause: known_cause(start, end, known)
+                    .or_else(|| absence(start, end, cause, known))
+                    .unwrap_or(cause),
             });
         }
     };
@@ -108,7 +122,7 @@ pub fn find_gaps(
 
 fn cause_between(before: &Placement, after: &Placement) -> Cause {
     if before.epoch != after.epoch {
-        return Cause::Restart;
+        return Cause::NewSource;
     }
     if after.missing > before.missing {
         return Cause::Network;
@@ -123,9 +137,20 @@ fn cause_between(before: &Placement, after: &Placement) -> Cause {
     }
 }
 
+fn overlap(hole: &Hole, start: i64, end: i64) -> i64 {
+    (hole.end.min(end) - hole.start.max(start)).max(0)
+}
+
 /// The known interval that fills at least half of the hole.
 fn known_cause(start: i64, end: i64, known: &[Hole]) -> Option<Cause> {
-    let overlap = |hole: &Hole| (hole.end.min(end) - hole.start.max(start)).max(0);
-    let best = known.iter().max_by_key(|hole| overlap(hole))?;
-    (overlap(best) * 2 >= end - start).then_some(best.cause)
+    let silences = known.iter().filter(|hole| !hole.cause.is_absence());
+    let best = silences.max_by_key(|hole| overlap(hole, start, end))?;
+    (overlap(best, start, end) * 2 >= end - start).then_some(best.cause)
+}
+
+/// The recorder's absence that touches a hole in which packets are missing.
+fn absence(start: i64, end: i64, cause: Cause, known: &[Hole]) -> Option<Cause> {
+    let touches = |hole: &&Hole| hole.cause.is_absence() && overlap(hole, start, end) > 0;
+    let found = known.iter().find(touches)?;
+    matches!(cause, Cause::Network | Cause::Unknown).then_some(found.cause)
 }

@@ -1,16 +1,15 @@
 //! The part of a recording behind its mutex: the log, and the streams that feed it.
 
-use super::resources::Desk;
+use super::desk::Desk;
 use super::StreamReport;
 use crate::error::Error;
 use crate::log::{Keep, Log};
 use crate::notice::Kind;
+use crate::shelter::layout::GATHER;
 use crate::socket::wall_clock;
 use crate::stream::{Port, Stream, Visit, Yield};
 use crate::survey::Known;
 
-/// Blocks gathered before they are written although the tick is not over.
-const GATHER: usize = 256 * 1024;
 /// A final drain ends at the latest when it meets a datagram this much younger than its own beginning: a sender
 /// that is faster than we are can't hold it up.
 const FINAL_GRACE_NS: u64 = 100_000_000;
@@ -84,7 +83,7 @@ impl Inner {
         desk: &mut Desk,
     ) -> Yield {
         let stream = &mut self.streams[index];
-        let outcome = stream.drain(port, visit, &mut desk.receiver, &mut desk.blocks);
+        let outcome = stream.drain(port, visit, desk, self.log.aim());
         let failing = stream
             .secure
             .as_mut()
@@ -92,7 +91,7 @@ impl Inner {
         if failing || !stream.events.is_empty() {
             self.tell_of_stream(index, failing);
         }
-        if desk.blocks.len() >= GATHER {
+        if desk.blocks.bytes().len() >= GATHER {
             self.put_down(desk);
         }
         outcome.unwrap_or_else(|error| {
@@ -131,8 +130,7 @@ impl Inner {
 
     /// Writes the gathered blocks.
     pub(super) fn put_down(&mut self, desk: &mut Desk) {
-        self.log.append(&desk.blocks, Keep::IfRoom);
-        desk.blocks.clear();
-        desk.blocks.shrink_to(4 * GATHER);
+        self.log.append(desk.blocks.bytes(), Keep::IfRoom);
+        desk.clear();
     }
 }

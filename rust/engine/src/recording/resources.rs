@@ -1,24 +1,37 @@
-//! What the recordings of one engine share, and the buffers that a thread works with.
+//! What the recordings of one engine share.
 
+use super::desk::Desk;
 use crate::drain::Settings;
+use crate::error::Error;
 use crate::notice::{lock, Notices};
 use crate::ports::PortPool;
+use crate::receiver::WHOLE_DATAGRAM;
 use crate::reporter::{ReportPlan, Reporter};
-use crate::socket::{random, steady_clock, Receiver, WHOLE_DATAGRAM};
+use crate::shelter::estate::Estate;
+use crate::shelter::Shelter;
+use crate::socket::{random, steady_clock};
+use std::io;
 use std::sync::{Arc, Mutex};
 
 /// What all recordings of an engine share.
 pub struct Resources {
     pub ports: PortPool,
     pub notices: Arc<Notices>,
-    pub max_pending: usize,
-    pub datagram_bytes: usize,
+    pub shelter: Arc<Shelter>,
+    /// What earlier lives left.
+    pub(super) estate: Mutex<Estate>,
     reports: ReportPlan,
     desks: Mutex<Vec<Desk>>,
 }
 
 impl Resources {
-    pub fn new(settings: &Settings, notices: Notices) -> Self {
+    pub fn new(settings: &Settings, notices: Notices) -> io::Result<Self> {
+        let datagram_bytes = settings.datagram_bytes.clamp(2_048, WHOLE_DATAGRAM);
+        let shelter = Shelter::new(datagram_bytes, settings.max_pending)?;
+        Ok(Self::with(settings, notices, shelter))
+    }
+
+    pub(super) fn with(settings: &Settings, notices: Notices, shelter: Arc<Shelter>) -> Self {
         let ports = PortPool::new(
             settings.bind_address,
             settings.ports,
@@ -28,8 +41,8 @@ impl Resources {
         Self {
             ports,
             notices: Arc::new(notices),
-            max_pending: settings.max_pending,
-            datagram_bytes: settings.datagram_bytes.clamp(2_048, WHOLE_DATAGRAM),
+            shelter,
+            estate: Mutex::default(),
             reports: ReportPlan {
                 interval: settings.report_interval,
                 cname: format!("{:016x}{:08x}", random(), random() as u32).into(),
@@ -43,31 +56,22 @@ impl Resources {
         Reporter::new(self.reports.clone(), steady_clock(), random())
     }
 
-    pub fn desk(&self) -> Desk {
-        Desk {
-            receiver: Receiver::new(self.datagram_bytes),
-            blocks: Vec::new(),
-        }
+    pub fn desk(&self) -> io::Result<Desk> {
+        Ok(Desk::new(self.shelter.desk()?, self.shelter.layout()))
     }
 
     /// Lends a desk to a caller's thread.
-    pub(super) fn borrow<T>(&self, work: impl FnOnce(&mut Desk) -> T) -> T {
-        let mut desk = lock(&self.desks).pop().unwrap_or_else(|| self.desk());
+    pub(super) fn borrow<T>(
+        &self,
+        work: impl FnOnce(&mut Desk) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let free = lock(&self.desks).pop();
+        let mut desk = match free {
+            Some(desk) => desk,
+            None => self.desk().map_err(Error::Start)?,
+        };
         let outcome = work(&mut desk);
         lock(&self.desks).push(desk);
         outcome
-    }
-}
-
-/// The buffers that a thread works with.
-pub struct Desk {
-    pub(super) receiver: Receiver,
-    pub(super) blocks: Vec<u8>,
-}
-
-impl Desk {
-    /// Forgets what was gathered for a recording that has failed.
-    pub fn clear(&mut self) {
-        self.blocks.clear();
     }
 }

@@ -7,6 +7,7 @@ use crate::log::Log;
 use crate::notice::lock;
 use crate::socket::wall_clock;
 use crate::stream::{Stream, StreamSpec};
+use crate::survey::{survey, Known};
 use siprecord_core::pcapng::block::LINK_RAW_IP;
 use std::os::fd::RawFd;
 use std::path::Path;
@@ -16,21 +17,26 @@ impl Recording {
     /// Opens an existing log to append to it; also answers the names of its interfaces.
     pub fn resume(resources: Arc<Resources>, path: &Path) -> Result<(Self, Vec<String>), Error> {
         let notices = resources.notices.clone();
-        let (log, survey) = Log::resume(path, notices, resources.max_pending)?;
+        let estate = lock(&resources.estate);
+        let found = estate.find(path);
+        let (log, survey) = Log::resume(path, notices, &resources.shelter, &found)?;
+        estate.written(path);
+        drop(estate);
         let mut inner = Inner::new(log, survey.interfaces.len() as u32);
         let numbered = (0..).zip(survey.interfaces);
         let mut names = Vec::new();
         for (number, interface) in numbered {
-            names.push(interface.name.clone());
-            if interface.link_type == LINK_RAW_IP {
-                inner.resumable.push((number, interface));
+            names.push(interface.known.name.clone());
+            if interface.known.link_type == LINK_RAW_IP {
+                inner.resumable.push((number, interface.known));
             }
         }
         Ok((Self::around(resources, path, inner), names))
     }
 
     /// Takes a stream up again with the sockets it had, and answers its RTP port. `sockets`: RTP and RTCP; both are
-    /// duplicated. What waits in them is treated as `paused` says.
+    /// duplicated. What waits in them is treated as `paused` says, and what was taken from them before as it was
+    /// then.
     ///
     /// Its interface is described in the log already, so nothing is written. The log also tells whom the stream
     /// followed, and how far the rollover counters of SRTP have come at least.
@@ -54,14 +60,34 @@ impl Recording {
             .adopt(sockets.0, sockets.1)
             .map_err(Error::Ports)?;
         let rtp_port = pair.rtp_port;
-        let (_, known) = inner.resumable.swap_remove(known);
+        let (_, mut known) = inner.resumable.swap_remove(known);
+        let path = Path::new(&self.path);
+        if !spec.keys.theirs.is_empty() {
+            known = protected(path, interface)?;
+        }
         spec.keys.go_on_from(known.reached.into_iter());
         let mut stream = Stream::new(interface, pair, spec, self.resources.reporter());
+        let earlier = lock(&self.resources.estate).figures(path, interface);
+        stream.keep_figures(inner.log.figures(interface), earlier);
         if let Some(source) = known.followed {
             stream.sources.resume(source, wall_clock());
         }
         stream.switch(paused, 0);
         inner.streams.push(stream);
+        let index = inner.streams.len() - 1;
+        while let Some(batch) = lock(&self.resources.estate).batch(path, Some(interface)) {
+            inner.take_over(index, &batch);
+        }
         Ok(rtp_port)
     }
+}
+
+/// What only the whole log tells: how far the rollover counters of SRTP have come.
+fn protected(path: &Path, interface: u32) -> Result<Known, Error> {
+    let survey = survey(path).map_err(|error| Error::Resume {
+        path: path.display().to_string(),
+        error,
+    })?;
+    let found = survey.interfaces.into_iter().nth(interface as usize);
+    Ok(found.map(|found| found.known).unwrap_or_default())
 }

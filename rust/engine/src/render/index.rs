@@ -242,7 +242,12 @@ impl Collected {
             roles,
             rate: unit,
             step: (unit / slowest.unwrap_or(unit)).max(1),
-            silences: spec.known.iter().map(|&(from, to, _)| (from, to)).collect(),
+            silences: spec
+                .known
+                .iter()
+                .filter(|(_, _, cause)| !cause.is_absence())
+                .map(|&(from, to, _)| (from, to))
+                .collect(),
         };
         arrange(packets, &plan)
     }

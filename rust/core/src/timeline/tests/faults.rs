@@ -57,7 +57,7 @@ fn an_ssrc_change_goes_on_at_its_own_arrival() {
     assert_eq!(runs(&timeline), [(0, 16_000), (16_320, 32_320)]);
     assert_eq!(
         causes(&timeline, 0, 32_320),
-        [(16_000, 16_320, Cause::Restart)]
+        [(16_000, 16_320, Cause::NewSource)]
     );
     assert_eq!(
         (
@@ -132,7 +132,7 @@ fn a_restart_with_the_same_ssrc_is_neither_loss_nor_duplicate() {
         );
         assert_eq!(
             causes(&timeline, 0, 40_000),
-            [(16_000, 24_000, Cause::Restart)]
+            [(16_000, 24_000, Cause::NewSource)]
         );
     }
 }
@@ -255,4 +255,48 @@ fn nothing_gives_nothing() {
         (0, Report::default())
     );
     assert_eq!(find_gaps(&[], 0, 5, 0, &[])[0].cause, Cause::NoPackets);
+}
+
+#[test]
+fn what_is_missing_while_the_recorder_was_away_is_not_blamed_on_the_network() {
+    let mut sender = Sender::new();
+    let mut packets = sender.take(50);
+    sender.take(10);
+    packets.extend(sender.take(50));
+    sender.take(5);
+    packets.extend(sender.take(50));
+    let timeline = run(packets);
+    let away = |cause| Hole {
+        start: BASE + 7_900,
+        end: BASE + 8_100,
+        cause,
+    };
+    for cause in [Cause::Restart, Cause::Failover] {
+        let gaps = find_gaps(
+            &timeline.placements,
+            BASE,
+            BASE + 26_400,
+            150,
+            &[away(cause)],
+        );
+        let causes: Vec<_> = gaps.iter().map(|gap| gap.cause).collect();
+        assert_eq!(causes, [cause, Cause::Network]);
+    }
+}
+
+#[test]
+fn a_silence_over_a_restart_stays_a_silence() {
+    let mut sender = Sender::new();
+    let mut packets = sender.take(50);
+    sender.at_ms += 1_000;
+    sender.timestamp += 8_000;
+    packets.extend(sender.take(50));
+    let timeline = run(packets);
+    let away = Hole {
+        start: BASE + 8_100,
+        end: BASE + 15_000,
+        cause: Cause::Restart,
+    };
+    let gaps = find_gaps(&timeline.placements, BASE, BASE + 24_000, 100, &[away]);
+    assert_eq!(gaps[0].cause, Cause::Silence);
 }
