@@ -30,6 +30,7 @@ from siprecord.media import (
     CaptureLog,
     MediaEngine,
     MediaSettings,
+    MediaStream,
     SrtpSender,
     StreamSpec,
     _core,  # noqa: TID251 - the bare loop
@@ -105,7 +106,8 @@ def _measure(plan: Plan, folder: Path) -> Outcome:
         for number in range(plan.sockets // STREAMS_PER_RECORDING)
     ]
     keys = None if plan.suite is None else SrtpKeys.generate(plan.suite, os.urandom)
-    ports = [port for log in logs for port in open_streams(log, keys)]
+    streams = [stream for log in logs for stream in open_streams(log, keys)]
+    ports = [stream.rtp_port for stream in streams]
     floors = [Floor(plan, folder / name, same, keys) for name, same in (("bare", False), ("same", True))]
     ports += [port for floor in floors for port in floor.ports]
     before = engine.totals()
@@ -115,6 +117,8 @@ def _measure(plan: Plan, folder: Path) -> Outcome:
     sent = send(ports, plan, keys)
     costs = [floor.finish() for floor in floors]
     after = engine.totals()
+    if sum(stream.stats().srtp_failed for stream in streams):
+        raise RuntimeError("the engine refuses what is sent: there is nothing to compare")
     for log in logs:
         log.close(sync=False)
     engine.close()
@@ -122,13 +126,13 @@ def _measure(plan: Plan, folder: Path) -> Outcome:
     return Outcome(sent // 3, cost, *costs)
 
 
-def open_streams(log: CaptureLog, keys: SrtpKeys | None) -> list[int]:
+def open_streams(log: CaptureLog, keys: SrtpKeys | None) -> list[MediaStream]:
     srtp = () if keys is None else (keys,)
     specs = [
         StreamSpec(label=str(number), mline=number, srtp=srtp, srtp_own=keys)
         for number in range(STREAMS_PER_RECORDING)
     ]
-    return [log.open_stream(spec).rtp_port for spec in specs]
+    return [log.open_stream(spec) for spec in specs]
 
 
 class Floor:
@@ -170,12 +174,14 @@ class Floor:
 
 
 def send(ports: Sequence[int], plan: Plan, keys: SrtpKeys | None) -> int:
-    """Send to all ports from another process, in real time."""
+    """Send to all ports from another process, in real time; RuntimeError when that fails."""
     context = multiprocessing.get_context("spawn")
     sent = context.Value("q", 0)
     process = context.Process(target=_send, args=(ports, plan, keys, sent))
     process.start()
     process.join()
+    if process.exitcode != 0:
+        raise RuntimeError(f"the sender ended with {process.exitcode}: there is nothing to measure")
     return int(sent.value)
 
 

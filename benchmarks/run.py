@@ -21,6 +21,7 @@ MODULES = {
         "state_bytes_per_call",
         "state_us_per_event",
     ),
+    "cluster": ("replica_cpu_percent", "replica_bytes_per_call", "takeover_seconds"),
     "sip": ("sip_parse_us", "sip_answer_us", "sip_call_cpu_ms"),
     "signalling": (
         "sip_setup_p50_ms",

@@ -20,6 +20,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from tests.chaos.cluster_proofs import floating_address, linked_continuation, partition, redis_down
 from tests.chaos.storm import (
     Storm,
     child_running,
@@ -186,15 +187,15 @@ PROOFS: dict[str, tuple[str, Proof | str]] = {
     ),
     "R3": ("other processes may die too", others_killed),
     "R4": ("planned drain", drained),
-    "R5": ("host loss with a floating address", ""),
-    "R6": ("host loss without one: linked continuation", ""),
+    "R5": ("host loss with a floating address", lambda scale, at: floating_address(at, min(scale.calls, 20))),
+    "R6": ("host loss without one: linked continuation", lambda scale, at: linked_continuation(at)),
     "R7": ("2N: two recordings merged per packet", ""),
-    "R8": ("database, object store, broker down", ""),
+    "R8": ("Redis down, full, slow; there is no other service", lambda scale, at: redis_down(at)),
     "R9": ("only lack of room refuses, before the 200", full),
     "R10": ("what was unfinished is repaired at start", machine_died),
     "R11": ("a missing BYE ends the recording", bye_missing),
     "R12": ("every gap has its cause", "see tests/render/test_absences.py; nothing was missing in R1"),
-    "R13": ("partition: record twice rather than not", ""),
+    "R13": ("partition: record twice rather than not", lambda scale, at: partition(at)),
     "R14": ("a repeated INVITE opens no second recording", invite_again),
     "R15": ("one command proves it", "this report"),
 }

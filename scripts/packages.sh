@@ -3,10 +3,10 @@
 set -euo pipefail
 
 declare -A needed=([sipp]=sip-tester [tshark]=tshark [espeak-ng]=espeak-ng [ffmpeg]=ffmpeg
-    [rtpengine]=rtpengine)
+    [redis-server]=redis-server [kamailio]=kamailio [ip]=iproute2 [rtpengine]=rtpengine)
 missing=()
 for command in "${!needed[@]}"; do
-    command -v "$command" >/dev/null || missing+=("${needed[$command]}")
+    PATH="$PATH:/usr/sbin:/sbin" command -v "$command" >/dev/null || missing+=("${needed[$command]}")
 done
 # Libraries that only encode for the tests: G.729 and AMR-WB.
 declare -A libraries=([libbcg729.so.0]=libbcg729-0 [libvo-amrwbenc.so.0]=libvo-amrwbenc0)
@@ -23,5 +23,13 @@ if ! command -v apt-get >/dev/null; then
 fi
 sudo=()
 [ "$(id -u)" -eq 0 ] || sudo=(sudo)
+
+# redis-server and kamailio must not start: the tests start their own. This is how Debian asks for that.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+    trap '"${sudo[@]}" rm -f "$policy"' EXIT
+    printf '#!/bin/sh\nexit 101\n' | "${sudo[@]}" tee "$policy" >/dev/null
+    "${sudo[@]}" chmod 755 "$policy"
+fi
 "${sudo[@]}" apt-get update -qq
 DEBIAN_FRONTEND=noninteractive "${sudo[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null

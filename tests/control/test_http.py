@@ -25,6 +25,9 @@ class FakeHealth:
     def ready_reasons(self) -> Sequence[Row]:
         return self.ready
 
+    def warnings(self) -> Sequence[Row]:
+        return []
+
 
 class FakeRecordings:
     def list(self, limit: int) -> Sequence[Row]:
@@ -42,6 +45,7 @@ def sources(health: FakeHealth | None = None) -> Sources:
         status=lambda: {"calls": 2},
         calls=lambda: [{"call_id": "c1"}],
         connections=lambda: [{"number": 7, "transport": "tls"}],
+        cluster=lambda: None,
         metrics=lambda: b"siprecord_calls 2\n",
     )
 
@@ -67,7 +71,7 @@ async def test_connections_are_listed(http: httpx2.AsyncClient) -> None:
 async def test_health_tells_its_reasons(http: httpx2.AsyncClient, health: FakeHealth) -> None:
     for path in ("/health/live", "/health/ready"):
         answer = await http.get(path)
-        assert (answer.status_code, answer.json()) == (200, {"ok": True, "reasons": []})
+        assert (answer.status_code, answer.json()) == (200, {"ok": True, "reasons": [], "warnings": []})
     health.ready.append({"code": "full", "text": "no room"})
     answer = await http.get("/health/ready")
     assert (answer.status_code, answer.json()["reasons"]) == (503, [{"code": "full", "text": "no room"}])

@@ -73,3 +73,24 @@ def test_R6_the_strongest_id_decides_and_then_the_latest() -> None:
     assert isinstance(found, Continuation)
     assert (found.recording_id, found.by) == ("strong", "group")
     assert find_predecessor(newcomer(), [old, weak]) == Continuation("weak", *UCID, gap_s=2.5)
+
+
+ALICE_AND_BOB = frozenset({"alice@example.com", "bob@example.com"})
+
+
+def test_R6_where_no_id_joins_the_same_people_do_shortly_after() -> None:
+    before = candidate(keys=frozenset(), parties=ALICE_AND_BOB, silent_s=20.0)
+    found = find_predecessor(newcomer(parties=ALICE_AND_BOB), [before])
+    value = "alice@example.com, bob@example.com"
+    assert found == Continuation("a", "parties and time", value, gap_s=20.0)
+
+
+@pytest.mark.parametrize(
+    ("parties", "silent_s"),
+    [(ALICE_AND_BOB, 31.0), (frozenset({"alice@example.com"}), 5.0), (frozenset(), 5.0)],
+)
+def test_R6_people_alone_join_nothing_later_or_when_they_are_fewer(
+    parties: frozenset[str], silent_s: float
+) -> None:
+    before = candidate(keys=frozenset(), parties=parties, silent_s=silent_s)
+    assert find_predecessor(newcomer(parties=parties), [before]) is None

@@ -108,7 +108,7 @@ async def test_http_shows_the_running_server(tmp_path: Path) -> None:
     async with running(config(tmp_path, http={"enabled": True})) as (application, (udp,)):
         base = f"http://127.0.0.1:{application.http.port}"
         async with httpx2.AsyncClient(base_url=base, timeout=PATIENCE) as client:
-            assert (await client.get("/health/ready")).json() == {"ok": True, "reasons": []}
+            assert (await client.get("/health/ready")).json() == {"ok": True, "reasons": [], "warnings": []}
             status = (await client.get("/api/status")).json()
             assert status["listeners"] == [{"transport": "udp", "host": "127.0.0.1", "port": udp.port}]
             assert "siprecord_ready 1.0" in (await client.get("/metrics")).text

@@ -66,7 +66,7 @@ def test_the_status_names_processes_calls_and_health(tmp_path: Path, monkeypatch
     assert (status["recorder_pid"], status["holder_pid"], status["node"]) == (os.getpid(), None, "n1")
     assert (status["calls"], status["streams"], status["packets"]) == (0, 0, 100)
     assert (status["packets_dropped"], status["render_queue"], status["render_failed"]) == (7, 3, 1)
-    assert status["health"] == {"live": True, "ready": True, "reasons": []}
+    assert status["health"] == {"live": True, "ready": True, "reasons": [], "warnings": []}
     assert cast(int, status["disk_free_bytes"]) > 0
     monkeypatch.setenv(HOLDER_VARIABLE, "4711")
     assert found.status()["holder_pid"] == 4711

@@ -24,7 +24,7 @@ from siprecord.protocol import (
     Transmit,
 )
 from siprecord.recording.plan import StreamPlan
-from siprecord.recording.ports import CaptureLog, MediaStream
+from siprecord.recording.ports import CaptureLog, Inherited, MediaStream
 from siprecord.server.config import Config
 from siprecord.server.handler import Handler
 from siprecord.server.parts import Parts
@@ -173,7 +173,9 @@ class FakeArchive:
         self.logs[recording_id] = FakeLog(header)
         return self.logs[recording_id]
 
-    def open_stream(self, log: CaptureLog, plan: StreamPlan) -> MediaStream:
+    def open_stream(
+        self, log: CaptureLog, plan: StreamPlan, inherited: Inherited | None = None
+    ) -> MediaStream:
         assert isinstance(log, FakeLog)
         if self.ports == 0:
             raise MediaError("no free media port")
@@ -278,8 +280,12 @@ class VirtualServer:
     def snapshot(self, dialog: str) -> DialogSnapshot | None:
         return self.endpoint.snapshot(dialog)
 
-    def restore(self, snapshot: DialogSnapshot, now: float) -> str:
-        return self.endpoint.restore(snapshot, now)
+    def restore(self, snapshot: DialogSnapshot, now: float, *, moved: bool = False) -> str:
+        return self.endpoint.restore(snapshot, now, moved=moved)
+
+    def forget(self, dialog: str) -> None:
+        self.endpoint.forget(dialog)
+        self._drain()
 
     def answered(self, transaction: str) -> TransactionSnapshot | None:
         return self.endpoint.answered(transaction)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 BOUNDARY = "foobar"
 
 
@@ -43,6 +45,13 @@ def multipart(offer: str, metadata: str = METADATA) -> str:
         f"--{BOUNDARY}\r\nContent-Type: application/rs-metadata+xml\r\n"
         f"Content-Disposition: recording-session\r\n\r\n{metadata}\r\n--{BOUNDARY}--\r\n"
     )
+
+
+def tag_of(message: bytes) -> str:
+    """The tag of the To header."""
+    found = re.search(rb"(?m)^To:.*;tag=([^;\r\n]+)", message)
+    assert found is not None, f"no tag in {message[:200]!r}"
+    return found[1].decode()
 
 
 def request(

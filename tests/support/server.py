@@ -50,11 +50,14 @@ class RunningServer:
 
     def start(self) -> RunningServer:
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "siprecord", "serve"], env=self.environment(), stdout=log, stderr=log
-            )
+            command = self.command([sys.executable, "-m", "siprecord", "serve"])
+            self.process = subprocess.Popen(command, env=self.environment(), stdout=log, stderr=log)
         self.wait_ready()
         return self
+
+    def command(self, command: list[str]) -> list[str]:
+        """The command as it is run."""
+        return command
 
     def wait_ready(self) -> None:
         end = time.monotonic() + PATIENCE

@@ -14,6 +14,7 @@ pub use resources::Resources;
 use crate::error::Error;
 use crate::log::{Keep, Log};
 use crate::notice::{lock, Kind};
+use crate::ports::Pair;
 use crate::reporter::Target;
 use crate::secure::{Keys, Secure, SecureCounts};
 use crate::shelter::place::Interface;
@@ -129,6 +130,20 @@ impl Recording {
     /// Binds the ports, describes the interface in the log and begins to capture: interface and RTP port.
     pub fn open_stream(&self, spec: StreamSpec) -> Result<(u32, u16), Error> {
         let pair = self.resources.ports.open().map_err(Error::Ports)?;
+        self.begin_stream(spec, pair)
+    }
+
+    /// The same with sockets, RTP and RTCP, that somebody has bound already; both are duplicated.
+    pub fn open_stream_on(
+        &self,
+        spec: StreamSpec,
+        sockets: (RawFd, RawFd),
+    ) -> Result<(u32, u16), Error> {
+        let pair = self.resources.ports.adopt(sockets.0, sockets.1);
+        self.begin_stream(spec, pair.map_err(Error::Ports)?)
+    }
+
+    fn begin_stream(&self, spec: StreamSpec, pair: Pair) -> Result<(u32, u16), Error> {
         let rtp_port = pair.rtp_port;
         let mut inner = lock(&self.inner);
         if let Err(error) = inner.open() {

@@ -201,19 +201,26 @@ impl Log {
         detached(py, || self.recording.append_event(json))
     }
 
+    /// `sockets`, RTP and RTCP, are used instead of a free pair of ports.
+    #[pyo3(signature = (name, description, details, sockets=None))]
     fn open_stream(
         &self,
         py: Python<'_>,
         name: String,
         description: String,
         details: Details,
+        sockets: Option<(i32, i32)>,
     ) -> PyResult<Stream> {
         let spec = StreamSpec {
             name,
             description,
             ..details.read()?
         };
-        let (interface, rtp_port) = detached(py, || self.recording.open_stream(spec))?;
+        let open = || match sockets {
+            None => self.recording.open_stream(spec),
+            Some(sockets) => self.recording.open_stream_on(spec, sockets),
+        };
+        let (interface, rtp_port) = detached(py, open)?;
         Ok(Stream::new(&self.recording, interface, rtp_port))
     }
 

@@ -11,6 +11,7 @@ from siprecord.cli import (
     bench,
     call,
     calls,
+    cluster,
     config,
     connections,
     inspect,
@@ -43,6 +44,7 @@ app.add_typer(recordings.app, name="recordings")
 app.command("status")(status.status)
 app.command("upgrade")(processes.upgrade)
 app.command("drain")(processes.drain)
+app.command("cluster")(cluster.cluster)
 app.command("connections")(connections.connections)
 app.command("inspect")(inspect.inspect)
 app.command("render")(render.render)

@@ -33,6 +33,7 @@ def print_document(document: Row, *, folder: str | None = None) -> None:
     names = print_participants(document)
     print_streams(document, names)
     print_conversation(document)
+    print_links(document)
     print_notes("Restarts", (absence_note(each) for each in document.get("absences") or []))
     deviations = document.get("deviations") or []
     print_notes("Deviations", (_sentence(each) for each in deviations))
@@ -53,6 +54,26 @@ def print_call(document: Row) -> None:
             ("known as", "\n".join(ids)),
         )
     )
+
+
+def print_links(document: Row) -> None:
+    """Print which recording this one goes on with, and which went on with it."""
+    before = document.get("continues") or {}
+    after = document.get("continued_by") or []
+    gap = before.get("gap_s")
+    print_fields(
+        (
+            ("continues", _link(before) if before else None),
+            ("decided from", before.get("by")),
+            ("gap", f"{gap} s, cause {before.get('cause') or 'client silent'}" if gap is not None else None),
+            ("continued by", "\n".join(_link(each) for each in after)),
+        )
+    )
+
+
+def _link(link: Row) -> str:
+    node = link.get("node")
+    return f"{link.get('recording_id')}" + (f" on node {node}" if node else "")
 
 
 def _side(side: Row | None) -> str | None:

@@ -57,10 +57,23 @@ def _show(answer: dict[str, Any]) -> None:
             ("to be rendered", answer.get("render_queue")),
             ("disk free", None if free is None else f"{free / 2**30:.1f} GiB"),
             ("draining", "yes" if answer.get("draining") else None),
+            ("cluster", _cluster(answer.get("cluster"))),
             ("health", "not well" if _reasons(answer) else "well"),
         )
     )
     print_notes("Reasons", _reasons(answer))
+    print_notes("Warnings", _sentences(answer, "warnings"))
+
+
+def _cluster(row: dict[str, Any] | None) -> str | None:
+    """This node among others, in a line."""
+    if not row:
+        return None
+    up = sum(node.get("state") == "up" for node in row.get("nodes") or [])
+    here = "connected" if row.get("connected") else "not connected"
+    return (
+        f"{row.get('name')}: {here} as {row.get('node')}, {up} nodes up, {row.get('calls')} calls replicated"
+    )
 
 
 def _counted(counts: dict[str, int] | None) -> str | None:
@@ -76,6 +89,10 @@ def _processes(answer: dict[str, Any]) -> str:
 
 def _reasons(answer: dict[str, Any]) -> list[str]:
     """Why it is not well, in sentences."""
+    return _sentences(answer, "reasons")
+
+
+def _sentences(answer: dict[str, Any], name: str) -> list[str]:
     health = answer.get("health")
-    rows = health.get("reasons") if isinstance(health, dict) else None
+    rows = health.get(name) if isinstance(health, dict) else None
     return [str(row.get("text", row)) if isinstance(row, dict) else str(row) for row in rows or []]

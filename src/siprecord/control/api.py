@@ -49,7 +49,7 @@ def _add_health(api: FastAPI, sources: Sources) -> None:
     @api.get("/health/ready")
     async def ready() -> Response:
         """Whether new calls are taken; 503 tells why not."""
-        return _health(sources.health.ready_reasons())
+        return _health(sources.health.ready_reasons(), sources.health.warnings())
 
     @api.get("/metrics")
     async def metrics() -> Response:
@@ -73,6 +73,14 @@ def _add_reading(api: FastAPI, sources: Sources) -> None:
         """TCP and TLS connections of SIP."""
         return _json({"connections": sources.connections()})
 
+    @api.get("/api/cluster")
+    async def cluster() -> Response:
+        """This node among others."""
+        found = sources.cluster()
+        if found is None:
+            return _json({"error": "there is no cluster: cluster.servers is not set"}, 404)
+        return _json(found)
+
     @api.get("/api/recordings")
     def recordings(limit: Limit = DEFAULT_LIMIT) -> Response:
         """Finished recordings, the newest first."""
@@ -87,8 +95,9 @@ def _add_reading(api: FastAPI, sources: Sources) -> None:
         return _json(found)
 
 
-def _health(reasons: Sequence[Row]) -> Response:
-    return _json({"ok": not reasons, "reasons": reasons}, UNAVAILABLE if reasons else 200)
+def _health(reasons: Sequence[Row], warnings: Sequence[Row] = ()) -> Response:
+    body = {"ok": not reasons, "reasons": reasons, "warnings": warnings}
+    return _json(body, UNAVAILABLE if reasons else 200)
 
 
 def _json(value: object, status: int = 200) -> Response:

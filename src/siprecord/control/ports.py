@@ -22,6 +22,9 @@ class HealthSource(Protocol):
     def ready_reasons(self) -> Sequence[Row]:
         """Why no new call is taken."""
 
+    def warnings(self) -> Sequence[Row]:
+        """What is wrong and keeps nobody from recording."""
+
 
 class RecordingSource(Protocol):
     """Finished recordings. The methods may block: they are called on a thread."""
@@ -44,6 +47,8 @@ class Sources:
     calls: Callable[[], Sequence[Row]]
     connections: Callable[[], Sequence[Row]]
     """TCP and TLS connections of SIP."""
+    cluster: Callable[[], Row | None]
+    """Other nodes; None without a cluster."""
     metrics: Callable[[], bytes]
     """The page for Prometheus, in its text format."""
     token: str = field(default="", repr=False)

@@ -134,12 +134,15 @@ class CaptureLog:
         stamped = event if "time_ns" in event else {**event, "time_ns": time.time_ns()}
         self._core.append_event(to_json(stamped))
 
-    def open_stream(self, spec: StreamSpec) -> MediaStream:
-        """Bind a pair of ports and capture what comes. Raises MediaError when there is no free pair."""
+    def open_stream(self, spec: StreamSpec, sockets: tuple[int, int] | None = None) -> MediaStream:
+        """Bind a pair of ports and capture what comes. Raises MediaError when there is no free pair.
+
+        `sockets` are descriptors of a pair that is bound already, RTP and RTCP; both are duplicated.
+        """
         told = {"label": spec.label, "mline": spec.mline, "kind": spec.kind, **_JUDGED}
         description = {**told, **spec.description}
         name = self._unique(spec.label or f"mline-{spec.mline}")
-        stream = self._core.open_stream(name, _json(description), _Details.of(spec))
+        stream = self._core.open_stream(name, _json(description), _Details.of(spec), sockets)
         self._names.add(name)
         return MediaStream(stream, self._core)
 

@@ -13,7 +13,7 @@ from siprecord.errors import ParseError
 from siprecord.protocol.actions import Answer, HeaderItems, InviteSpec, OutgoingRequest, OutOfDialogRequest
 from siprecord.protocol.core import Core
 from siprecord.protocol.counters import Counter
-from siprecord.protocol.events import Event, MessageRejected
+from siprecord.protocol.events import DialogEnd, Event, MessageRejected
 from siprecord.protocol.flow import Address, Flow, Transmit
 from siprecord.protocol.gate import is_sheddable
 from siprecord.protocol.lifespan import Lifespan
@@ -23,6 +23,7 @@ from siprecord.protocol.settings import EndpointSettings
 from siprecord.protocol.snapshot import (
     DialogSnapshot,
     TransactionSnapshot,
+    move,
     restore_snapshot,
     take_snapshot,
     take_transaction,
@@ -89,9 +90,14 @@ class Endpoint:
         found = self._core.dialogs.get(dialog)
         return None if found is None or found.early else take_snapshot(found)
 
-    def restore(self, snapshot: DialogSnapshot, now: float) -> str:
-        """Go on with a dialog; returns its id, which is the one it had. Its session timer starts anew."""
+    def restore(self, snapshot: DialogSnapshot, now: float, *, moved: bool = False) -> str:
+        """Go on with a dialog; returns its id, which is the one it had. Its session timer starts anew.
+
+        `moved`: it was another node's, and from now on our Contact is that of the flow in the snapshot.
+        """
         dialog = restore_snapshot(self._core, self._lifespan, snapshot, now)
+        if moved:
+            move(self._core, dialog)
         for accepted in snapshot.accepted:
             self._uas.resume(accepted, now)
         return dialog
@@ -104,6 +110,12 @@ class Endpoint:
     def resume(self, snapshot: TransactionSnapshot, now: float) -> None:
         """Answer the repetitions of a request that an earlier life has answered."""
         self._uas.resume(snapshot, now)
+
+    def forget(self, dialog: str) -> None:
+        """Let go of a dialog without a word to the peer: somebody else goes on with it."""
+        found = self._core.dialogs.get(dialog)
+        if found is not None:
+            self._lifespan.end(found, DialogEnd.LEFT)
 
     def connection_lost(self, flow: Flow, now: float) -> None:
         """The stream connection of `flow` is gone, or could not be made."""

@@ -23,6 +23,8 @@ class DialogEnd(StrEnum):
     """The INVITE that had made it by a provisional response was refused, or answered elsewhere."""
     EXPIRED = "expired"
     """The session timer ran out; a BYE has been sent."""
+    LEFT = "left"
+    """It goes on elsewhere; nothing was sent."""
 
 
 class RequestReceived(msgspec.Struct, frozen=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from siprecord.protocol.core import Core
-from siprecord.protocol.dialog import Dialog
+from siprecord.protocol.dialog import Dialog, contact
 from siprecord.protocol.flow import Flow
 from siprecord.protocol.lifespan import Lifespan
 from siprecord.protocol.server_machine import ServerState
@@ -102,6 +102,12 @@ def take_snapshot(dialog: Dialog) -> DialogSnapshot:
         ),
         session_id=dialog.session_id,
     )
+
+
+def move(core: Core, dialog_id: str) -> None:
+    """A restored dialog has come from another node: the peer is to be told of an address of ours."""
+    dialog = core.dialogs[dialog_id]
+    dialog.contact = contact(core, dialog.flow, secure=dialog.contact.startswith("<sips:"))
 
 
 def restore_snapshot(core: Core, lifespan: Lifespan, snapshot: DialogSnapshot, now: float) -> str:

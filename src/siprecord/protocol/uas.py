@@ -91,7 +91,9 @@ class Uas:
         return self._transactions.get(id)
 
     def resume(self, snapshot: TransactionSnapshot, now: float) -> None:
-        """Take up an answered request of an earlier life."""
+        """Take up an answered request of an earlier life; once, however often it is asked for."""
+        if self._transactions.get(snapshot.id) is not None:
+            return
         try:
             transaction = ServerTransaction.restored(snapshot)
         except ParseError:

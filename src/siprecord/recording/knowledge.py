@@ -138,6 +138,13 @@ class Knowledge:
             events.append(AppendEvent("session.model", model_fields(model)))
         return events
 
+    def retell(self) -> list[AppendEvent]:
+        """What a log needs that begins in the middle of the call: the call and its model as they are."""
+        events = [AppendEvent("call.identity", self._call)] if self._call else []
+        if self.model != RecordingModel():
+            events.append(AppendEvent("session.model", model_fields(self.model)))
+        return events
+
     def note(self, *notes: Deviation) -> list[AppendEvent]:
         """Note deviations; each is told once in a recording."""
         events = []

@@ -6,7 +6,7 @@ Methods that raise do so with `MediaError`, whose text is a sentence for people.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from siprecord.recording.plan import StreamPlan
 from siprecord.syntax.sdp import SrtpKeys
@@ -171,14 +171,28 @@ class CallMap(Protocol[Value]):
         """How many there are."""
 
 
+class Inherited(NamedTuple):
+    """A stream that another node had: its peer knows the ports."""
+
+    sockets: tuple[int, int]
+    """Descriptors of the pair, RTP and RTCP, bound to these ports."""
+    srtp_indices: Mapping[int, int]
+    """The highest SRTP packet index that is known, by SSRC."""
+
+
 class Archive(Protocol):
     """Where capture logs are made, and where they go when the call is over."""
 
     def create(self, recording_id: str, header: Mapping[str, object]) -> CaptureLog:
         """Make the capture log of a new recording. Raises MediaError when it can't be made."""
 
-    def open_stream(self, log: CaptureLog, plan: StreamPlan) -> MediaStream:
-        """Open a media stream into `log`. Raises MediaError when there is no free port."""
+    def open_stream(
+        self, log: CaptureLog, plan: StreamPlan, inherited: Inherited | None = None
+    ) -> MediaStream:
+        """Open a media stream into `log`. Raises MediaError when there is no free port.
+
+        `inherited` is what another node left of it.
+        """
 
     def finish(self, recording_id: str, log: CaptureLog) -> None:
         """The call is over: close the log and hand it on. Returns at once; slow work is done elsewhere."""

@@ -13,10 +13,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from siprecord.recording import refusal
+from siprecord.recording.addresses import address_key
 from siprecord.recording.dialects import Findings
 from siprecord.recording.model import RecordingModel
 from siprecord.recording.refusal import Refusal
-from siprecord.recording.story import LINKING, Key, scoped_id
+from siprecord.recording.story import LINKING, NEARBY, WEAK_PARTIES, Key, scoped_id
 
 SILENT_S = 2.0
 """Ours: a client that still sends is recorded twice on purpose, and nothing is continued."""
@@ -31,6 +32,8 @@ class Candidate:
     client: str
     dialog: str = ""
     keys: frozenset[Key] = frozenset()
+    parties: frozenset[str] = frozenset()
+    """The people, as address keys; only asked where no id joins."""
     silent_s: float = 0.0
     """Seconds since anything came from its client; since its start, when nothing ever has."""
 
@@ -43,6 +46,7 @@ class Newcomer:
     client: str
     replaces: str | None = None
     keys: frozenset[Key] = frozenset()
+    parties: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +72,35 @@ def find_predecessor(
     """What a new INVITE has to do with the recordings there are; None: nothing. A Refusal turns it away."""
     if newcomer.replaces is not None:
         return _take_over(newcomer, candidates)
-    found = [
-        (LINKING.index(key[0]), each.silent_s, each.recording_id, key)
+    silent = [
+        each
         for each in candidates
         if (each.trunk, each.client) == (newcomer.trunk, newcomer.client) and each.silent_s >= SILENT_S
+    ]
+    found = [
+        (LINKING.index(key[0]), each.silent_s, each.recording_id, key)
+        for each in silent
         for key in each.keys & newcomer.keys
     ]
     if not found:
-        return None
+        return _same_people(newcomer, silent)
     _, silent_s, recording_id, (kind, value) = min(found)
     return Continuation(recording_id, kind, value, silent_s)
+
+
+def _same_people(newcomer: Newcomer, silent: Iterable[Candidate]) -> Continuation | None:
+    """As in `story`: the same people, at least two, who were heard of just before."""
+    if len(newcomer.parties) < WEAK_PARTIES:
+        return None
+    near = [
+        (each.silent_s, each.recording_id)
+        for each in silent
+        if each.parties == newcomer.parties and each.silent_s <= NEARBY.total_seconds()
+    ]
+    if not near:
+        return None
+    silent_s, recording_id = min(near)
+    return Continuation(recording_id, "parties and time", ", ".join(sorted(newcomer.parties)), silent_s)
 
 
 def _take_over(newcomer: Newcomer, candidates: Iterable[Candidate]) -> Takeover | Refusal:
@@ -92,3 +115,9 @@ def linking_keys(model: RecordingModel, findings: Findings, client: str) -> froz
     told = [("group", id) for id in model.groups] + [("session", id) for id in model.sessions]
     keys = {(kind, scoped) for kind, id in told if (scoped := scoped_id(id, client))}
     return frozenset(keys | {(fact.kind, fact.value) for fact in findings.ids if fact.kind in LINKING})
+
+
+def parties_of(model: RecordingModel) -> frozenset[str]:
+    """The people of a recording, as address keys."""
+    names = (name for participant in model.participants.values() for name in participant.names)
+    return frozenset(address_key(name.aor or "") for name in names) - {""}

@@ -12,6 +12,7 @@ from typing import Any
 from siprecord.media.audio import AudioRenderer
 from siprecord.render.absences import absence_rows
 from siprecord.render.audio_files import AudioFiles
+from siprecord.render.continuing import continued_rows, continues_row
 from siprecord.render.conversation import conversation
 from siprecord.render.facts import LogFacts, StreamFacts
 from siprecord.render.moments import rfc3339
@@ -68,7 +69,8 @@ def build_document(
         "sides": facts.call.get("sides"),
         "correlation": facts.call.get("correlation") or [],
         "conversation": conversation(facts),
-        "continues": _continues(facts),
+        "continues": continues_row(facts, renderer),
+        "continued_by": continued_rows(facts),
         "dialogs": _dialogs(facts),
         "groups": facts.model.get("groups") or [],
         "sessions": facts.model.get("sessions") or [],
@@ -118,14 +120,6 @@ def _moment(event: Mapping[str, Any]) -> int:
 
 def _last_moment(facts: LogFacts, renderer: AudioRenderer) -> int:
     return max([facts.last_ns, *(report.last_arrival_ns or 0 for report in renderer.reports)])
-
-
-def _continues(facts: LogFacts) -> dict[str, Any] | None:
-    event = facts.continues
-    if event is None:
-        return None
-    told = {name: event.get(name) for name in ("by", "value", "gap_s")}
-    return {"recording_id": event.get("recording"), **told}
 
 
 def _dialogs(facts: LogFacts) -> list[dict[str, Any]]:

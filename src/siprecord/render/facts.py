@@ -77,6 +77,8 @@ class LogFacts:
     model: dict[str, Any] = field(default_factory=dict)
     call: dict[str, Any] = field(default_factory=dict)
     """Vendor, ids, direction and sides, as the last `call.identity` event told them."""
+    continued: list[dict[str, Any]] = field(default_factory=list)
+    """Recordings of other nodes that went on with this one."""
     rules: list[dict[str, Any]] = field(default_factory=list)
     """The operator's rules that were applied, in order."""
     digits: dict[str, Any] = field(default_factory=dict)
@@ -251,6 +253,10 @@ def _call(facts: LogFacts, item: LogEvent) -> None:
     facts.call = item.event
 
 
+def _continued(facts: LogFacts, item: LogEvent) -> None:
+    facts.continued.append(item.event)
+
+
 def _rule(facts: LogFacts, item: LogEvent) -> None:
     facts.rules.append(item.event)
 
@@ -291,6 +297,7 @@ _HANDLERS: dict[str, Callable[[LogFacts, LogEvent], None]] = {
     "metadata.received": _metadata,
     "session.model": _model,
     "call.identity": _call,
+    "recording.continued": _continued,
     "rule.applied": _rule,
     "digits.policy": _digits,
     "deviation": _deviation,

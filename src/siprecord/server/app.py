@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -14,11 +14,13 @@ from siprecord import __version__
 from siprecord.aio import Wakeup, finish, spawn
 from siprecord.control import HttpServer, Sources
 from siprecord.errors import ConfigError
+from siprecord.holder import NoStore
 from siprecord.holder.process import HANDED_OVER
 from siprecord.recording.listening import Patience
 from siprecord.server import translation
 from siprecord.server.assembly import Assembly
 from siprecord.server.config import Config
+from siprecord.server.continuity import Continuity
 from siprecord.server.eventlog import log_event, log_notice
 from siprecord.server.handler import Handler
 from siprecord.server.http_config import http_token
@@ -31,6 +33,9 @@ from siprecord.server.sip_config import ListenerConfig, SipConfig
 from siprecord.server.tls import client_context, server_context
 from siprecord.transcribe import AudioCallback
 from siprecord.transport import CustomSIPServer, ListenerInfo, TransportSettings
+
+if TYPE_CHECKING:
+    from siprecord.server.membership import Membership
 
 ORPHAN_GRACE = 7 * 86_400.0
 """Seconds: without a holder calls end by themselves, however long they are."""
@@ -66,17 +71,23 @@ class Application:
         self._keeping = keeping
         self._serving = asyncio.Event()
         self._grace = config.recording.drain_grace_s
-        self._assembly = Assembly(config, stt_callback, keeping.continuity if keeping else None)
+        continuity = keeping.continuity if keeping else None
+        if config.cluster.servers and continuity is None:
+            continuity = Continuity(NoStore(), config.spool_dir)
+        self._assembly = Assembly(config, stt_callback, continuity)
+        self.membership = _membership(config, continuity)
         self._engine, self._finisher = self._assembly.engine, self._assembly.finisher
         self.handler = Handler(config, parts=self._assembly.parts)
         self.handler.subscribe(log_event)
         self.server = CustomSIPServer(
             self.handler,
-            settings=transport_settings(config.sip),
+            settings=transport_settings(config.sip, config.cluster.addresses),
             client_tls=client_context(config.tls),
             keeper=keeping.sockets if keeping else None,
         )
         self.reports = Reports(config, self.handler, self.server, self._engine, self._finisher)
+        if self.membership is not None:
+            self.reports.cluster = self.membership.row
         if self._assembly.live is not None:
             self.reports.live_delays = self._assembly.live.delays
         patience = Patience(config.recording.alarm_one_way_s, config.recording.alarm_silence_s)
@@ -96,6 +107,9 @@ class Application:
                 if (holder := self._keeping.holder_fd) is not None:
                     stack.callback(Wakeup(holder, self._orphaned).close)
             stack.enter_context(reloading(self.reload_certificates))
+            if self.membership is not None:
+                await self.membership.join(self._engine)
+                stack.push_async_callback(self.membership.leave)
             await self._assembly.start(self.handler.subscribe)
             stack.push_async_callback(self._assembly.stop)
             stack.enter_context(Wakeup(self._engine.fileno(), self._take_notices))
@@ -158,6 +172,9 @@ class Application:
         self._serving.set()
         if self._keeping is not None:
             self._keeping.serving()
+        if self.membership is not None:
+            self.handler.takeover.listeners = lambda: self.server.listeners
+            self.membership.start(self.handler.takeover)
         self.reports.health.forget()
         where = [f"{info.transport} {info.host}:{info.port}" for info in listeners]
         http = f"http://{self.http.host}:{self.http.port}" if self.config.http.enabled else None
@@ -209,10 +226,20 @@ class Application:
             status=self.reports.status,
             calls=self.reports.calls,
             connections=self.reports.connections,
+            cluster=self.reports.cluster,
             metrics=metrics_page(self.reports.snapshot),
             token=http_token(self.config.http),
             steering=self.handler,
         )
+
+
+def _membership(config: Config, continuity: Continuity | None) -> Membership | None:
+    """What joins us to a cluster, if there is one; its library is loaded only then."""
+    if not config.cluster.servers or continuity is None:
+        return None
+    from siprecord.server.membership import Membership
+
+    return Membership(config, continuity)
 
 
 async def serve(config: Config, keeping: Keeping | None = None) -> None:
@@ -234,7 +261,7 @@ def allow_files(wanted: int) -> None:
         _log.warning(text, files=files, wanted=wanted)
 
 
-def transport_settings(sip: SipConfig) -> TransportSettings:
+def transport_settings(sip: SipConfig, floating: Collection[str] = ()) -> TransportSettings:
     """The limits of connections."""
     return TransportSettings(
         max_connections=sip.max_connections,
@@ -249,6 +276,7 @@ def transport_settings(sip: SipConfig) -> TransportSettings:
         max_unsent=sip.max_unsent_bytes,
         max_partial=max(sip.max_partial_bytes, sip.max_message_bytes),
         udp_receive_buffer=sip.udp_receive_buffer,
+        floating=frozenset(floating),
     )
 
 

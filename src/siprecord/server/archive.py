@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from siprecord.aio.tasks import spawn
@@ -43,10 +44,16 @@ class SpoolArchive:
         """Make the capture log of a new recording. Raises MediaError when it can't be made."""
         return self.engine.open_log(self._path(recording_id), header)
 
-    def open_stream(self, log: ports.CaptureLog, plan: StreamPlan) -> ports.MediaStream:
+    def open_stream(
+        self, log: ports.CaptureLog, plan: StreamPlan, inherited: ports.Inherited | None = None
+    ) -> ports.MediaStream:
         """Open a media stream into `log`. Raises MediaError when there is no free port."""
         assert isinstance(log, CaptureLog), "a log of another archive"
-        stream = log.open_stream(stream_spec(plan))
+        if inherited is None:
+            stream = log.open_stream(stream_spec(plan))
+        else:
+            spec = replace(stream_spec(plan, announced=True), srtp_indices=inherited.srtp_indices)
+            stream = log.open_stream(spec, inherited.sockets)
         stream.set_rtcp_target(plan.reports, mux=plan.mux)
         return stream
 

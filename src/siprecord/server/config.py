@@ -11,6 +11,7 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from siprecord.server.cluster_config import ClusterConfig
 from siprecord.server.http_config import HttpConfig
 from siprecord.server.media_config import MediaConfig
 from siprecord.server.recording_config import RecordingConfig
@@ -86,6 +87,7 @@ class Config(Section):
     recording: RecordingConfig = Field(default_factory=RecordingConfig, description="Recordings.")
     http: HttpConfig = Field(default_factory=HttpConfig, description="HTTP.")
     render: RenderConfig = Field(default_factory=RenderConfig, description="Audio files.")
+    cluster: ClusterConfig = Field(default_factory=ClusterConfig, description="Other nodes.")
     log: LogConfig = Field(default_factory=LogConfig, description="Logs.")
     rules: tuple[RuleConfig, ...] = Field(
         default=(), description="What becomes of certain calls; without any rule all are recorded."

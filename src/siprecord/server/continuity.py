@@ -13,6 +13,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Protocol
 
 import structlog
 
@@ -59,11 +60,23 @@ class _Left:
             yield from pair
 
 
+class Replica(Protocol):
+    """Where the states of calls are kept for other nodes. Never blocks and never fails."""
+
+    def put(self, recording_id: str, document: bytes) -> None:
+        """This is the state of a call from now on."""
+
+    def drop(self, recording_id: str) -> None:
+        """The call is over."""
+
+
 @dataclass(slots=True)
 class _KeptCall:
     """What is kept of a running call."""
 
     cell: StateCell
+    told: bytes = b""
+    """What other nodes know of it."""
     media: set[int] = field(default_factory=set)
 
 
@@ -75,6 +88,8 @@ class Continuity:
     ) -> None:
         self.resumed: list[Resumed] = []
         """Filled by `resume`, to be taken out by the handler."""
+        self.replica: Replica | None = None
+        """For other nodes, where there are any."""
         self._store = store
         self._spool = spool
         self._died_ns = died_ns
@@ -147,7 +162,7 @@ class Continuity:
         except (SiprecordError, OSError, KeyError):
             log.close(sync=False)
             raise
-        self._calls[recording_id] = _KeptCall(cell, {one.interface for one in state.streams})
+        self._calls[recording_id] = _KeptCall(cell, media={one.interface for one in state.streams})
         return Resumed(state, log, streams)
 
     def take_resumed(self) -> list[Resumed]:
@@ -170,12 +185,26 @@ class Continuity:
             kept = self._calls[runner.recording_id] = _KeptCall(StateCell())
             self._store.store(f"{STATE}.{runner.recording_id}", [kept.cell.fd])
         self._keep_media(kept, runner.recording_id, runner.log, state)
-        if not kept.cell.write(encode(state)):
+        document = encode(state)
+        if not kept.cell.write(document):
             _log.warning("too much is known of a call to keep it", recording_id=runner.recording_id)
+        elif self.replica is not None and document != kept.told:
+            kept.told = document
+            self.replica.put(runner.recording_id, document)
 
     def give_up(self, recording_id: str) -> None:
         """Keep nothing of this call any more."""
         self._end(recording_id)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether an earlier life has left calls that are not taken up yet."""
+        return bool(self._left)
+
+    @property
+    def running(self) -> Collection[str]:
+        """The recordings of all calls that are kept."""
+        return self._calls.keys()
 
     def bytes_kept(self) -> int:
         """Bytes of state of all calls."""
@@ -201,6 +230,8 @@ class Continuity:
         if kept is not None:
             os.close(kept.cell.fd)
             self._forget(recording_id, kept.media)
+            if self.replica is not None:
+                self.replica.drop(recording_id)
 
     def _forget(self, recording_id: str, interfaces: Iterable[int]) -> None:
         self._store.remove(f"{STATE}.{recording_id}")

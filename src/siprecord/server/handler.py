@@ -33,6 +33,7 @@ from siprecord.server.registry import Registry
 from siprecord.server.runner import CallRunner, resumption
 from siprecord.server.services import Services
 from siprecord.server.supervisor import Supervisor
+from siprecord.server.takeover import Takeover
 from siprecord.transcribe import AudioCallback
 from siprecord.transport import EndpointControl
 
@@ -52,6 +53,7 @@ class Running:
     maker: RunnerMaker
     supervisor: Supervisor
     reception: Reception
+    takeover: Takeover
 
     @property
     def calls(self) -> Registry:
@@ -117,10 +119,12 @@ class Handler:
         )
         supervisor = Supervisor(Registry(parts.calls), control, parts.wall, parts.continuity)
         maker = RunnerMaker(self.config, self._session_settings, services, parts)
+        takeover = Takeover(self.config, maker, supervisor, control)
+        self._publisher.subscribe(takeover.hear)
         reception = Reception(
             supervisor, maker, control, refusal=self.refusal, publish=self._publisher.publish
         )
-        return Running(parts, control, maker, supervisor, reception)
+        return Running(parts, control, maker, supervisor, reception, takeover)
 
     async def stop(self) -> None:
         """End what still runs and wait until all logs are closed."""
@@ -168,6 +172,11 @@ class Handler:
         """One call that is being recorded."""
         runner = self._running.calls.get(recording_id)
         return describe(runner, self._running.parts.wall()) if runner is not None else None
+
+    @property
+    def takeover(self) -> Takeover:
+        """What goes on with calls of other nodes; once it is started."""
+        return self._running.takeover
 
     @property
     def active(self) -> int:

@@ -12,6 +12,7 @@ from siprecord.recording.rules import Rule
 from siprecord.recording.session import RecordingSession
 from siprecord.recording.session_parts import SessionSettings
 from siprecord.server import translation
+from siprecord.server.callstate import CallState
 from siprecord.server.config import Config
 from siprecord.server.continuity import Resumed
 from siprecord.server.parts import Parts
@@ -32,6 +33,11 @@ class RunnerMaker:
         self._parts = parts
 
     @property
+    def node(self) -> str:
+        """Our name."""
+        return self._parts.node
+
+    @property
     def rules(self) -> tuple[Rule, ...]:
         """The operator's rules; all trunks have the same."""
         return self._settings[""].policy.rules
@@ -50,15 +56,34 @@ class RunnerMaker:
 
     def restored(self, one: Resumed, control: EndpointControl, now: float) -> CallRunner:
         """The runner of a call that goes on. Raises SiprecordError or ValueError for a damaged one."""
-        state = one.state
+        runner = self._restored(one.state, one.state.recording_id, now)
+        runner.started, runner.deviations = one.state.started, one.state.deviations
+        runner.take_over(one.log, one.streams, dialog=_take_up(one.state, runner, control, now))
+        return runner
+
+    def moved(self, state: CallState, control: EndpointControl, now: float) -> CallRunner:
+        """The runner of a call that another node had, under an id of its own; its log is to be begun.
+
+        Raises SiprecordError or ValueError for a damaged state.
+        """
+        recording_id = translation.recording_id(self._parts.wall(), self._parts.token())
+        runner = self._restored(state, recording_id, now)
+        runner.dialog = _take_up(state, runner, control, now, moved=True)
+        return runner
+
+    def _restored(self, state: CallState, recording_id: str, now: float) -> CallRunner:
         moment = Moment(now=now, wall=self._parts.wall())
         settings = self._settings.get(state.session.identity.trunk, self._settings[""])
         session = RecordingSession.restore(settings, state.session, moment)
-        runner = CallRunner(state.recording_id, session, self._services, flow=state.flow, raw=b"")
-        runner.started, runner.deviations = state.started, state.deviations
-        dialog = control.restore(state.dialog, now) if state.dialog is not None else ""
-        if state.answered is not None:
-            control.resume(state.answered, now)
-            runner.last_request = state.answered.id
-        runner.take_over(one.log, one.streams, dialog=dialog)
-        return runner
+        return CallRunner(recording_id, session, self._services, flow=state.flow, raw=b"")
+
+
+def _take_up(
+    state: CallState, runner: CallRunner, control: EndpointControl, now: float, *, moved: bool = False
+) -> str:
+    """Go on with the dialog; "" when it is over."""
+    dialog = control.restore(state.dialog, now, moved=moved) if state.dialog is not None else ""
+    if state.answered is not None:
+        control.resume(state.answered, now)
+        runner.last_request = state.answered.id
+    return dialog

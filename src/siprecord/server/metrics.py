@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from siprecord.server.cluster_metrics import cluster_metrics
 from siprecord.server.publisher import (
     CallRefused,
     DeviationNoted,
@@ -115,6 +116,8 @@ class Snapshot:
     log_lines_dropped: int = 0
     ready: bool = True
     uptime: float = 0.0
+    cluster: Mapping[str, object] | None = None
+    """As `siprecord cluster` shows it; None without one."""
 
 
 class SnapshotCollector(Collector):
@@ -130,6 +133,8 @@ class SnapshotCollector(Collector):
         yield from _media(now)
         yield from _signalling(now)
         yield from _process(now)
+        if now.cluster is not None:
+            yield from cluster_metrics(now.cluster)
 
 
 def metrics_page(take: Callable[[], Snapshot]) -> Callable[[], bytes]:

@@ -6,7 +6,7 @@ import asyncio
 import os
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Protocol
 
@@ -81,6 +81,8 @@ class Reports:
         self.watch: Listening | None = None
         """What watches over the streams."""
         self.listening = False
+        self.cluster: Callable[[], Row | None] = lambda: None
+        """How things stand with other nodes; None without a cluster."""
         self.statistics = Statistics()
         self.health = Health(live=self._live_checks(), ready=self._ready_checks(), clock=time.monotonic)
         handler.subscribe(self.statistics.take)
@@ -98,6 +100,12 @@ class Reports:
     def ready_reasons(self) -> Sequence[Row]:
         """Why no new call is taken."""
         return [reason.as_dict() for reason in self.health.ready()]
+
+    def warnings(self) -> Sequence[Row]:
+        """What is wrong and keeps nobody from recording."""
+        cluster = self.cluster()
+        trouble = cluster.get("trouble") if cluster is not None else None
+        return [Reason("cluster", f"cluster: {trouble}").as_dict()] if trouble else []
 
     # Pages
 
@@ -124,6 +132,7 @@ class Reports:
             "render_failed": self._finishing.failed,
             "disk_free_bytes": disk_free(self._config.data_dir),
             "draining": self._handler.draining,
+            "cluster": self.cluster(),
             "health": self._health_row(),
             "listeners": [asdict(listener) for listener in self._server.listeners],
             "connections": len(self._server.connections),
@@ -166,6 +175,7 @@ class Reports:
             disk_free=disk_free(self._config.data_dir),
             ready=not self.health.ready(),
             uptime=time.monotonic() - self._started,
+            cluster=self.cluster(),
         )
 
     def _health_row(self) -> Row:
@@ -173,6 +183,7 @@ class Reports:
             "live": not self.live_reasons(),
             "ready": not self.ready_reasons(),
             "reasons": self.ready_reasons(),
+            "warnings": self.warnings(),
         }
 
     def _messages(self) -> dict[tuple[str, ...], int]:

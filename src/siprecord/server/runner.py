@@ -6,7 +6,7 @@ No decision is taken here. The runner knows how to do things, the session knows 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -18,7 +18,7 @@ from siprecord.recording import events
 from siprecord.recording.listening import Alarm
 from siprecord.recording.model import Moment
 from siprecord.recording.outcome import Ending
-from siprecord.recording.ports import CaptureLog, StreamStats
+from siprecord.recording.ports import CaptureLog, Inherited, StreamStats
 from siprecord.recording.quality import quality_of
 from siprecord.recording.refusal import ACCEPT
 from siprecord.recording.session import RecordingSession
@@ -50,6 +50,8 @@ class CallRunner:
         self.deviations = 0
         self.last_request = ""
         """The transaction of the last request that was answered."""
+        self.heard = False
+        """Whether the SRC has sent a message since this recording began."""
         self._services = services
         self._raw = raw
         self._journal = Journal(recording_id, session, services)
@@ -59,6 +61,36 @@ class CallRunner:
     def take_over(self, log: CaptureLog, streams: dict[int, OpenStream], *, dialog: str) -> None:
         """Go on with what an earlier life had open."""
         self._journal.log, self._media.open, self.dialog = log, streams, dialog
+
+    def begin_elsewhere(self, inherited: Mapping[int, Inherited]) -> None:
+        """Go on with a call that another node had, and with its streams by m-line, in a log of our own.
+
+        Raises MediaError when there can be no log, or a stream can't be captured.
+        """
+        identity = self.session.identity
+        assert identity is not None, "a call that was answered has an identity"
+        failed = self._start(do.StartRecording(identity))
+        if failed is not None:
+            raise MediaError(failed.reason)
+        for event in self.session.knowledge.retell():
+            self._append_event(event)
+        self._media.open_again(self.session.streams.values(), inherited)
+
+    def silence(self, mline: int, cause: str) -> None:
+        """Go on with a stream as it was: paused."""
+        self._media.pause(do.PauseStream(mline, cause))
+
+    def withdraw(self) -> None:
+        """Somebody else goes on with this call, and there is nothing in this recording: forget it."""
+        self.session.state = State.ENDED
+        for mline in tuple(self.streams):
+            self._media.close(do.CloseStream(mline))
+        self._discard(do.DiscardRecording())
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing has come in it: no message, no packet."""
+        return not self.heard and not any(count.heard for count in self._media.counts().values())
 
     @property
     def log(self) -> CaptureLog | None:
@@ -100,6 +132,7 @@ class CallRunner:
 
     def log_message(self, data: bytes, flow: Flow, *, inbound: bool) -> None:
         """Append a SIP message of this call, its secrets blanked. Before the log is open nothing is kept."""
+        self.heard = self.heard or (inbound and bool(data))
         self._journal.append_message(data, flow, inbound=inbound)
 
     def abandon(self, ending: Ending, now: float) -> None:
@@ -213,20 +246,25 @@ class CallRunner:
                 news.MetadataReceived(**self._journal.about(), number=self.session.knowledge.documents)
             )
 
-    def note_continuation(self, found: Continuation) -> None:
-        """This recording continues one that fell silent."""
+    def note_continuation(self, found: Continuation, **more: object) -> None:
+        """This recording continues one that fell silent, or whose node has died: `more` tells of that."""
         self._journal.append(
             "recording.continues",
             recording=found.recording_id,
             by=found.by,
             value=found.value,
             gap_s=round(found.gap_s, 3),
+            **more,
         )
         self._journal.publish(
             news.RecordingContinues(
                 **self._journal.about(), recording=found.recording_id, by=found.by, gap_s=found.gap_s
             )
         )
+
+    def note_continued(self, other: str, *, node: str, cause: str) -> None:
+        """Another node took this call over and has a recording of it too."""
+        self._journal.append("recording.continued", recording_id=other, node=node, cause=cause)
 
     def hang_up_again(self, now: float) -> None:
         """The BYE of an earlier life may never have arrived."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from siprecord.errors import MediaError
@@ -9,7 +10,7 @@ from siprecord.recording import commands as do
 from siprecord.recording import events
 from siprecord.recording.listening import Alarm
 from siprecord.recording.plan import StreamPlan
-from siprecord.recording.ports import Archive, MediaStream, StreamStats
+from siprecord.recording.ports import Archive, Inherited, MediaStream, StreamStats
 from siprecord.server import publisher as news
 from siprecord.server.journal import Journal
 from siprecord.syntax.sip import format_host_port
@@ -112,13 +113,18 @@ class Streams:
         """What came on each stream that ever was."""
         return [(stream, stream.media.stats()) for stream in (*self.closed, *self.open.values())]
 
-    def _open_one(self, plan: StreamPlan) -> MediaStream:
+    def open_again(self, plans: Iterable[StreamPlan], inherited: Mapping[int, Inherited]) -> None:
+        """Open streams that another node had, by m-line. Raises MediaError."""
+        for plan in plans:
+            self._open_one(plan, inherited[plan.mline])
+
+    def _open_one(self, plan: StreamPlan, inherited: Inherited | None = None) -> MediaStream:
         log = self._journal.log
         assert log is not None, "streams need a log"
-        media = self._archive.open_stream(log, plan)
+        media = self._archive.open_stream(log, plan, inherited)
         if plan.mline in self.open:
             self._superseded[plan.mline] = self.open[plan.mline]
-        self.open[plan.mline] = OpenStream(plan, media, announced=False)
+        self.open[plan.mline] = OpenStream(plan, media, announced=inherited is not None)
         self._journal.append(
             "stream.opened",
             interface=media.interface,

@@ -34,6 +34,8 @@ class Supervisor:
         self._wall = wall
         self.timers: dict[str, tuple[float, Deadline]] = {}
         """When each call is to be woken, by recording id."""
+        self.goes_on_with_lost: Callable[[CallRunner], object] = lambda runner: None
+        """Asked of each new call: whether it goes on with one of a node that has died."""
         self._control = control
         self._continuity = continuity
         self._idle = asyncio.Event()
@@ -45,9 +47,15 @@ class Supervisor:
         self._idle.clear()
         runner.receive(first, now)
         self.calls.answered(runner)
-        if not runner.over and (found := self._relations.relate(runner, self._wall())) is not None:
-            runner.note_continuation(found)
+        if not runner.over:
+            self._look_for_predecessor(runner)
         self.settle(runner)
+
+    def _look_for_predecessor(self, runner: CallRunner) -> None:
+        lost = self.goes_on_with_lost(runner)
+        found = self._relations.relate(runner, self._wall())
+        if found is not None and lost is None:
+            runner.note_continuation(found)
 
     def take_over(self, event: RequestReceived, now: float, rules: Sequence[Rule] = ()) -> Refusal | None:
         """An INVITE that replaces the dialog of a call (RFC 3891). It needs no room: that call has it."""

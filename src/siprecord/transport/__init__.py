@@ -10,8 +10,10 @@ from siprecord.transport.settings import (
     TransportCounters,
     TransportSettings,
 )
+from siprecord.transport.sockets import FREEBIND, source_towards
 
 __all__ = [
+    "FREEBIND",
     "Advertised",
     "ConnectionInfo",
     "CustomSIPServer",
@@ -22,4 +24,5 @@ __all__ = [
     "SocketKeeper",
     "TransportCounters",
     "TransportSettings",
+    "source_towards",
 ]

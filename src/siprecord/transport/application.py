@@ -47,8 +47,11 @@ class EndpointControl(Protocol):
     def snapshot(self, dialog: str) -> DialogSnapshot | None:
         """What it takes to go on with a dialog after a restart; None when there is none."""
 
-    def restore(self, snapshot: DialogSnapshot, now: float) -> str:
-        """Go on with a dialog of an earlier life; returns its id."""
+    def restore(self, snapshot: DialogSnapshot, now: float, *, moved: bool = False) -> str:
+        """Go on with a dialog of an earlier life, or of another node if `moved`; returns its id."""
+
+    def forget(self, dialog: str) -> None:
+        """Let go of a dialog without a word to the peer."""
 
     def answered(self, transaction: str) -> TransactionSnapshot | None:
         """An answered request, whose repetitions another life could answer."""

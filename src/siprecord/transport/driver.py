@@ -130,9 +130,14 @@ class Driver:
         """What it takes to go on with a dialog after a restart."""
         return self._endpoint.snapshot(dialog)
 
-    def restore(self, snapshot: DialogSnapshot, now: float) -> str:
+    def restore(self, snapshot: DialogSnapshot, now: float, *, moved: bool = False) -> str:
         """Go on with a dialog of an earlier life. What it has to send leaves when the sockets are open."""
-        return self._endpoint.restore(snapshot, now)
+        return self._endpoint.restore(snapshot, now, moved=moved)
+
+    def forget(self, dialog: str) -> None:
+        """Let go of a dialog."""
+        self._endpoint.forget(dialog)
+        self._drain()
 
     def answered(self, transaction: str) -> TransactionSnapshot | None:
         """An answered request."""

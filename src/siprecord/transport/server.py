@@ -142,12 +142,12 @@ class CustomSIPServer:
     async def _bind(self, kind: str, host: str, port: int) -> socket.socket:
         """A bound socket: that of an earlier life, whose queue is still full of what came meanwhile."""
         if self._keeper is None:
-            return await bind(kind, host, port)
+            return await bind(kind, host, port, floating=host in self._settings.floating)
         _, address = await resolve(host, port)
         kept = self._keeper.listener(kind, address[0], address[1])
         if kept is not None:
             return kept
-        sock = await bind(kind, host, port)
+        sock = await bind(kind, host, port, floating=host in self._settings.floating)
         self._keeper.keep_listener(kind, sock)
         return sock
 

@@ -39,6 +39,8 @@ class TransportSettings:
     max_partial: int = 64 * 1024 * 1024
     """Bytes of messages that are not whole yet, on all connections; above it the largest are refused."""
     udp_receive_buffer: int = UDP_RECEIVE_BUFFER
+    floating: frozenset[str] = frozenset()
+    """Addresses to listen on that this machine may get later."""
 
 
 @dataclass(slots=True)

@@ -12,6 +12,8 @@ from siprecord.errors import ConfigError
 from siprecord.protocol import Address
 
 BACKLOG = 512
+FREEBIND = {socket.AF_INET: (socket.IPPROTO_IP, 15), socket.AF_INET6: (socket.IPPROTO_IPV6, 78)}
+"""IP_FREEBIND and IPV6_FREEBIND of Linux: bind to an address that this machine may get later."""
 WILDCARDS = frozenset({"0.0.0.0", "::"})
 _REASONS = {
     errno.EADDRINUSE: "is taken by another program; stop it or set {setting}",
@@ -20,10 +22,11 @@ _REASONS = {
 }
 
 
-async def bind(kind: str, host: str, port: int) -> socket.socket:
+async def bind(kind: str, host: str, port: int, *, floating: bool = False) -> socket.socket:
     """A non-blocking socket bound to `host` and `port`; `kind` is udp, tcp or tls. Streams listen already.
 
-    Raises ConfigError with a sentence for the administrator.
+    `floating`: this machine may get the address later. Raises ConfigError with a sentence for the
+    administrator.
     """
     family, address = await resolve(host, port)
     sock = socket.socket(family, socket.SOCK_DGRAM if kind == "udp" else socket.SOCK_STREAM)
@@ -33,6 +36,8 @@ async def bind(kind: str, host: str, port: int) -> socket.socket:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         if kind != "udp":
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if floating:
+            sock.setsockopt(*FREEBIND[family], 1)
         sock.bind(address)
         if kind != "udp":
             sock.listen(BACKLOG)
