@@ -5,12 +5,16 @@ sockets, equally often. One loop stores the payloads only. The other makes the s
 fetches time stamps and addresses and writes as many bytes for each packet. One sender process, which is not
 measured, feeds all three the same packets at the same time, so that whatever disturbs the machine disturbs
 all of them. Of several rounds the one with the median ratio counts.
+
+With a suite the packets are SRTP, and all three open them before they store them: the bare loops do nothing
+but call what does that in the engine too. As with any sender, the port beside the media's takes our reports.
 """
 
 from __future__ import annotations
 
 import argparse
 import multiprocessing
+import os
 import resource
 import shutil
 import socket
@@ -22,7 +26,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from siprecord.media import CaptureLog, MediaEngine, MediaSettings, StreamSpec, _core  # noqa: TID251 - the bare loop
+from siprecord.media import (
+    CaptureLog,
+    MediaEngine,
+    MediaSettings,
+    MediaStream,
+    SrtpSender,
+    StreamSpec,
+    _core,  # noqa: TID251 - the bare loop
+)
+from siprecord.syntax.sdp import SUITES, SrtpKeys
 
 STREAMS_PER_RECORDING = 2
 PAYLOAD = b"\xd5" * 160
@@ -37,6 +50,8 @@ class Plan:
     seconds: float = 4.0
     rounds: int = 3
     interval_ms: int = 100
+    suite: str | None = None
+    """Of SRTP; None sends RTP."""
 
 
 @dataclass(frozen=True)
@@ -90,16 +105,20 @@ def _measure(plan: Plan, folder: Path) -> Outcome:
         engine.open_log(folder / f"{number}.pcapng")
         for number in range(plan.sockets // STREAMS_PER_RECORDING)
     ]
-    ports = [port for log in logs for port in open_streams(log)]
-    floors = [Floor(plan, folder / name, same) for name, same in (("bare", False), ("same", True))]
+    keys = None if plan.suite is None else SrtpKeys.generate(plan.suite, os.urandom)
+    streams = [stream for log in logs for stream in open_streams(log, keys)]
+    ports = [stream.rtp_port for stream in streams]
+    floors = [Floor(plan, folder / name, same, keys) for name, same in (("bare", False), ("same", True))]
     ports += [port for floor in floors for port in floor.ports]
     before = engine.totals()
     for floor in floors:
         time.sleep(plan.interval_ms / 3_000)  # their ticks fall between one another's
         floor.start()
-    sent = send(ports, plan)
+    sent = send(ports, plan, keys)
     costs = [floor.finish() for floor in floors]
     after = engine.totals()
+    if sum(stream.stats().srtp_failed for stream in streams):
+        raise RuntimeError("the engine refuses what is sent: there is nothing to compare")
     for log in logs:
         log.close(sync=False)
     engine.close()
@@ -107,16 +126,21 @@ def _measure(plan: Plan, folder: Path) -> Outcome:
     return Outcome(sent // 3, cost, *costs)
 
 
-def open_streams(log: CaptureLog) -> list[int]:
-    specs = [StreamSpec(label=str(number), mline=number) for number in range(STREAMS_PER_RECORDING)]
-    return [log.open_stream(spec).rtp_port for spec in specs]
+def open_streams(log: CaptureLog, keys: SrtpKeys | None) -> list[MediaStream]:
+    srtp = () if keys is None else (keys,)
+    specs = [
+        StreamSpec(label=str(number), mline=number, srtp=srtp, srtp_own=keys)
+        for number in range(STREAMS_PER_RECORDING)
+    ]
+    return [log.open_stream(spec) for spec in specs]
 
 
 class Floor:
     """A bare loop in a thread of its own."""
 
-    def __init__(self, plan: Plan, folder: Path, same_stores: bool) -> None:
+    def __init__(self, plan: Plan, folder: Path, same_stores: bool, keys: SrtpKeys | None) -> None:
         folder.mkdir()
+        self._keys = keys
         self._sockets = [self._bind(same_stores) for _ in range(plan.sockets)]
         self.ports = [one.getsockname()[1] for one in self._sockets]
         # A second more than the sender: what is sent last is drained too.
@@ -139,7 +163,7 @@ class Floor:
 
     def _run(self) -> None:
         descriptors = [one.fileno() for one in self._sockets]
-        packets, _, cpu_seconds = _core.floor_loop(descriptors, str(self._folder), self._plan)
+        packets, _, cpu_seconds = _core.floor_loop(descriptors, str(self._folder), self._plan, self._keys)
         self._cost.append(Cost(packets, cpu_seconds))
 
     def finish(self) -> Cost:
@@ -149,27 +173,46 @@ class Floor:
         return self._cost[0]
 
 
-def send(ports: Sequence[int], plan: Plan) -> int:
-    """Send to all ports from another process, in real time."""
+def send(ports: Sequence[int], plan: Plan, keys: SrtpKeys | None) -> int:
+    """Send to all ports from another process, in real time; RuntimeError when that fails."""
     context = multiprocessing.get_context("spawn")
     sent = context.Value("q", 0)
-    process = context.Process(target=_send, args=(ports, plan, sent))
+    process = context.Process(target=_send, args=(ports, plan, keys, sent))
     process.start()
     process.join()
+    if process.exitcode != 0:
+        raise RuntimeError(f"the sender ended with {process.exitcode}: there is nothing to measure")
     return int(sent.value)
 
 
-def _send(ports: Sequence[int], plan: Plan, sent: object) -> None:
-    sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+def _send(ports: Sequence[int], plan: Plan, keys: SrtpKeys | None, sent: object) -> None:
+    protect = bytes if keys is None else SrtpSender(keys).protect_rtp
     addresses = [("127.0.0.1", port) for port in ports]
     frames = int(plan.seconds * plan.rate)
-    start = time.monotonic()
-    for frame in range(frames):
-        packet = struct.pack("!BBHII", 0x80, 8, frame & 0xFFFF, frame * 160 & 0xFFFFFFFF, 0x51) + PAYLOAD
-        for address in addresses:
-            sender.sendto(packet, address)
-        time.sleep(max(0.0, start + (frame + 1) / plan.rate - time.monotonic()))
+    media, reports = _pair()
+    with media, reports:
+        start = time.monotonic()
+        for frame in range(frames):
+            head = struct.pack("!BBHII", 0x80, 8, frame & 0xFFFF, frame * 160 & 0xFFFFFFFF, 0x51)
+            packet = protect(head + PAYLOAD)
+            for address in addresses:
+                media.sendto(packet, address)
+            time.sleep(max(0.0, start + (frame + 1) / plan.rate - time.monotonic()))
     sent.value = frames * len(ports)  # type: ignore[attr-defined]
+
+
+def _pair() -> tuple[socket.socket, socket.socket]:
+    """A socket for media, and one for reports on the next port."""
+    while True:
+        media, reports = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
+        media.bind(("127.0.0.1", 0))
+        try:
+            reports.bind(("127.0.0.1", media.getsockname()[1] + 1))
+        except OSError:
+            media.close()
+            reports.close()
+        else:
+            return media, reports
 
 
 def raise_file_limit() -> None:
@@ -196,8 +239,10 @@ def main() -> None:
     parser.add_argument("--rate", type=int, default=50)
     parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--suite", choices=list(SUITES), help="send SRTP")
     options = parser.parse_args()
-    print(report(measure(Plan(options.sockets, options.rate, options.seconds, options.rounds))))
+    plan = Plan(options.sockets, options.rate, options.seconds, options.rounds, suite=options.suite)
+    print(report(measure(plan)))
 
 
 if __name__ == "__main__":

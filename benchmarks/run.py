@@ -45,7 +45,14 @@ MODULES = {
         "render_opus_realtime_factor",
     ),
     "live": ("stt_packet_to_provider_p99_ms",),
-    "ingest": ("ingest_floor_ratio", "ingest_us_per_packet"),
+    "ingest": (
+        "ingest_floor_ratio",
+        "ingest_us_per_packet",
+        "ingest_srtp_cm_floor_ratio",
+        "ingest_srtp_cm_us_per_packet",
+        "ingest_srtp_gcm_floor_ratio",
+        "ingest_srtp_gcm_us_per_packet",
+    ),
     "load": (
         "calls_500_packets_sent",
         "calls_500_packets_stored",

@@ -3,7 +3,7 @@
 set -euo pipefail
 
 declare -A needed=([sipp]=sip-tester [tshark]=tshark [espeak-ng]=espeak-ng [ffmpeg]=ffmpeg
-    [redis-server]=redis-server [kamailio]=kamailio [ip]=iproute2)
+    [redis-server]=redis-server [kamailio]=kamailio [ip]=iproute2 [rtpengine]=rtpengine)
 missing=()
 for command in "${!needed[@]}"; do
     PATH="$PATH:/usr/sbin:/sbin" command -v "$command" >/dev/null || missing+=("${needed[$command]}")

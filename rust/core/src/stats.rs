@@ -129,6 +129,13 @@ impl Reception {
         }
     }
 
+    /// Where the figures of the source heard last are, and how many bytes; for hints to the processor.
+    pub fn hot(&self) -> (*const u8, usize) {
+        let source = self.sources.get(self.current).map(std::slice::from_ref);
+        let source = source.unwrap_or_default();
+        (source.as_ptr().cast(), size_of_val(source))
+    }
+
     /// Takes a packet in: `arrival_ns` since any fixed moment, `clock_rate` in ticks a second.
     pub fn take(&mut self, packet: &Packet<'_>, arrival_ns: u64, clock_rate: u32) {
         let transit = ticks(arrival_ns, clock_rate).wrapping_sub(packet.timestamp);

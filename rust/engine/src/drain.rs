@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::notice::{lock, Kind, Notice, Notices};
+use crate::prefetch;
 use crate::recording::{Desk, Recording, Resources, Settled};
 use crate::socket;
 use crate::stream::Yield;
@@ -245,6 +246,9 @@ impl Worker {
         let now = socket::steady_clock();
         for (index, recording) in mine.iter().enumerate() {
             let with_rtcp = (tick + index as u64) % RTCP_EVERY == 0;
+            if let Some(next) = mine.get(index + 1) {
+                prefetch::value(&**next);
+            }
             if self.visit(recording, (with_rtcp, now), desk) {
                 busy.push(recording);
             }

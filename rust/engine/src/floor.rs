@@ -1,6 +1,8 @@
-//! The least that a recorder must do, as a yardstick: `recvmmsg` and one `write` for each file and tick.
+//! The least that a recorder must do, as a yardstick: `recvmmsg` and one `write` for each file and tick, and for
+//! protected streams the cryptography in between.
 
 use crate::drain::thread_cpu_ns;
+use siprecord_srtp::{MasterKey, Receiver};
 use std::fs::File;
 use std::io::{self, Write};
 use std::mem;
@@ -14,7 +16,7 @@ const SLOT: usize = 2_048;
 /// What the engine stores beside each payload: a block's frame and the IPv4 and UDP headers.
 const FRAME: [u8; 64] = [0; 64];
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Plan {
     /// Sockets whose datagrams go to one file.
     pub sockets_per_file: usize,
@@ -22,6 +24,8 @@ pub struct Plan {
     pub duration: Duration,
     /// Whether to fetch and store as much as the engine does: time stamps, addresses, and as many bytes.
     pub same_stores: bool,
+    /// The key of all senders, when they send SRTP: what is not authentic is not stored.
+    pub key: Option<MasterKey>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -33,8 +37,12 @@ pub struct Outcome {
 
 /// Empties the sockets each tick and appends the bare payloads to files in `folder`, in this thread.
 pub fn run(sockets: &[RawFd], folder: &Path, plan: &Plan) -> io::Result<Outcome> {
-    let count = sockets.len().div_ceil(plan.sockets_per_file.max(1));
-    let mut files = (0..count)
+    let mut sources: Vec<_> = sockets
+        .iter()
+        .map(|socket| Source::new(*socket, plan.key.clone()))
+        .collect();
+    let per_file = plan.sockets_per_file.max(1);
+    let mut files = (0..sources.len().div_ceil(per_file))
         .map(|index| File::create(folder.join(format!("floor-{index}.bin"))))
         .collect::<io::Result<Vec<_>>>()?;
     let mut buffers = Buffers::new(plan.same_stores);
@@ -43,10 +51,10 @@ pub fn run(sockets: &[RawFd], folder: &Path, plan: &Plan) -> io::Result<Outcome>
     let mut due = start;
     while due < start + plan.duration {
         due += plan.interval;
-        for (group, file) in sockets.chunks(plan.sockets_per_file.max(1)).zip(&mut files) {
+        for (group, file) in sources.chunks_mut(per_file).zip(&mut files) {
             buffers.gathered.clear();
-            for socket in group {
-                outcome.packets += buffers.drain(*socket)?;
+            for source in group {
+                outcome.packets += buffers.drain(source)?;
             }
             outcome.bytes += buffers.gathered.len() as u64;
             file.write_all(&buffers.gathered)?;
@@ -55,6 +63,30 @@ pub fn run(sockets: &[RawFd], folder: &Path, plan: &Plan) -> io::Result<Outcome>
     }
     outcome.cpu_ns = thread_cpu_ns() - begin;
     Ok(outcome)
+}
+
+/// A socket, and what opens the packets that it gets.
+struct Source {
+    socket: RawFd,
+    srtp: Option<Receiver>,
+}
+
+impl Source {
+    fn new(socket: RawFd, key: Option<MasterKey>) -> Self {
+        let srtp = key.map(|key| Receiver::new(vec![key]));
+        Self { socket, srtp }
+    }
+
+    /// Appends the packet as it is stored; false when it is not authentic.
+    fn store(&mut self, packet: &[u8], out: &mut Vec<u8>) -> bool {
+        match &mut self.srtp {
+            Some(srtp) => srtp.open_media(packet, 0, out).is_ok(),
+            None => {
+                out.extend_from_slice(packet);
+                true
+            }
+        }
+    }
 }
 
 struct Buffers {
@@ -103,19 +135,19 @@ impl Buffers {
         }
     }
 
-    fn drain(&mut self, socket: RawFd) -> io::Result<u64> {
+    /// Answers how many packets were stored.
+    fn drain(&mut self, source: &mut Source) -> io::Result<u64> {
         let mut total = 0;
         loop {
-            let count = self.receive(socket)?;
+            let count = self.receive(source.socket)?;
             for index in 0..count {
                 let length = (self.messages[index].msg_len as usize).min(SLOT);
                 if self.same_stores {
                     self.gathered.extend_from_slice(&FRAME);
                 }
-                self.gathered
-                    .extend_from_slice(&self.slots[index][..length]);
+                let packet = &self.slots[index][..length];
+                total += u64::from(source.store(packet, &mut self.gathered));
             }
-            total += count as u64;
             if count < BATCH {
                 return Ok(total);
             }

@@ -8,6 +8,7 @@ pub mod floor;
 pub mod log;
 pub mod notice;
 pub mod ports;
+mod prefetch;
 pub mod receiver;
 pub mod recording;
 pub mod reporter;

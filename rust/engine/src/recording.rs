@@ -372,6 +372,7 @@ impl Recording {
             batches,
             until: u64::MAX,
         };
+        inner.streams.iter().for_each(Stream::prefetch);
         let mut total = Yield::default();
         for index in 0..inner.streams.len() {
             inner.streams[index].report(now);

@@ -3,6 +3,7 @@
 mod batch;
 
 use crate::ports::Pair;
+use crate::prefetch;
 use crate::receiver::{Received, BATCH};
 use crate::recording::{Blocks, Desk};
 use crate::reporter::{Reporter, Target};
@@ -179,6 +180,14 @@ impl Stream {
             held: Vec::new(),
             figures: None,
             put_at: 1,
+        }
+    }
+
+    /// Asks for the memory that the next packet needs.
+    pub fn prefetch(&self) {
+        prefetch::value(self);
+        for (from, length) in [self.sources.hot(), self.reception.hot()] {
+            prefetch::bytes(from, length);
         }
     }
 

@@ -1,6 +1,7 @@
 //! The engine for Python: conversions and calls.
 
 use crate::error::{detached, MediaError};
+use crate::srtp::SrtpKeys;
 use crate::stream::{Details, Stream};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -277,14 +278,15 @@ fn address((host, port): &(String, u16)) -> SocketAddr {
     SocketAddr::new(address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)), *port)
 }
 
-/// The yardstick: `plan` is sockets for each file, tick in ms, seconds, whether to store as much as the engine.
-/// Answers packets, bytes, CPU seconds.
+/// The yardstick: `plan` is sockets for each file, tick in ms, seconds, whether to store as much as the engine;
+/// `keys` are those of all senders, when they send SRTP. Answers packets, bytes, CPU seconds.
 #[pyfunction]
 fn floor_loop(
     py: Python<'_>,
     sockets: Vec<i32>,
     folder: PathBuf,
     plan: (usize, u64, f64, bool),
+    keys: Option<SrtpKeys>,
 ) -> PyResult<(u64, u64, f64)> {
     let (sockets_per_file, interval_ms, seconds, same_stores) = plan;
     let plan = Plan {
@@ -292,6 +294,7 @@ fn floor_loop(
         interval: Duration::from_millis(interval_ms.max(1)),
         duration: Duration::from_secs_f64(seconds.clamp(0.0, 86_400.0)),
         same_stores,
+        key: keys.map(SrtpKeys::read).transpose()?,
     };
     let outcome = detached(py, || floor::run(&sockets, &folder, &plan))?;
     Ok((outcome.packets, outcome.bytes, outcome.cpu_ns as f64 / 1e9))

@@ -168,7 +168,7 @@ class SrtpReceiver:
     def unprotect_rtcp(self, packet: bytes) -> bytes: ...
 
 def floor_loop(
-    sockets: list[int], folder: str, plan: tuple[int, int, float, bool]
+    sockets: list[int], folder: str, plan: tuple[int, int, float, bool], keys: _SrtpKeys | None
 ) -> tuple[int, int, float]: ...
 
 # ---- reader: the capture log, batch and live ------------------------------------------------------

@@ -51,6 +51,14 @@ def test_SDES_04_SDES_05_each_suite_is_read_and_written(suite: str, sizes: tuple
     assert CryptoLine.parse(str(written)) == written
 
 
+@pytest.mark.parametrize("suite", SUITES)
+def test_SDES_06_a_key_may_come_without_the_padding_of_its_base64(suite: str) -> None:
+    keys = SrtpKeys.generate(suite, lambda count: bytes(range(count)))
+    assert SrtpKeys.from_inline(suite, keys.inline().rstrip("=")) == keys
+    with pytest.raises(ParseError):
+        SrtpKeys.from_inline(suite, keys.inline().rstrip("=") + "AAA")
+
+
 def test_SDES_07_lifetime_and_key_names_of_several_keys() -> None:
     read = CryptoLine.parse(line(f"inline:{GOOD}|2^31|1:4;inline:{GOOD}|1000|2:4"))
     assert [(key.lifetime, key.mki) for key in read.keys] == [(2**31, b"\0\0\0\1"), (1000, b"\0\0\0\2")]

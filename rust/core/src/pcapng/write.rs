@@ -8,6 +8,9 @@ use std::net::{IpAddr, SocketAddr};
 /// than 262,144.
 pub const MAX_SIP_PACKET: usize = 262_000;
 
+/// Bytes of the headers of IPv4 and UDP.
+const IPV4_UDP: usize = 28;
+
 /// Where blocks go: a buffer that grows, or memory of a fixed size.
 pub trait Sink {
     /// Appends `length` bytes to be filled in by the caller, all of them: what they hold is not defined.
@@ -74,7 +77,14 @@ pub fn datagram(out: &mut impl Sink, interface: u32, time_ns: u64, datagram: &Da
     let (front, rest) = block.split_at_mut(head.len());
     front.copy_from_slice(&head);
     let (front, rest) = rest.split_at_mut(headers.len());
-    front.copy_from_slice(headers);
+    if let (Ok(front), Ok(headers)) = (
+        <&mut [u8; IPV4_UDP]>::try_from(&mut *front),
+        headers.try_into(),
+    ) {
+        *front = headers; // nearly always, and a copy of known length needs no call
+    } else {
+        front.copy_from_slice(headers);
+    }
     let (front, rest) = rest.split_at_mut(datagram.payload.len());
     front.copy_from_slice(datagram.payload);
     let (front, rest) = rest.split_at_mut(pad);

@@ -56,12 +56,15 @@ class SrtpKeys:
 
     @classmethod
     def from_inline(cls, suite: str, text: str) -> SrtpKeys:
-        """Read key parameters as in `inline:KEY|2^20|1:4` (RFC 4568 section 6.1); raises ParseError."""
+        """Read key parameters as in `inline:KEY|2^20|1:4` (RFC 4568 section 6.1); raises ParseError.
+
+        The padding of the base64 may be missing: rtpengine leaves it out.
+        """
         if suite.upper() not in SUITES:
             raise ParseError("the SRTP suite is not known")
         encoded, *more = text.removeprefix("inline:").split("|")
         try:
-            secret = base64.b64decode(encoded, validate=True)
+            secret = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
         except (binascii.Error, ValueError):
             raise ParseError("the SRTP key is no base64") from None
         size, salt_size = SUITES[suite.upper()]
