@@ -36,6 +36,13 @@ def test_formats_and_files_are_chosen_on_the_command_line(tmp_path: Path, run: R
     assert {entry.name for entry in out.iterdir()} == names | {"peaks.json", "metadata.json"}
 
 
+def test_an_empty_file_is_told(tmp_path: Path, run: Run) -> None:
+    (tmp_path / "empty.pcapng").touch()
+    done = run("render", str(tmp_path / "empty.pcapng"), str(tmp_path / "out"))
+    assert "is empty: there is nothing to render" in str(done.error)
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_format_that_does_not_exist_is_refused(tmp_path: Path, run: Run) -> None:
     done = run("render", str(capture(tmp_path)), str(tmp_path / "out"), "--format", "exe")
     assert (done.code, (tmp_path / "out").exists()) == (2, False)

@@ -48,8 +48,11 @@ def render(  # noqa: PLR0913 - one parameter for each option of the command
 
         siprecord render --format flac --format mp3 --per-stream --peaks capture.pcapng out/
     """
+    from siprecord.errors import RenderError
     from siprecord.render import RenderOptions, render_recording
 
+    if capture.is_file() and capture.stat().st_size == 0:
+        raise RenderError(f"{capture} is empty: there is nothing to render")
     options = RenderOptions(
         formats=_formats(formats or ["wav"]),
         per_stream=per_stream,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from typing import Annotated
 
@@ -49,4 +50,5 @@ def serve(
     recorder = (*python, "siprecord.server.recorder")
     command = recorder if kept_by_systemd(environ) else (*python, "siprecord.holder", *recorder)
     sys.stdout.flush()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.execve(sys.executable, command, environ)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
+import signal
 import sys
 from datetime import UTC, datetime
 from json import dumps
@@ -16,6 +17,8 @@ JSON_LOG = "SIPRECORD_INTERNAL_JSON_LOG"
 
 def main() -> int:
     """Hold the sockets of the command given; exits as it does."""
+    # Until the holder takes signals itself, Ctrl-C ends us without a trace.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(ValueError, OSError):  # a hard limit above what the kernel allows by now
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -7,6 +7,7 @@ tenth of a second counts.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 from siprecord.errors import SiprecordError
@@ -16,6 +17,8 @@ from siprecord.holder.process import DIED_AT, FRESH, WAITING
 
 def main() -> int:
     """Record until told to stop; returns the exit code. A known error is one line on standard error."""
+    # Until the server takes signals itself, Ctrl-C ends us without a trace.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     from siprecord.server.app import serve
     from siprecord.server.config_file import load_config
     from siprecord.server.keeping import Keeping
