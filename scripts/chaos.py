@@ -15,12 +15,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.chaos.cluster_proofs import floating_address, linked_continuation, partition, redis_down
+from tests.chaos.merge_proof import merged_copies
 from tests.chaos.storm import (
     Storm,
     child_running,
@@ -67,12 +68,17 @@ def recorder_killed(scale: Scale, directory: Path) -> str:
         storm = Storm(calls=scale.calls, rate=20, seconds=seconds, kills=scale.kills, pause=(1.5, 5.0))
         after = rage(server, storm)
         need(not after.faults and after.kills, after)
-        recordings = server.wait_recordings(scale.calls)
+        half, fewer = max(1, scale.calls // 2), max(1, scale.kills // 2)
+        storm = replace(storm, calls=half, kills=fewer, seconds=fewer * 3.5 + 3, more=("--srtp",))
+        protected = rage(server, storm)
+        need(not protected.faults and protected.kills, protected)
+        recordings = server.wait_recordings(scale.calls + half)
         outcomes = {json.loads((each / "metadata.json").read_text())["outcome"] for each in recordings}
-        need(len(recordings) == scale.calls and outcomes == {"complete"}, f"{len(recordings)} {outcomes}")
+        need(len(recordings) == scale.calls + half, f"{len(recordings)} recordings")
+        need(outcomes == {"complete"}, outcomes)
     finally:
         end(server)
-    return f"{after}; UDP and TCP; SRTP is not built"
+    return f"{after}; with SRTP: {protected}; UDP and TCP"
 
 
 def others_killed(scale: Scale, directory: Path) -> str:
@@ -183,13 +189,13 @@ PROOFS: dict[str, tuple[str, Proof | str]] = {
     "R1": ("kill -9 of the recorder loses no audio", recorder_killed),
     "R2": (
         "dialogs and ports outlive the recorder",
-        "see R1; SRTP keys and rollover counters come with SRTP",
+        "see R1: the client fails a call at any wrong tag or CSeq, and SRTP keys go on",
     ),
     "R3": ("other processes may die too", others_killed),
     "R4": ("planned drain", drained),
     "R5": ("host loss with a floating address", lambda scale, at: floating_address(at, min(scale.calls, 20))),
     "R6": ("host loss without one: linked continuation", lambda scale, at: linked_continuation(at)),
-    "R7": ("2N: two recordings merged per packet", ""),
+    "R7": ("2N: two recordings merged per packet", lambda scale, at: merged_copies(at)),
     "R8": ("Redis down, full, slow; there is no other service", lambda scale, at: redis_down(at)),
     "R9": ("only lack of room refuses, before the 200", full),
     "R10": ("what was unfinished is repaired at start", machine_died),
