@@ -11,7 +11,9 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
 BESIDES = sorted(
-    path for room in ("tests", "benchmarks", "scripts", "fuzz", "examples") for path in (ROOT / room).rglob("*.py")
+    path
+    for room in ("tests", "benchmarks", "scripts", "fuzz", "examples")
+    for path in (ROOT / room).rglob("*.py")
 )
 """What is not shipped is read as often, and keeps the same sizes."""
 RUST_SOURCES = sorted((ROOT / "rust").rglob("*.rs"))
