@@ -1,4 +1,4 @@
-"""Protected calls of a node that dies: keys and rollover counters go to the other node over TLS, and only so."""
+"""Protected calls of a node that dies: keys and rollover counters go to the other node, over TLS only."""
 
 from __future__ import annotations
 
@@ -63,7 +63,9 @@ def test_R5_SRTP_keys_and_rollover_counters_go_to_the_other_node(phone: Phone, t
         until(lambda: found(a, "srtp"), "a has repaired its part")
         assert (stored(a), stored(b)) == (first, second)
         (row,) = found(b, "srtp")
-        counts = {(each["srtp"]["packets_failed"], each["srtp"]["packets_replayed"]) for each in row["streams"]}
+        counts = {
+            (each["srtp"]["packets_failed"], each["srtp"]["packets_replayed"]) for each in row["streams"]
+        }
         assert counts == {(0, 0)}
         assert row["continues"]["cause"] == "failover"
         assert b"inline:" not in b.log.read_bytes() + a.log.read_bytes()

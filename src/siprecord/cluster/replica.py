@@ -85,8 +85,8 @@ class Replica:
     def _withhold(self, recording_id: str) -> None:
         if not self.figures.withheld:
             _log.warning(
-                "a call with SRTP would end with this node: its keys are not written to Redis over a connection "
-                "in the clear; set cluster.tls",
+                "a call with SRTP would end with this node: its keys are not written to Redis over a "
+                "connection in the clear; set cluster.tls",
                 recording_id=recording_id,
             )
         self.figures.withheld += 1
