@@ -180,10 +180,9 @@ class Continuity:
         state = call_state(runner, control)
         if state is None or runner.log is None:
             return
-        kept = self._calls.get(runner.recording_id)
+        kept = self._calls.get(runner.recording_id) or self._begin(runner.recording_id)
         if kept is None:
-            kept = self._calls[runner.recording_id] = _KeptCall(StateCell())
-            self._store.store(f"{STATE}.{runner.recording_id}", [kept.cell.fd])
+            return
         self._keep_media(kept, runner.recording_id, runner.log, state)
         document = encode(state)
         if not kept.cell.write(document):
@@ -191,6 +190,17 @@ class Continuity:
         elif self.replica is not None and document != kept.told:
             kept.told = document
             self.replica.put(runner.recording_id, document)
+
+    def _begin(self, recording_id: str) -> _KeptCall | None:
+        """Memory for a new call; None when there is none: the call goes on, but would not outlive us."""
+        try:
+            kept = _KeptCall(StateCell())
+        except OSError as error:
+            _log.error("a call can't be kept safe", recording_id=recording_id, error=error.strerror)
+            return None
+        self._calls[recording_id] = kept
+        self._store.store(f"{STATE}.{recording_id}", [kept.cell.fd])
+        return kept
 
     def give_up(self, recording_id: str) -> None:
         """Keep nothing of this call any more."""
