@@ -44,7 +44,7 @@ def repaired(scale: Scale, directory: Path) -> str:
     return (
         f"{CALLS} of {CALLS} calls that ran at kill -9 of all processes: closed as interrupted, rendered "
         f"({min(seconds):.1f} to {max(seconds):.1f} s of audio each, all that was stored), listed by the "
-        "API, told in the log and as a metric. Hashes are not part of it: they are a later part of the product"
+        "API, told in the log and as a metric. Hashes are not part of it: they come in a later part"
     )
 
 

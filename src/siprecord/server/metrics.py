@@ -201,9 +201,7 @@ def _signalling(now: Snapshot) -> Iterator[Metric]:
 
 def _process(now: Snapshot) -> Iterator[Metric]:
     yield _gauge("render_queue", "Recordings waiting for their audio file.", now.render_queue)
-    yield _counter(
-        "recordings_repaired", "Recordings of an earlier life that were closed.", now.repaired
-    )
+    yield _counter("recordings_repaired", "Recordings of an earlier life that were closed.", now.repaired)
     yield _counter("render_failed", "Recordings whose audio file could not be made.", now.render_failed)
     yield _counters("gaps", "Gaps in the audio of what was rendered, by cause.", ("cause",), _keys(now.gaps))
     spans = _keys(now.gap_seconds)
