@@ -17,14 +17,22 @@ from typing import Protocol
 
 import structlog
 
-from siprecord.errors import MediaError, SiprecordError
+from siprecord.errors import MediaError
 from siprecord.holder import FdStore
 from siprecord.media import CaptureLog, MediaEngine
 from siprecord.media.reader import CaptureReader, PacketSummary, SipMessage
 from siprecord.recording import ports
 from siprecord.recording.plan import StreamPlan
 from siprecord.server.archive import log_path, stream_spec
-from siprecord.server.callstate import CallState, StateCell, StateError, StreamState, decode, encode
+from siprecord.server.callstate import (
+    CallState,
+    StateCell,
+    StateError,
+    StreamState,
+    decode,
+    encode,
+    reason_of,
+)
 from siprecord.server.runner import CallRunner
 from siprecord.server.shelters import KeptShelters
 from siprecord.server.streams import OpenStream
@@ -131,8 +139,8 @@ class Continuity:
                 if fresh:
                     raise StateError("the recorder kept dying")
                 self.resumed.append(self._resume_one(engine, recording_id, one, event))
-            except (SiprecordError, OSError, AssertionError) as error:
-                _log.error("a call can't go on", recording_id=recording_id, reason=str(error))
+            except Exception as error:  # noqa: BLE001 - whatever a state says must cost no other call
+                _log.error("a call can't go on", recording_id=recording_id, reason=reason_of(error))
                 self._forget(recording_id, one.media)
             finally:
                 for fd in one.fds():
@@ -159,7 +167,7 @@ class Continuity:
                 one.mline: _resume_stream(log, plans[one.mline], one, left.media.get(one.interface, []))
                 for one in state.streams
             }
-        except (SiprecordError, OSError, KeyError):
+        except Exception:
             log.close(sync=False)
             raise
         self._calls[recording_id] = _KeptCall(cell, media={one.interface for one in state.streams})
