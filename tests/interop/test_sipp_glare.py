@@ -1,4 +1,4 @@
-"""Requests of both sides that cross, over UDP, TCP and TLS. Ours comes after half of the shortest interval: 45 s."""
+"""Requests of both sides that cross, over UDP, TCP and TLS: ours comes at half a session interval."""
 
 from __future__ import annotations
 
