@@ -34,7 +34,9 @@ def test_a_call_in_which_nobody_sends_is_not_one_way() -> None:
 def test_streams_that_end_one_after_the_other_are_not_one_way() -> None:
     """A client that died, or a hold that nobody signalled."""
     watch = SoundWatch(PATIENCE)
-    told = [alarm for now in range(1000, 1500) for alarm in watch.check({0: heard(1000), 1: heard(1014)}, now)]
+    told = [
+        alarm for now in range(1000, 1500) for alarm in watch.check({0: heard(1000), 1: heard(1014)}, now)
+    ]
     assert told == []
 
 
