@@ -8,7 +8,6 @@ import sys
 from dataclasses import replace
 from typing import Any
 
-from tests.support.audio import Samples
 from tests.support.patience import wait_until
 from tests.support.recording import FoundRecording, wait_recording
 from tests.support.server import RunningServer
