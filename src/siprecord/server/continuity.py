@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -181,10 +181,13 @@ class Continuity:
         if state is None or runner.log is None:
             return
         kept = self._calls.get(runner.recording_id)
+        new: dict[str, Sequence[int]] = {}
         if kept is None:
             kept = self._calls[runner.recording_id] = _KeptCall(StateCell())
-            self._store.store(f"{STATE}.{runner.recording_id}", [kept.cell.fd])
-        self._keep_media(kept, runner.recording_id, runner.log, state)
+            new[f"{STATE}.{runner.recording_id}"] = [kept.cell.fd]
+        new.update(self._changed_media(kept, runner.recording_id, runner.log, state))
+        if new:
+            self._store.store(new)
         document = encode(state)
         if not kept.cell.write(document):
             _log.warning("too much is known of a call to keep it", recording_id=runner.recording_id)
@@ -210,20 +213,18 @@ class Continuity:
         """Bytes of state of all calls."""
         return sum(kept.cell.size for kept in self._calls.values())
 
-    def _keep_media(
+    def _changed_media(
         self, kept: _KeptCall, recording_id: str, log: ports.CaptureLog, state: CallState
-    ) -> None:
+    ) -> Mapping[str, Sequence[int]]:
+        """Let go the sockets of streams that are no more; returns those of new ones, by name."""
         wanted = {stream.interface for stream in state.streams}
-        if wanted == kept.media:
-            return
-        for interface in kept.media - wanted:
-            self._store.remove(f"{MEDIA}.{recording_id}.{interface}")
-        new = wanted - kept.media
+        gone, new, kept.media = kept.media - wanted, wanted - kept.media, wanted
+        if gone:
+            self._store.remove(*(f"{MEDIA}.{recording_id}.{interface}" for interface in gone))
         with contextlib.suppress(MediaError):
             sockets = log.filenos() if new and isinstance(log, CaptureLog) else {}
-            for interface in new & sockets.keys():
-                self._store.store(f"{MEDIA}.{recording_id}.{interface}", sockets[interface])
-        kept.media = wanted
+            return {f"{MEDIA}.{recording_id}.{each}": sockets[each] for each in new & sockets.keys()}
+        return {}
 
     def _end(self, recording_id: str) -> None:
         kept = self._calls.pop(recording_id, None)
@@ -234,9 +235,8 @@ class Continuity:
                 self.replica.drop(recording_id)
 
     def _forget(self, recording_id: str, interfaces: Iterable[int]) -> None:
-        self._store.remove(f"{STATE}.{recording_id}")
-        for interface in interfaces:
-            self._store.remove(f"{MEDIA}.{recording_id}.{interface}")
+        media = (f"{MEDIA}.{recording_id}.{interface}" for interface in interfaces)
+        self._store.remove(f"{STATE}.{recording_id}", *media)
 
 
 def discard_unanswered(spool: Path, running: Collection[str]) -> None:
