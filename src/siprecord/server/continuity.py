@@ -183,7 +183,9 @@ class Continuity:
         kept = self._calls.get(runner.recording_id)
         new: dict[str, Sequence[int]] = {}
         if kept is None:
-            kept = self._calls[runner.recording_id] = _KeptCall(StateCell())
+            kept = self._begin(runner.recording_id)
+            if kept is None:
+                return
             new[f"{STATE}.{runner.recording_id}"] = [kept.cell.fd]
         new.update(self._changed_media(kept, runner.recording_id, runner.log, state))
         if new:
@@ -194,6 +196,16 @@ class Continuity:
         elif self.replica is not None and document != kept.told:
             kept.told = document
             self.replica.put(runner.recording_id, document)
+
+    def _begin(self, recording_id: str) -> _KeptCall | None:
+        """Memory for a new call; None when there is none: the call goes on, but would not outlive us."""
+        try:
+            kept = _KeptCall(StateCell())
+        except OSError as error:
+            _log.error("a call can't be kept safe", recording_id=recording_id, error=error.strerror)
+            return None
+        self._calls[recording_id] = kept
+        return kept
 
     def give_up(self, recording_id: str) -> None:
         """Keep nothing of this call any more."""
