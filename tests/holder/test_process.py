@@ -175,7 +175,9 @@ def test_it_imports_nothing_heavy() -> None:
         "siprecord",
         "siprecord.holder",
         "siprecord.holder.__main__",
+        "siprecord.holder.lives",
         "siprecord.holder.messages",
+        "siprecord.holder.place",
         "siprecord.holder.process",
         "siprecord.holder.store",
     }
