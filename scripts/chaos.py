@@ -21,6 +21,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.chaos.cluster_proofs import floating_address, linked_continuation, partition, redis_down
+from tests.chaos.holder_proof import holder_killed
 from tests.chaos.merge_proof import merged_copies
 from tests.chaos.storm import (
     Storm,
@@ -82,16 +83,16 @@ def recorder_killed(scale: Scale, directory: Path) -> str:
 
 
 def others_killed(scale: Scale, directory: Path) -> str:
-    """R3: a render process, then the holder."""
+    """R3: a render process, then the holder and, under the next one, the recorder."""
     server = RunningServer(directory).start()
     storm = Storm(calls=20, rate=15, seconds=1.0, kills=1, pause=(0.02, 0.1))
     rendering = rage(server, storm, lambda: kill_renderer(server))
     need(not rendering.faults and rendering.kills, f"renderer: {rendering}")
     server.wait_recordings(20)
-    storm = Storm(calls=10, rate=20, seconds=6.0, kills=1, pause=(3.0, 5.0))
-    held = rage(server, storm, lambda: kill(server.pid))
+    held = holder_killed(server)
     need(not held.faults and held.kills, f"holder: {held}")
-    return f"renderer: {rendering}; holder: {held}"
+    end(server)
+    return f"renderer: {rendering}; holder, calls without it, the next one, then the recorder: {held}"
 
 
 def drained(scale: Scale, directory: Path) -> str:

@@ -7,7 +7,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
-
 from siprecord.media import EngineTotals, Notice
 from siprecord.server.config import Config
 from siprecord.server.handler import Handler
