@@ -184,7 +184,9 @@ class Continuity:
         kept = self._calls.get(runner.recording_id)
         new: dict[str, Sequence[int]] = {}
         if kept is None:
-            kept = self._calls[runner.recording_id] = _KeptCall(StateCell(), runner.log)
+            kept = self._begin(runner.recording_id, runner.log)
+            if kept is None:
+                return
             new[f"{STATE}.{runner.recording_id}"] = [kept.cell.fd]
         new.update(self._changed_media(kept, runner.recording_id, state))
         if new:
@@ -202,6 +204,16 @@ class Continuity:
         for recording_id, call in self._calls.items():
             kept[f"{STATE}.{recording_id}"] = [call.cell.fd]
             kept.update(_media_sockets(recording_id, call.log, call.media))
+        return kept
+
+    def _begin(self, recording_id: str, log: ports.CaptureLog) -> _KeptCall | None:
+        """Memory for a new call; None when there is none: the call goes on, but would not outlive us."""
+        try:
+            kept = _KeptCall(StateCell(), log)
+        except OSError as error:
+            _log.error("a call can't be kept safe", recording_id=recording_id, error=error.strerror)
+            return None
+        self._calls[recording_id] = kept
         return kept
 
     def give_up(self, recording_id: str) -> None:

@@ -84,6 +84,8 @@ class Finisher:
         self._closing = False
         self.failed = 0
         """Recordings that could not be moved or rendered; their logs are kept."""
+        self.repaired = 0
+        """Logs of an earlier life that were closed as interrupted when this one began."""
         self.gaps: Counter[str] = Counter()
         """Gaps in the audio of what was rendered, by cause."""
         self.gap_seconds: defaultdict[str, float] = defaultdict(float)
@@ -103,6 +105,7 @@ class Finisher:
             self._renderer.start()
         logs = sorted(self._store.layout.spool.glob("*.pcapng"))
         spool = [log for log in logs if log.stem not in running]
+        self.repaired = len(spool)
         if spool:
             _log.warning("capture logs of an earlier run are closed as interrupted", count=len(spool))
         for log in spool:
