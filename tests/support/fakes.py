@@ -55,6 +55,7 @@ class FakeStats:
     dropped_paused: int = 0
     last_arrival_ns: int = 0
     strays: int = 0
+    dropped_kernel: int = 0
     srtp_failed: int = 0
     srtp_replayed: int = 0
 

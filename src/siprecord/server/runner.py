@@ -328,6 +328,7 @@ class CallRunner:
                 ended=self._services.wall(),
                 packets=sum(counted.packets for _, counted in stats),
                 lost=sum(counted.lost for _, counted in stats),
+                overflowed=sum(counted.dropped_kernel for _, counted in stats),
             )
         )
 
@@ -358,6 +359,7 @@ def ended_fields(counted: StreamStats) -> dict[str, int]:
     """What the end of a recording tells of each stream; refusals only where there were some."""
     refused = {
         "strays": counted.strays,
+        "overflowed": counted.dropped_kernel,
         "srtp_failed": counted.srtp_failed,
         "srtp_replayed": counted.srtp_replayed,
     }
