@@ -68,7 +68,7 @@ def attack(speaker: Speaker, stranger: socket.socket, port: int) -> Iterator[int
         yield number
 
 
-def test_RTP_02_RTP_03_bad_packets_are_counted_and_told_and_cost_nobody_a_sample(start_server: Start) -> None:
+def test_RTP_02_bad_packets_are_counted_and_told_and_cost_nobody_a_sample(start_server: Start) -> None:
     first, last = free_range(20)
     server = start_server(MEDIA__PORT_MIN=str(first), MEDIA__PORT_MAX=str(last))
     speaker = Speaker(ATTACKED)

@@ -148,7 +148,7 @@ class RecordingFinished(msgspec.Struct, frozen=True, kw_only=True):
     ended: datetime
     packets: int
     lost: int
-    overflowed: int = 0
+    overflowed: int
     """Packets that came faster than they were taken: the kernel dropped them."""
 
 
