@@ -77,6 +77,7 @@ def build_document(
         "participants": facts.model.get("participants") or [],
         "streams": rows,
         "absences": absence_rows(facts.absences, rows, renderer.origin_ns),
+        "clock_settings": [_setting(event) for event in facts.clock_settings],
         "audio": _audio(renderer, made),
         "rules": [_rule_row(event) for event in facts.rules],
         "digits": _digits(facts),
@@ -91,6 +92,10 @@ def build_document(
             "bytes_damaged": facts.damaged,
         },
     }
+
+
+def _setting(event: Mapping[str, Any]) -> dict[str, Any]:
+    return {"time": rfc3339(event.get("time_ns")), "by_s": event.get("by_s")}
 
 
 def _rule_row(event: Mapping[str, Any]) -> dict[str, Any]:
