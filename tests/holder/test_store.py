@@ -178,8 +178,7 @@ def test_a_holder_that_died_costs_nothing_but_the_net(
     assert not store.store({"a": [0]})
     store.remove("a")
     assert store.take() == []
-    assert [record.levelname for record in caplog.records] == ["ERROR"]
-    assert "recording goes on" in caplog.text
+    assert not [record for record in caplog.records if record.levelname == "ERROR"], "the watch tells it"
 
 
 def test_a_stuck_holder_does_not_block_the_recorder_for_ever(held: tuple[HolderStore, socket.socket]) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -75,6 +75,7 @@ class _KeptCall:
     """What is kept of a running call."""
 
     cell: StateCell
+    log: ports.CaptureLog
     told: bytes = b""
     """What other nodes know of it."""
     media: set[int] = field(default_factory=set)
@@ -162,7 +163,7 @@ class Continuity:
         except (SiprecordError, OSError, KeyError):
             log.close(sync=False)
             raise
-        self._calls[recording_id] = _KeptCall(cell, media={one.interface for one in state.streams})
+        self._calls[recording_id] = _KeptCall(cell, log, media={one.interface for one in state.streams})
         return Resumed(state, log, streams)
 
     def take_resumed(self) -> list[Resumed]:
@@ -183,11 +184,11 @@ class Continuity:
         kept = self._calls.get(runner.recording_id)
         new: dict[str, Sequence[int]] = {}
         if kept is None:
-            kept = self._begin(runner.recording_id)
+            kept = self._begin(runner.recording_id, runner.log)
             if kept is None:
                 return
             new[f"{STATE}.{runner.recording_id}"] = [kept.cell.fd]
-        new.update(self._changed_media(kept, runner.recording_id, runner.log, state))
+        new.update(self._changed_media(kept, runner.recording_id, state))
         if new:
             self._store.store(new)
         document = encode(state)
@@ -197,10 +198,18 @@ class Continuity:
             kept.told = document
             self.replica.put(runner.recording_id, document)
 
-    def _begin(self, recording_id: str) -> _KeptCall | None:
+    def kept(self) -> dict[str, Sequence[int]]:
+        """All that is kept now, for a store that knows nothing of it."""
+        kept: dict[str, Sequence[int]] = {**self._shelters.kept()}
+        for recording_id, call in self._calls.items():
+            kept[f"{STATE}.{recording_id}"] = [call.cell.fd]
+            kept.update(_media_sockets(recording_id, call.log, call.media))
+        return kept
+
+    def _begin(self, recording_id: str, log: ports.CaptureLog) -> _KeptCall | None:
         """Memory for a new call; None when there is none: the call goes on, but would not outlive us."""
         try:
-            kept = _KeptCall(StateCell())
+            kept = _KeptCall(StateCell(), log)
         except OSError as error:
             _log.error("a call can't be kept safe", recording_id=recording_id, error=error.strerror)
             return None
@@ -226,17 +235,14 @@ class Continuity:
         return sum(kept.cell.size for kept in self._calls.values())
 
     def _changed_media(
-        self, kept: _KeptCall, recording_id: str, log: ports.CaptureLog, state: CallState
+        self, kept: _KeptCall, recording_id: str, state: CallState
     ) -> Mapping[str, Sequence[int]]:
         """Let go the sockets of streams that are no more; returns those of new ones, by name."""
         wanted = {stream.interface for stream in state.streams}
         gone, new, kept.media = kept.media - wanted, wanted - kept.media, wanted
         if gone:
             self._store.remove(*(f"{MEDIA}.{recording_id}.{interface}" for interface in gone))
-        with contextlib.suppress(MediaError):
-            sockets = log.filenos() if new and isinstance(log, CaptureLog) else {}
-            return {f"{MEDIA}.{recording_id}.{each}": sockets[each] for each in new & sockets.keys()}
-        return {}
+        return _media_sockets(recording_id, kept.log, new)
 
     def _end(self, recording_id: str) -> None:
         kept = self._calls.pop(recording_id, None)
@@ -255,6 +261,16 @@ def _by_its_clock(event: Mapping[str, object], log: CaptureLog) -> Mapping[str, 
     """When the recorder died was told by the machine's clock."""
     died = event.get("died_ns")
     return {**event, "died_ns": died + log.clock_shift_ns} if isinstance(died, int) else event
+
+
+def _media_sockets(
+    recording_id: str, log: ports.CaptureLog, interfaces: Set[int]
+) -> Mapping[str, Sequence[int]]:
+    """The sockets of these streams, as far as they are open, by the name to keep them under."""
+    with contextlib.suppress(MediaError):
+        sockets = log.filenos() if interfaces and isinstance(log, CaptureLog) else {}
+        return {f"{MEDIA}.{recording_id}.{each}": sockets[each] for each in interfaces & sockets.keys()}
+    return {}
 
 
 def discard_unanswered(spool: Path, running: Collection[str]) -> None:
