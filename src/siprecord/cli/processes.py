@@ -28,6 +28,9 @@ def upgrade(config: ConfigFile = None, url: Url = None) -> None:
     base = server_at(url, config)
     before = ask(base, "status")
     holder = before.get("holder_pid")
+    warnings = before.get("health", {}).get("warnings") or []
+    for lost in (row for row in warnings if row.get("code") == "no_holder"):
+        raise SiprecordError(lost.get("text"))
     if not isinstance(holder, int):
         raise SiprecordError("this server has no holder: restart its systemd unit, calls go on all the same")
     _signal(holder, signal.SIGUSR2)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -75,6 +75,7 @@ class _KeptCall:
     """What is kept of a running call."""
 
     cell: StateCell
+    log: ports.CaptureLog
     told: bytes = b""
     """What other nodes know of it."""
     media: set[int] = field(default_factory=set)
@@ -162,7 +163,7 @@ class Continuity:
         except (SiprecordError, OSError, KeyError):
             log.close(sync=False)
             raise
-        self._calls[recording_id] = _KeptCall(cell, media={one.interface for one in state.streams})
+        self._calls[recording_id] = _KeptCall(cell, log, media={one.interface for one in state.streams})
         return Resumed(state, log, streams)
 
     def take_resumed(self) -> list[Resumed]:
@@ -181,16 +182,39 @@ class Continuity:
         if state is None or runner.log is None:
             return
         kept = self._calls.get(runner.recording_id)
+        new: dict[str, Sequence[int]] = {}
         if kept is None:
-            kept = self._calls[runner.recording_id] = _KeptCall(StateCell())
-            self._store.store(f"{STATE}.{runner.recording_id}", [kept.cell.fd])
-        self._keep_media(kept, runner.recording_id, runner.log, state)
+            kept = self._begin(runner.recording_id, runner.log)
+            if kept is None:
+                return
+            new[f"{STATE}.{runner.recording_id}"] = [kept.cell.fd]
+        new.update(self._changed_media(kept, runner.recording_id, state))
+        if new:
+            self._store.store(new)
         document = encode(state)
         if not kept.cell.write(document):
             _log.warning("too much is known of a call to keep it", recording_id=runner.recording_id)
         elif self.replica is not None and document != kept.told:
             kept.told = document
             self.replica.put(runner.recording_id, document)
+
+    def kept(self) -> dict[str, Sequence[int]]:
+        """All that is kept now, for a store that knows nothing of it."""
+        kept: dict[str, Sequence[int]] = {**self._shelters.kept()}
+        for recording_id, call in self._calls.items():
+            kept[f"{STATE}.{recording_id}"] = [call.cell.fd]
+            kept.update(_media_sockets(recording_id, call.log, call.media))
+        return kept
+
+    def _begin(self, recording_id: str, log: ports.CaptureLog) -> _KeptCall | None:
+        """Memory for a new call; None when there is none: the call goes on, but would not outlive us."""
+        try:
+            kept = _KeptCall(StateCell(), log)
+        except OSError as error:
+            _log.error("a call can't be kept safe", recording_id=recording_id, error=error.strerror)
+            return None
+        self._calls[recording_id] = kept
+        return kept
 
     def give_up(self, recording_id: str) -> None:
         """Keep nothing of this call any more."""
@@ -210,20 +234,15 @@ class Continuity:
         """Bytes of state of all calls."""
         return sum(kept.cell.size for kept in self._calls.values())
 
-    def _keep_media(
-        self, kept: _KeptCall, recording_id: str, log: ports.CaptureLog, state: CallState
-    ) -> None:
+    def _changed_media(
+        self, kept: _KeptCall, recording_id: str, state: CallState
+    ) -> Mapping[str, Sequence[int]]:
+        """Let go the sockets of streams that are no more; returns those of new ones, by name."""
         wanted = {stream.interface for stream in state.streams}
-        if wanted == kept.media:
-            return
-        for interface in kept.media - wanted:
-            self._store.remove(f"{MEDIA}.{recording_id}.{interface}")
-        new = wanted - kept.media
-        with contextlib.suppress(MediaError):
-            sockets = log.filenos() if new and isinstance(log, CaptureLog) else {}
-            for interface in new & sockets.keys():
-                self._store.store(f"{MEDIA}.{recording_id}.{interface}", sockets[interface])
-        kept.media = wanted
+        gone, new, kept.media = kept.media - wanted, wanted - kept.media, wanted
+        if gone:
+            self._store.remove(*(f"{MEDIA}.{recording_id}.{interface}" for interface in gone))
+        return _media_sockets(recording_id, kept.log, new)
 
     def _end(self, recording_id: str) -> None:
         kept = self._calls.pop(recording_id, None)
@@ -234,9 +253,18 @@ class Continuity:
                 self.replica.drop(recording_id)
 
     def _forget(self, recording_id: str, interfaces: Iterable[int]) -> None:
-        self._store.remove(f"{STATE}.{recording_id}")
-        for interface in interfaces:
-            self._store.remove(f"{MEDIA}.{recording_id}.{interface}")
+        media = (f"{MEDIA}.{recording_id}.{interface}" for interface in interfaces)
+        self._store.remove(f"{STATE}.{recording_id}", *media)
+
+
+def _media_sockets(
+    recording_id: str, log: ports.CaptureLog, interfaces: Set[int]
+) -> Mapping[str, Sequence[int]]:
+    """The sockets of these streams, as far as they are open, by the name to keep them under."""
+    with contextlib.suppress(MediaError):
+        sockets = log.filenos() if interfaces and isinstance(log, CaptureLog) else {}
+        return {f"{MEDIA}.{recording_id}.{each}": sockets[each] for each in interfaces & sockets.keys()}
+    return {}
 
 
 def discard_unanswered(spool: Path, running: Collection[str]) -> None:

@@ -104,6 +104,7 @@ class Snapshot:
     """By transport and state."""
     render_queue: int = 0
     render_failed: int = 0
+    repaired: int = 0
     gaps: Mapping[str, int] = field(default_factory=dict)
     """In the audio of what was rendered, by cause."""
     gap_seconds: Mapping[str, float] = field(default_factory=dict)
@@ -115,6 +116,7 @@ class Snapshot:
     disk_free: int | None = None
     log_lines_dropped: int = 0
     ready: bool = True
+    protected: bool = False
     uptime: float = 0.0
     cluster: Mapping[str, object] | None = None
     """As `siprecord cluster` shows it; None without one."""
@@ -200,6 +202,7 @@ def _signalling(now: Snapshot) -> Iterator[Metric]:
 
 def _process(now: Snapshot) -> Iterator[Metric]:
     yield _gauge("render_queue", "Recordings waiting for their audio file.", now.render_queue)
+    yield _counter("recordings_repaired", "Recordings of an earlier life that were closed.", now.repaired)
     yield _counter("render_failed", "Recordings whose audio file could not be made.", now.render_failed)
     yield _counters("gaps", "Gaps in the audio of what was rendered, by cause.", ("cause",), _keys(now.gaps))
     spans = _keys(now.gap_seconds)
@@ -212,6 +215,9 @@ def _process(now: Snapshot) -> Iterator[Metric]:
         yield _gauge("disk_free_bytes", "Free space where recordings are kept.", now.disk_free)
     yield _counter("log_lines_dropped", "Log lines nobody took in time.", now.log_lines_dropped)
     yield _gauge("ready", "1 while new calls are taken.", int(now.ready))
+    yield _gauge(
+        "protected", "1 while running calls would survive a crash of the recorder.", int(now.protected)
+    )
     yield _gauge("uptime_seconds", "Since the start.", now.uptime)
 
 

@@ -21,11 +21,16 @@ from siprecord.server.health import (
     Reason,
     disk_free,
     disk_low,
+    file_limit,
+    files_low,
     flagged,
     full,
     not_writable,
+    open_files,
     stalled,
 )
+from siprecord.server.holder_watch import WHAT_TO_DO
+from siprecord.server.keeping import Keeping
 from siprecord.server.listening import Listening
 from siprecord.server.metrics import MediaFigures, Snapshot, Statistics
 from siprecord.transcribe import Delays
@@ -33,7 +38,9 @@ from siprecord.transport import ConnectionInfo, CustomSIPServer
 
 ENGINE_PATIENCE = 10.0
 """Ours: the engine wakes ten times a second, so it is dead long before."""
-HOLDER_VARIABLE = "SIPRECORD_INTERNAL_HOLDER_PID"
+NO_HOLDER = Reason(
+    "no_holder", f"the holder has died: all is recorded, but a crash would end the calls; {WHAT_TO_DO}"
+)
 
 
 class Engine(Protocol):
@@ -53,6 +60,10 @@ class Finishing(Protocol):
     @property
     def failed(self) -> int:
         """Recordings that could not be rendered."""
+
+    @property
+    def repaired(self) -> int:
+        """Recordings of an earlier life that were closed as interrupted."""
 
     @property
     def gaps(self) -> Mapping[str, int]:
@@ -81,6 +92,8 @@ class Reports:
         self.watch: Listening | None = None
         """What watches over the streams."""
         self.listening = False
+        self.keeping: Keeping | None = None
+        """Who keeps our sockets."""
         self.cluster: Callable[[], Row | None] = lambda: None
         """How things stand with other nodes; None without a cluster."""
         self.statistics = Statistics()
@@ -105,18 +118,20 @@ class Reports:
         """What is wrong and keeps nobody from recording."""
         cluster = self.cluster()
         trouble = cluster.get("trouble") if cluster is not None else None
-        return [Reason("cluster", f"cluster: {trouble}").as_dict()] if trouble else []
+        told = [Reason("cluster", f"cluster: {trouble}")] if trouble else []
+        if self.keeping is not None and not self.keeping.protected:
+            told.append(NO_HOLDER)
+        return [reason.as_dict() for reason in told]
 
     # Pages
 
     def status(self) -> Row:
         """The running server, in short."""
         stats, totals = self.statistics, self._engine.totals()
-        holder = os.environ.get(HOLDER_VARIABLE, "")
         return {
             "version": __version__,
             "node": self._config.node,
-            "holder_pid": int(holder) if holder.isdigit() else None,
+            "holder_pid": self.keeping.holder_pid if self.keeping is not None else None,
             "recorder_pid": os.getpid(),
             "uptime_s": round(time.monotonic() - self._started, 1),
             "calls": self._handler.active,
@@ -167,6 +182,7 @@ class Reports:
             connections=Counter((info.transport, info.state) for info in self._server.connections),
             render_queue=self._finishing.queued,
             render_failed=self._finishing.failed,
+            repaired=self._finishing.repaired,
             gaps=self._finishing.gaps,
             gap_seconds=self._finishing.gap_seconds,
             live_delays=self.live_delays,
@@ -174,6 +190,7 @@ class Reports:
             grades=dict(self.watch.grades) if self.watch else {},
             disk_free=disk_free(self._config.data_dir),
             ready=not self.health.ready(),
+            protected=self.keeping is not None and self.keeping.protected,
             uptime=time.monotonic() - self._started,
             cluster=self.cluster(),
         )
@@ -216,6 +233,7 @@ class Reports:
             full(lambda: self._handler.active, config.max_concurrent_calls),
             not_writable(config.spool_dir),
             disk_low(config.spool_dir, config.recording.min_free_bytes),
+            files_low(file_limit, open_files),
         ]
 
     def _engine_progress(self) -> float | None:
