@@ -55,6 +55,7 @@ class FakeStats:
     dropped_paused: int = 0
     last_arrival_ns: int = 0
     strays: int = 0
+    dropped_kernel: int = 0
     srtp_failed: int = 0
     srtp_replayed: int = 0
 
@@ -120,6 +121,7 @@ class FakeLog:
     streams: list[FakeStream] = field(default_factory=list)
     broken: bool = False
     closed: bool = False
+    clock_shift_ns: int = 0
 
     def append_sip(  # noqa: PLR0917 - the port asks for it
         self,

@@ -74,6 +74,10 @@ class StreamStats(Protocol):
         """RTP packets of senders that the stream does not follow."""
 
     @property
+    def dropped_kernel(self) -> int:
+        """Datagrams that the kernel dropped because the socket's buffer was full."""
+
+    @property
     def srtp_failed(self) -> int:
         """Packets that could not be authenticated; they are not stored."""
 
@@ -141,6 +145,10 @@ class CaptureLog(Protocol):
         time_ns: int = 0,
     ) -> None:
         """Append a SIP message whose keys are blanked."""
+
+    @property
+    def clock_shift_ns(self) -> int:
+        """Nanoseconds to add to the time of day to have it by this log's clock, which nobody sets."""
 
     def append_event(self, event: Mapping[str, object]) -> None:
         """Append an event of ours."""

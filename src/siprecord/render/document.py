@@ -75,6 +75,7 @@ def build_document(
         "streams": rows,
         "absences": absences,
         "gaps": gaps,
+        "clock_settings": [_setting(event) for event in facts.clock_settings],
         "audio": _audio(renderer, made),
         "rules": [_rule_row(event) for event in facts.rules],
         "digits": _digits(facts),
@@ -89,6 +90,10 @@ def build_document(
             "bytes_damaged": facts.damaged,
         },
     }
+
+
+def _setting(event: Mapping[str, Any]) -> dict[str, Any]:
+    return {"time": rfc3339(event.get("time_ns")), "by_s": event.get("by_s")}
 
 
 def _place(stream: StreamFacts, channel: int, facts: LogFacts, made: AudioFiles | None) -> dict[str, Any]:
@@ -192,6 +197,11 @@ def _own_deviations(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
             found.append(f"{name}: {row['packets_broken']} packets do not keep to the format of their codec")
         if row["packets_malformed"]:
             found.append(f"{name}: {row['packets_malformed']} packets are no RTP")
+        if row["packets_overflowed"]:
+            found.append(
+                f"{name}: {row['packets_overflowed']} packets came faster than they were taken, and the "
+                "kernel dropped them: a flood, a machine too busy, or too small a media.receive_buffer"
+            )
     return [{"text": text, "reference": None, "time": None} for text in found]
 
 

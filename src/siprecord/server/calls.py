@@ -27,6 +27,8 @@ class StreamInfo:
     """Datagrams that came while nothing was to be stored."""
     strays: int
     """Packets of senders that the stream does not follow."""
+    overflowed: int
+    """Packets that the kernel dropped, as more came than the socket's buffer holds."""
     srtp: str | None
     """The suite that protects it."""
     srtp_failed: int
@@ -76,8 +78,9 @@ class CallInfo:
         return sum(stream.packets for stream in self.streams)
 
 
-def describe(runner: CallRunner, wall: datetime) -> CallInfo:
-    """What there is to say about a running call at this time."""
+def describe(runner: CallRunner) -> CallInfo:
+    """What there is to say about a running call now."""
+    wall = runner.wall()
     session = runner.session
     identity = session.identity
     return CallInfo(
@@ -130,6 +133,7 @@ def _stream(stream: OpenStream, model: RecordingModel, wall: datetime) -> Stream
         lost=stats.lost,
         dropped=stats.dropped_paused,
         strays=stats.strays,
+        overflowed=stats.dropped_kernel,
         srtp=plan.security.suite if plan.security is not None else None,
         srtp_failed=stats.srtp_failed,
         paused=stream.paused,

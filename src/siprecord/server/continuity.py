@@ -154,7 +154,7 @@ class Continuity:
         state = decode(cell.read())
         log = engine.resume_log(log_path(self._spool, recording_id))
         try:
-            log.append_event(event)
+            log.append_event(_by_its_clock(event, log))
             plans = {plan.mline: plan for plan in state.session.exchange.streams}
             streams = {
                 one.mline: _resume_stream(log, plans[one.mline], one, left.media.get(one.interface, []))
@@ -255,6 +255,12 @@ class Continuity:
     def _forget(self, recording_id: str, interfaces: Iterable[int]) -> None:
         media = (f"{MEDIA}.{recording_id}.{interface}" for interface in interfaces)
         self._store.remove(f"{STATE}.{recording_id}", *media)
+
+
+def _by_its_clock(event: Mapping[str, object], log: CaptureLog) -> Mapping[str, object]:
+    """When the recorder died was told by the machine's clock."""
+    died = event.get("died_ns")
+    return {**event, "died_ns": died + log.clock_shift_ns} if isinstance(died, int) else event
 
 
 def _media_sockets(
