@@ -13,7 +13,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from siprecord import __version__
 from siprecord.protocol import EndpointSettings, Event, Transmit
 from siprecord.recording import events, outcome
 from siprecord.recording.outcome import Ending, Outcome
@@ -36,6 +35,7 @@ from siprecord.server.supervisor import Supervisor
 from siprecord.server.takeover import Takeover
 from siprecord.transcribe import AudioCallback
 from siprecord.transport import EndpointControl
+from siprecord.version import own_version
 
 if TYPE_CHECKING:
     from siprecord.server.assembly import Assembly
@@ -94,7 +94,7 @@ class Handler:
 
     def settings(self) -> EndpointSettings:
         """How the endpoint is to behave."""
-        return translation.endpoint_settings(self.config, __version__, self.entrance)
+        return translation.endpoint_settings(self.config, own_version(), self.entrance)
 
     async def start(self, control: EndpointControl) -> None:
         """Make what calls need. Raises when that can't be had, for then no call could be recorded."""
@@ -114,7 +114,7 @@ class Handler:
             archive=parts.archive,
             publish=self._publisher.publish,
             wall=parts.wall,
-            version=__version__,
+            version=own_version(),
             node=parts.node,
         )
         supervisor = Supervisor(Registry(parts.calls), control, parts.continuity)
