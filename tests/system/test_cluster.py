@@ -104,6 +104,22 @@ def test_R5_R14_the_other_node_goes_on_with_dialogs_and_ports(
     assert len(found(b, "r14")) == 1
 
 
+def test_R5_a_request_that_comes_before_the_takeover_waits_for_it(
+    both: tuple[RunningServer, RunningServer], phone: Phone
+) -> None:
+    """As behind a proxy, which sends it to whoever is left."""
+    a, b = both
+    talk = phone.call(a.sip_port, "early")
+    talk.speak(5)
+    until(lambda: replicated(a), "the call is known in Redis")
+    a.crash()
+    assert talk.bye(b.sip_port).status == 200
+    assert phone.ask(b.sip_port, "BYE", "foreign", number=2, to_tag="0123456789abcdef").status == 481
+    until(lambda: found(b, "early"), "its recording is finished")
+    (row,) = found(b, "early")
+    assert (row["outcome"], row["continues"]["cause"]) == ("complete", "failover")
+
+
 def check_gaps(server: RunningServer, row: dict[str, Any]) -> None:
     """What the failover cost is told in the same way wherever gaps are told."""
     for stream in row["streams"]:
