@@ -7,13 +7,17 @@ RUST := $(shell find rust -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo.l
 CORE := $(VENV)/.core
 DEPS := $(VENV)/.deps
 
-.PHONY: help build demo test lint bench chaos fuzz packages clean
+.PHONY: help build wheel demo test lint bench chaos fuzz pair packages clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 build: $(CORE)  ## Make .venv with the command `siprecord` in it
 	@echo "== ready: $(BIN)/siprecord --help"
+
+wheel: $(DEPS)  ## Make dist/siprecord-*.whl, for machines without Rust
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/maturin build --quiet --release --interpreter $(BIN)/python --out dist
+	@ls dist/*.whl
 
 demo: build packages  ## Start a server, record a real two-party SIPREC call, check the audio that came back
 	@$(BIN)/python scripts/demo.py
@@ -39,6 +43,9 @@ bench: build packages  ## Run the benchmarks (ONLY=name for one), print a table,
 
 chaos: build packages  ## Kill what can be killed under real calls; one line for each of R1 to R15 (CALLS, KILLS)
 	@$(BIN)/python scripts/chaos.py --calls $(or $(CALLS),100) --kills $(or $(KILLS),20)
+
+pair: wheel build  ## Follow docs/howto/two-nodes.md on fresh Debian machines with systemd (root; downloads)
+	@$(BIN)/python scripts/pair.py
 
 fuzz: build  ## Feed mutated input to all that reads (TARGET=name, all or rust; INPUTS=200000 for each, SEED, JOBS)
 ifneq ($(TARGET),rust)

@@ -86,6 +86,7 @@ class Application:
             keeper=keeping.sockets if keeping else None,
         )
         self.reports = Reports(config, self.handler, self.server, self._engine, self._finisher)
+        self.reports.kept_by = keeping.kept_by if keeping else None
         if self.membership is not None:
             self.reports.cluster = self.membership.row
         if self._assembly.live is not None:

@@ -30,9 +30,11 @@ from siprecord.server.shelters import KeptShelters
 from siprecord.server.streams import OpenStream
 from siprecord.transport import EndpointControl
 
-STATE, MEDIA = "state", "media"
+STATE, MEDIA = "s", "m"
+"""Short, and followed by the call's key: systemd passes all names in one string of at most 128 KiB."""
 UNANSWERED_BYTES = 4 * 1024 * 1024
 """Ours: a log with more than that is read by nobody at the start; it holds more than an INVITE."""
+_KEY = re.compile(r"[0-9a-f]{1,12}")
 _FINAL = re.compile(rb"SIP/2\.0 [2-6]")
 _log = structlog.stdlib.get_logger("siprecord.server")
 
@@ -74,6 +76,8 @@ class Replica(Protocol):
 class _KeptCall:
     """What is kept of a running call."""
 
+    key: str
+    """Stands for it in the names of its descriptors; no other call that is kept has it."""
     cell: StateCell
     told: bytes = b""
     """What other nodes know of it."""
@@ -92,10 +96,14 @@ class Continuity:
         """For other nodes, where there are any."""
         self._store = store
         self._spool = spool
-        self._died_ns = died_ns
-        self._fresh = fresh
+        self.died_ns = died_ns
+        """When the earlier life ended; None without one."""
+        self.fresh = fresh
+        """The calls of the earlier life are to be closed: one of them may be what kills us."""
         self._calls: dict[str, _KeptCall] = {}
         self._left: dict[str, _Left] = {}
+        """By key."""
+        self._last_key = 0
         self._shelters = KeptShelters(store)
 
     # An earlier life
@@ -105,15 +113,18 @@ class Continuity:
         kind, _, rest = name.partition(".")
         if self._shelters.inherit(name, fd):
             return True
-        if kind == STATE and rest:
-            self._left.setdefault(rest, _Left()).state = fd
-        elif kind == MEDIA:
-            recording_id, _, interface = rest.rpartition(".")
-            if not recording_id or not interface.isdigit():
-                return False
-            self._left.setdefault(recording_id, _Left()).media.setdefault(int(interface), []).append(fd)
+        key, _, interface = rest.partition(".")
+        if kind not in (STATE, MEDIA) or not _KEY.fullmatch(key):
+            return False
+        left = self._left.get(key) or _Left()
+        if kind == STATE and not interface and left.state is None:
+            left.state = fd
+        elif kind == MEDIA and interface.isdigit():
+            left.media.setdefault(int(interface), []).append(fd)
         else:
             return False
+        self._left[key] = left
+        self._last_key = max(self._last_key, int(key, 16))
         return True
 
     def resume(self, engine: MediaEngine) -> frozenset[str]:
@@ -123,35 +134,36 @@ class Continuity:
         on a thread. The holder may ask to give all calls up, since one of them may be what kills us.
         """
         left, self._left = self._left, {}
-        self._shelters.begin(engine, fresh=self._fresh)
-        event = {"event": "recorder.restarted", "died_ns": self._died_ns}
-        fresh = self._fresh
-        for recording_id, one in left.items():
+        self._shelters.begin(engine, fresh=self.fresh)
+        event = {"event": "recorder.restarted", "died_ns": self.died_ns}
+        for key, one in left.items():
+            recording_id, spent = None, list(one.fds())
             try:
-                if fresh:
+                cell, state = _kept_state(one)
+                recording_id = state.recording_id
+                if self.fresh:
                     raise StateError("the recorder kept dying")
-                self.resumed.append(self._resume_one(engine, recording_id, one, event))
+                self.resumed.append(self._resume_one(engine, state, one, event))
+                self._calls[recording_id] = _KeptCall(key, cell, media={i.interface for i in state.streams})
+                spent.remove(cell.fd)
             except (SiprecordError, OSError, AssertionError) as error:
-                _log.error("a call can't go on", recording_id=recording_id, reason=str(error))
-                self._forget(recording_id, one.media)
+                _log.error("a call can't go on", recording_id=recording_id, kept_as=key, reason=str(error))
+                self._forget(key, one.media)
             finally:
-                for fd in one.fds():
-                    if recording_id not in self._calls or fd != self._calls[recording_id].cell.fd:
-                        os.close(fd)
+                for fd in spent:
+                    os.close(fd)
         self._shelters.end(engine)
         running = frozenset(one.state.recording_id for one in self.resumed)
-        if self._died_ns is not None:
+        if self.died_ns is not None:
             discard_unanswered(self._spool, running)
         return running
 
     def _resume_one(
-        self, engine: MediaEngine, recording_id: str, left: _Left, event: Mapping[str, object]
+        self, engine: MediaEngine, state: CallState, left: _Left, event: Mapping[str, object]
     ) -> Resumed:
-        if left.state is None:
-            raise StateError("its state was not kept")
-        cell = StateCell(left.state)
-        state = decode(cell.read())
-        log = engine.resume_log(log_path(self._spool, recording_id))
+        if state.recording_id in self._calls:
+            raise StateError("it was kept twice")
+        log = engine.resume_log(log_path(self._spool, state.recording_id))
         try:
             log.append_event(event)
             plans = {plan.mline: plan for plan in state.session.exchange.streams}
@@ -162,7 +174,6 @@ class Continuity:
         except (SiprecordError, OSError, KeyError):
             log.close(sync=False)
             raise
-        self._calls[recording_id] = _KeptCall(cell, media={one.interface for one in state.streams})
         return Resumed(state, log, streams)
 
     def take_resumed(self) -> list[Resumed]:
@@ -182,9 +193,9 @@ class Continuity:
             return
         kept = self._calls.get(runner.recording_id)
         if kept is None:
-            kept = self._calls[runner.recording_id] = _KeptCall(StateCell())
-            self._store.store(f"{STATE}.{runner.recording_id}", [kept.cell.fd])
-        self._keep_media(kept, runner.recording_id, runner.log, state)
+            kept = self._calls[runner.recording_id] = _KeptCall(self._new_key(), StateCell())
+            self._store.store(state_name(kept.key), [kept.cell.fd])
+        self._keep_media(kept, runner.log, state)
         document = encode(state)
         if not kept.cell.write(document):
             _log.warning("too much is known of a call to keep it", recording_id=runner.recording_id)
@@ -210,33 +221,52 @@ class Continuity:
         """Bytes of state of all calls."""
         return sum(kept.cell.size for kept in self._calls.values())
 
-    def _keep_media(
-        self, kept: _KeptCall, recording_id: str, log: ports.CaptureLog, state: CallState
-    ) -> None:
+    def _new_key(self) -> str:
+        self._last_key += 1
+        return f"{self._last_key:x}"
+
+    def _keep_media(self, kept: _KeptCall, log: ports.CaptureLog, state: CallState) -> None:
         wanted = {stream.interface for stream in state.streams}
         if wanted == kept.media:
             return
         for interface in kept.media - wanted:
-            self._store.remove(f"{MEDIA}.{recording_id}.{interface}")
+            self._store.remove(media_name(kept.key, interface))
         new = wanted - kept.media
         with contextlib.suppress(MediaError):
             sockets = log.filenos() if new and isinstance(log, CaptureLog) else {}
             for interface in new & sockets.keys():
-                self._store.store(f"{MEDIA}.{recording_id}.{interface}", sockets[interface])
+                self._store.store(media_name(kept.key, interface), sockets[interface])
         kept.media = wanted
 
     def _end(self, recording_id: str) -> None:
         kept = self._calls.pop(recording_id, None)
         if kept is not None:
             os.close(kept.cell.fd)
-            self._forget(recording_id, kept.media)
+            self._forget(kept.key, kept.media)
             if self.replica is not None:
                 self.replica.drop(recording_id)
 
-    def _forget(self, recording_id: str, interfaces: Iterable[int]) -> None:
-        self._store.remove(f"{STATE}.{recording_id}")
+    def _forget(self, key: str, interfaces: Iterable[int]) -> None:
+        self._store.remove(state_name(key))
         for interface in interfaces:
-            self._store.remove(f"{MEDIA}.{recording_id}.{interface}")
+            self._store.remove(media_name(key, interface))
+
+
+def state_name(key: str) -> str:
+    """The name that the state of a call is kept under."""
+    return f"{STATE}.{key}"
+
+
+def media_name(key: str, interface: int) -> str:
+    """The name that the two sockets of a stream are kept under, by its interface in the capture log."""
+    return f"{MEDIA}.{key}.{interface}"
+
+
+def _kept_state(left: _Left) -> tuple[StateCell, CallState]:
+    if left.state is None:
+        raise StateError("its state was not kept")
+    cell = StateCell(left.state)
+    return cell, decode(cell.read())
 
 
 def discard_unanswered(spool: Path, running: Collection[str]) -> None:

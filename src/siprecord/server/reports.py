@@ -82,6 +82,8 @@ class Reports:
         """What watches over the streams."""
         self.listening = False
         self.cluster: Callable[[], Row | None] = lambda: None
+        self.kept_by: str | None = None
+        """Who keeps our sockets: `holder`, `systemd` or nobody."""
         """How things stand with other nodes; None without a cluster."""
         self.statistics = Statistics()
         self.health = Health(live=self._live_checks(), ready=self._ready_checks(), clock=time.monotonic)
@@ -118,6 +120,7 @@ class Reports:
             "node": self._config.node,
             "holder_pid": int(holder) if holder.isdigit() else None,
             "recorder_pid": os.getpid(),
+            "kept_by": self.kept_by,
             "uptime_s": round(time.monotonic() - self._started, 1),
             "calls": self._handler.active,
             "calls_started": stats.started,
