@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import socket
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -321,7 +322,13 @@ def _resume_stream(log: CaptureLog, plan: StreamPlan, state: StreamState, socket
     if len(sockets) != 2:
         raise StateError(f"the sockets of stream {plan.name} were not kept")
     spec = replace(stream_spec(plan, announced=True), srtp_indices=state.srtp_indices)
-    rtp, rtcp = sockets
+    rtp, rtcp = sorted(sockets, key=_port)  # systemd gives them back in another order than it got them
     media = log.resume_stream(spec, rtp, rtcp, state.interface, paused=state.paused)
     media.set_rtcp_target(plan.reports, mux=plan.mux)
     return OpenStream(plan, media, state.paused)
+
+
+def _port(fd: int) -> int:
+    """Of a socket's own address. Raises OSError for what is no socket."""
+    with socket.socket(fileno=os.dup(fd)) as sock:
+        return int(sock.getsockname()[1])
