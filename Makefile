@@ -41,8 +41,9 @@ lint: $(CORE)  ## Format, lint, types and import rules, both languages
 bench: build packages  ## Run the benchmarks (ONLY=name for one), print a table, write benchmarks/latest.json
 	@$(BIN)/python benchmarks/run.py $(if $(ONLY),--only $(ONLY))
 
-chaos: build packages  ## Kill what can be killed under real calls; one line for each of R1 to R15 (CALLS, KILLS)
-	@$(BIN)/python scripts/chaos.py --calls $(or $(CALLS),100) --kills $(or $(KILLS),20)
+chaos: build packages  ## Prove R1 to R15 under real calls (CALLS, KILLS, SEED, ONLY=R9), write chaos-report.json (OUTPUT)
+	@$(BIN)/python scripts/chaos.py --calls $(or $(CALLS),100) --kills $(or $(KILLS),20) \
+	    $(if $(ONLY),--only $(ONLY)) $(if $(SEED),--seed $(SEED)) $(if $(OUTPUT),--output $(OUTPUT))
 
 pair: wheel build  ## Follow docs/howto/two-nodes.md on fresh Debian machines with systemd (root; downloads)
 	@$(BIN)/python scripts/pair.py

@@ -16,7 +16,11 @@ from pathlib import Path
 LAN = "siprecord-pair"
 """The network namespace with the bridge."""
 BOOT_SECONDS = 60.0
-CGROUPS = [p for p in map(Path("/sys/fs/cgroup").joinpath, ("", "systemd", "unified")) if (p / "cgroup.procs").exists()]
+CGROUPS = [
+    p
+    for p in map(Path("/sys/fs/cgroup").joinpath, ("", "systemd", "unified"))
+    if (p / "cgroup.procs").exists()
+]
 """Of one kind, or of both."""
 BOOT = """
 for each in {cgroups}; do mkdir -p $each; echo $$ > $each/cgroup.procs; done
@@ -65,18 +69,35 @@ class Machine:
 
     def install(self, command: str) -> None:
         """Before it boots: a command that needs the network, with this machine's own settings for it."""
-        run("chroot", self.root, "sh", "-c", command, cwd="/", env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})
+        run(
+            "chroot",
+            self.root,
+            "sh",
+            "-c",
+            command,
+            cwd="/",
+            env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+        )
 
     def boot(self) -> None:
         """Switch on, and wait until systemd has started all."""
         script = BOOT.format(cgroups=" ".join(map(str, self._cgroups)), root=self.root, name=self.name)
         with self._log.open("ab") as log:
             self._boot = subprocess.Popen(
-                ["nsenter", f"--net=/run/netns/{LAN}", "unshare", "--mount", "sh", "-c", script], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                ["nsenter", f"--net=/run/netns/{LAN}", "unshare", "--mount", "sh", "-c", script],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
             )
-        until(f"{self.name} is there", lambda: self.pid and (Path("/proc") / self.pid / "comm").read_text() == "systemd\n")
+        until(
+            f"{self.name} is there",
+            lambda: self.pid and (Path("/proc") / self.pid / "comm").read_text() == "systemd\n",
+        )
         self.plug(True)
-        until(f"{self.name} has booted", lambda: self.sh("systemctl is-system-running", check=False).strip() in ("running", "degraded"))
+        until(
+            f"{self.name} has booted",
+            lambda: self.sh("systemctl is-system-running", check=False).strip() in ("running", "degraded"),
+        )
 
     @property
     def pid(self) -> str:
@@ -93,8 +114,19 @@ class Machine:
 
     def sh(self, command: str, *, check: bool = True, cwd: str = "/root") -> str:
         """Run in a shell of root there; what it wrote."""
-        enter = ["nsenter", "--target", self.pid, "--all", f"--wdns={cwd}", "env", "-i", "PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
-        done = subprocess.run([*enter, "bash", "-ec", command], text=True, capture_output=True, check=False, timeout=120)
+        enter = [
+            "nsenter",
+            "--target",
+            self.pid,
+            "--all",
+            f"--wdns={cwd}",
+            "env",
+            "-i",
+            "PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        ]
+        done = subprocess.run(
+            [*enter, "bash", "-ec", command], text=True, capture_output=True, check=False, timeout=120
+        )
         if check and done.returncode:
             raise RuntimeError(f"{self.name}: {command}\n{done.stdout}{done.stderr}")
         return done.stdout + done.stderr

@@ -57,7 +57,11 @@ class Pair:
         for machine in self.all.values():
             shutil.copy(wheel, machine.root / "root")
             shutil.copytree(ROOT / "examples", machine.root / "root/examples", dirs_exist_ok=True)
-        parts = [("systemd.md", "2. Install"), ("two-nodes.md", "3. The address"), ("two-nodes.md", "4. The firewall")]
+        parts = [
+            ("systemd.md", "2. Install"),
+            ("two-nodes.md", "3. The address"),
+            ("two-nodes.md", "4. The firewall"),
+        ]
         for page, part in parts:
             for machine in self.nodes:
                 self._prepare(machine, page, part)
@@ -75,4 +79,8 @@ class Pair:
 
     def _prepare(self, machine: Machine, page: str, part: str) -> None:
         for command in filter(needs_network, map(str.strip, commands(page, part))):
-            machine.install(f"cd /root; {command}" if command.startswith("apt") else f"cd /root; python3 -m venv /opt/siprecord; {command}")
+            machine.install(
+                f"cd /root; {command}"
+                if command.startswith("apt")
+                else f"cd /root; python3 -m venv /opt/siprecord; {command}"
+            )

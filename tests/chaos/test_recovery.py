@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
 import subprocess
 import sys
 import time
@@ -13,11 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from siprecord.media.audio import encode_g711
+from tests.chaos.foreign import Foreign, unavailable
 from tests.chaos.storm import Storm, child_running, kill, kill_recorder, kill_renderer, rage
-from tests.support import audio, sipp
 from tests.support.patience import PATIENCE, wait_until
-from tests.support.pcap import PcapStream, write_pcap
 from tests.support.server import RunningServer
 
 
@@ -58,42 +53,20 @@ def test_when_the_holder_is_killed_running_calls_end_well_and_then_the_recorder(
     assert "the holder has died" in server.log.read_text()
 
 
-@pytest.mark.skipif(shutil.which("sipp") is None, reason="SIPp is not installed: run `make packages`")
-@pytest.mark.skipif(os.geteuid() != 0, reason="SIPp plays captures through raw sockets, which need root")
-@pytest.mark.parametrize("transport", ["u1", "t1"], ids=["udp", "tcp"])
-def test_R02_a_foreign_client_notices_nothing(server: RunningServer, tmp_path: Path, transport: str) -> None:
-    seconds = 4.0
-    voice = encode_g711(audio.voice(7, seconds).tobytes(), "pcmu")
-    streams = [PcapStream(voice, 0, 30000, 0x1001), PcapStream(voice, 0, 30002, 0x2002)]
-    fields = {
-        "PCAP": str(write_pcap(tmp_path / "voices.pcap", streams)),
-        "PAUSE": str(int(seconds * 1000) + 1500),
-        "USER": "src",
-        "PADDING": "",
-    }
-    directory = tmp_path / "sipp"
-    directory.mkdir()
-    run = sipp.SippRun(
-        scenario="siprec_call",
-        port=server.sip_port,
-        directory=directory,
-        fields=fields,
-        transport=transport,
-        calls=4,
-    )
-    process = sipp.start(run)
-    wait_until(lambda: server.get("/api/status")["calls"] == 4, "the calls")
+@pytest.mark.skipif(bool(unavailable()), reason=unavailable())
+def test_R02_a_foreign_client_notices_nothing(server: RunningServer, tmp_path: Path) -> None:
+    players = [Foreign(server, tmp_path / kind, kind) for kind in ("u1", "t1")]
+    calls = sum(player.calls for player in players)
+    wait_until(lambda: server.get("/api/status")["calls"] == calls, "the calls")
     for pause in (1.0, 1.8):
         time.sleep(pause)
         wait_until(lambda: kill_recorder(server), "a recorder")
-    sipp.finish(process, run)
-    for recording in server.wait_recordings(4):
-        document = json.loads((recording / "metadata.json").read_text())
-        assert document["outcome"] == "complete"
-        for stream in document["streams"]:
-            assert (stream["packets_lost"], stream["packets_duplicated"]) == (0, 0)
-            assert stream["packets_received"] == stream["packets_unique"] == len(voice) // 160
-    assert len(server.recordings()) == 4
+    for player in players:
+        player.finish()
+    server.wait_recordings(calls)
+    for player in players:
+        player.check()
+    assert len(server.recordings()) == calls
 
 
 def test_an_upgrade_and_a_drain_lose_nothing(server: RunningServer) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from dataclasses import dataclass, field
 
 import pytest
 
 from tests.cli.conftest import Run
+from tests.support.http_answer import serving
 
 CALLS = {
     "calls": [
@@ -39,46 +38,30 @@ CALLS = {
 }
 
 
-class Server(HTTPServer):
-    orders: list[tuple[str, object]]
+@dataclass
+class Server:
+    """What it was told, and where it is."""
 
+    url: str = ""
+    orders: list[tuple[str, object]] = field(default_factory=list)
 
-class Page(BaseHTTPRequestHandler):
-    server: Server
-
-    def do_GET(self) -> None:
-        self._send(200, CALLS)
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.orders.append((self.path, json.loads(body)))
-        gone = self.path.startswith("/api/calls/20261121-ab/")
-        self._send(404, {"error": "there is no call"}) if gone else self._send(200, {"ok": True})
-
-    def _send(self, status: int, value: object) -> None:
-        body = json.dumps(value).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
+    def reply(self, path: str, posted: object) -> tuple[int, object]:
+        if posted is None:
+            return 200, CALLS
+        self.orders.append((path, posted))
+        gone = path.startswith("/api/calls/20261121-ab/")
+        return (404, {"error": "there is no call"}) if gone else (200, {"ok": True})
 
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    with Server(("127.0.0.1", 0), Page) as running:
-        running.orders = []
-        thread = threading.Thread(target=running.serve_forever)
-        thread.start()
-        yield running
-        running.shutdown()
-        thread.join()
+    server = Server()
+    with serving(server.reply) as server.url:
+        yield server
 
 
 def url(server: Server) -> tuple[str, str]:
-    return "--url", f"http://127.0.0.1:{server.server_port}"
+    return "--url", server.url
 
 
 def test_calls_are_listed(run: Run, server: Server) -> None:

@@ -1,14 +1,12 @@
 from __future__ import annotations
 
-import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
 
 from tests.cli.conftest import Run
+from tests.support.http_answer import answering
 
 ANSWER: dict[str, Any] = {
     "version": "0.1.0",
@@ -26,28 +24,12 @@ ANSWER: dict[str, Any] = {
 
 
 @pytest.fixture
-def server() -> Iterator[HTTPServer]:
-    class Status(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = json.dumps(ANSWER).encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: object) -> None:
-            assert self.path == "/api/status"
-
-    with HTTPServer(("127.0.0.1", 0), Status) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
+def url() -> Iterator[str]:
+    with answering("/api/status", ANSWER) as url:
+        yield url
 
 
-def test_the_running_server_is_shown(run: Run, server: HTTPServer) -> None:
-    url = f"http://127.0.0.1:{server.server_port}"
+def test_the_running_server_is_shown(run: Run, url: str) -> None:
     text = run("status", "--url", url).text
     fields = dict(line.strip().split("  ", 1) for line in text.splitlines() if "  " in line.strip())
     assert fields["calls"].strip() == "2"
@@ -57,17 +39,17 @@ def test_the_running_server_is_shown(run: Run, server: HTTPServer) -> None:
     assert run("status", "--url", url, "--json").json == ANSWER
 
 
-def test_the_configured_port_is_asked(run: Run, server: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SIPRECORD_HTTP__PORT", str(server.server_port))
+def test_the_configured_port_is_asked(run: Run, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIPRECORD_HTTP__PORT", url.rpartition(":")[2])
     assert run("status", "--json").json["calls"] == 2
 
 
 def test_a_server_that_is_not_well_is_exit_code_1(
-    run: Run, server: HTTPServer, monkeypatch: pytest.MonkeyPatch
+    run: Run, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reasons = [{"code": "disk_low", "text": "3 MiB free"}]
     monkeypatch.setitem(ANSWER, "health", {"live": True, "ready": False, "reasons": reasons})
-    outcome = run("status", "--url", f"http://127.0.0.1:{server.server_port}")
+    outcome = run("status", "--url", url)
     assert outcome.code == 1
     assert "3 MiB free" in outcome.text
 

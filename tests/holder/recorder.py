@@ -28,8 +28,7 @@ def main() -> int:
     if not kept:
         first, second = socket.socketpair()
         first.send(b"hello")
-        store.store("pair.1", [second.fileno()])
-        store.store("pair.2", [first.fileno(), second.fileno()])
+        store.store({"pair.1": [second.fileno()], "pair.2": [first.fileno(), second.fileno()]})
         store.remove("pair.2")
     else:
         with socket.socket(fileno=dict(kept)["pair.1"]) as second:

@@ -62,7 +62,7 @@ def test_without_anybody_nothing_is_kept() -> None:
     store = find_store({})
     assert isinstance(store, NoStore)
     assert store.take() == []
-    assert not store.store("a", [0])
+    assert not store.store({"a": [0]})
 
 
 def test_systemd_gets_sockets_with_names(notify: socket.socket, tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_systemd_gets_sockets_with_names(notify: socket.socket, tmp_path: Path) 
     assert store.watchdog_s == 30
     assert "NOTIFY_SOCKET" not in environ
     ours, theirs = socket.socketpair()
-    assert store.store("media.x.1", [theirs.fileno()])
+    assert store.store({"media.x.1": [theirs.fileno()]})
     message = hear(notify)
     assert message.fields == {"FDSTORE": "1", "FDNAME": "media.x.1", "FDPOLL": "0"}
     with ours, theirs, socket.socket(fileno=message.fds[0]) as copy:
@@ -102,9 +102,9 @@ def test_what_is_too_much_for_systemd_is_not_sent(
 ) -> None:
     store = systemd_store(under_systemd(tmp_path, FDSTORE="3"))
     with (tmp_path / "f").open("w") as file:
-        assert [store.store(name, [file.fileno()] * 2) for name in "abc"] == [True, False, False]
+        assert [store.store({name: [file.fileno()] * 2}) for name in "abc"] == [True, False, False]
         store.remove("a")
-        assert store.store("d", [file.fileno()])
+        assert store.store({"d": [file.fileno()]})
     store.close()
     heard = [notify.recv(4096).decode() for _ in range(3)]
     assert [line for text in heard for line in text.splitlines() if "FDNAME" in line] == [
@@ -182,12 +182,37 @@ def test_the_holder_hands_back_what_it_keeps(held: tuple[HolderStore, socket.soc
         os.close(fd)
 
 
+def test_what_one_call_needs_is_one_message_to_the_holder(held: tuple[HolderStore, socket.socket]) -> None:
+    store, holder = held
+    assert store.store({"state.x": [0], "media.x.1": [1, 2]})
+    store.remove("state.x", "media.x.1")
+    message = hear(holder)
+    assert message.fields == {"FDSTORE": "1", "FDNAMES": "state.x:media.x.1:media.x.1"}
+    assert len(message.fds) == 3
+    for fd in message.fds:
+        os.close(fd)
+    assert hear(holder).fields == {"FDSTOREREMOVE": "1", "FDNAMES": "state.x:media.x.1"}
+
+
+def test_systemd_takes_one_name_in_a_message(notify: socket.socket, tmp_path: Path) -> None:
+    store = systemd_store(under_systemd(tmp_path))
+    assert store.store({"a": [0], "b": [1, 2]})
+    store.remove("a", "b")
+    store.close()
+    for name, count in (("a", 1), ("b", 2)):
+        message = hear(notify)
+        assert (message.fields["FDNAME"], len(message.fds)) == (name, count)
+        for fd in message.fds:
+            os.close(fd)
+    assert [hear(notify).fields["FDNAME"] for _ in range(2)] == ["a", "b"]
+
+
 def test_a_holder_that_died_costs_nothing_but_the_net(
     held: tuple[HolderStore, socket.socket], caplog: pytest.LogCaptureFixture
 ) -> None:
     store, holder = held
     holder.close()
-    assert not store.store("a", [0])
+    assert not store.store({"a": [0]})
     store.remove("a")
     assert store.take() == []
     assert [record.levelname for record in caplog.records] == ["ERROR"]
@@ -196,12 +221,12 @@ def test_a_holder_that_died_costs_nothing_but_the_net(
 
 def test_a_stuck_holder_does_not_block_the_recorder_for_ever(held: tuple[HolderStore, socket.socket]) -> None:
     store, _ = held
-    assert any(not store.store("a", [0]) for _ in range(100_000))
+    assert any(not store.store({"a": [0]}) for _ in range(100_000))
 
 
 def test_a_holder_that_takes_nothing_is_waited_for_once(held: tuple[HolderStore, socket.socket]) -> None:
     store, holder = held
-    while store.store("a", [0]):
+    while store.store({"a": [0]}):
         pass
     assert not store._sock.getblocking()
     store.remove("a")
@@ -211,20 +236,20 @@ def test_a_holder_that_takes_nothing_is_waited_for_once(held: tuple[HolderStore,
         while receive(holder):
             pass
     holder.settimeout(PATIENCE)
-    assert store.store("b", [0])
-    assert hear(holder).fields == {"FDSTOREREMOVE": "1", "FDNAME": "a"}
-    assert hear(holder).fields["FDNAME"] == "b"
+    assert store.store({"b": [0]})
+    assert hear(holder).fields == {"FDSTOREREMOVE": "1", "FDNAMES": "a"}
+    assert hear(holder).fields["FDNAMES"] == "b"
 
 
 def test_what_a_stopped_holder_missed_comes_when_it_goes_on(
     held: tuple[HolderStore, socket.socket],
 ) -> None:
     store, holder = held
-    while store.store("full", [0]):
+    while store.store({"full": [0]}):
         pass
     before = open_files()
-    store.store("kept", [1, 2])
-    store.store("short", [1])
+    store.store({"kept": [1, 2]})
+    store.store({"short": [1]})
     store.remove("short")
     store.remove("old")
     assert open_files() == before + 2
@@ -235,9 +260,9 @@ def test_what_a_stopped_holder_missed_comes_when_it_goes_on(
                 os.close(fd)
     store.alive()
     heard = [hear(holder) for _ in range(5)]
-    assert [(message.fields.get("FDNAME"), len(message.fds)) for message in heard] == [
+    assert [(message.fields.get("FDNAMES"), len(message.fds)) for message in heard] == [
         ("full", 1),
-        ("kept", 2),
+        ("kept:kept", 2),
         ("short", 0),
         ("old", 0),
         (None, 0),

@@ -11,8 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from siprecord.media import MediaEngine
+from siprecord.media import MediaEngine, StreamSpec
 from tests.support.patience import PATIENCE, wait_until
+
+SPEC = StreamSpec(label="1", mline=0, description={"payloads": {"0": {"encoding": "PCMU", "rate": 8000}}})
+"""A stream of PCMU."""
 
 
 @dataclass(frozen=True)

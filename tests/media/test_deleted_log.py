@@ -6,14 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from siprecord.media import MediaEngine, StreamSpec
+from siprecord.media import MediaEngine
 from siprecord.media.follower import LogFollower
 from siprecord.media.reader import LogEvent
 from tests.media import capture
-from tests.media.capture import Sender, rtp
+from tests.media.capture import SPEC, Sender, rtp
 from tests.support.patience import wait_until
-
-SPEC = StreamSpec(label="1", mline=0, description={"payloads": {"0": {"encoding": "PCMU", "rate": 8000}}})
 
 
 @pytest.mark.parametrize("folder", [False, True], ids=["file", "folder"])

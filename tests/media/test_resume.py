@@ -12,12 +12,10 @@ from pathlib import Path
 import pytest
 
 from siprecord.errors import MediaError
-from siprecord.media import CaptureLog, MediaEngine, MediaSettings, MediaStream, Settled, StreamSpec
+from siprecord.media import CaptureLog, MediaEngine, MediaSettings, MediaStream, Settled
 from tests.media import capture
-from tests.media.capture import SENDER_REPORT, Sender, resting, rtp
+from tests.media.capture import SENDER_REPORT, SPEC, Sender, resting, rtp
 from tests.support.patience import PATIENCE
-
-SPEC = StreamSpec(label="1", mline=0, description={"payloads": {"0": {"encoding": "PCMU", "rate": 8000}}})
 
 
 @pytest.fixture

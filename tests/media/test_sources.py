@@ -10,9 +10,7 @@ import pytest
 from siprecord.errors import MediaError
 from siprecord.media import MediaEngine, StreamSpec
 from tests.media import capture
-from tests.media.capture import Sender, rtp
-
-SPEC = StreamSpec(label="1", mline=0, description={"payloads": {"0": {"encoding": "PCMU", "rate": 8000}}})
+from tests.media.capture import SPEC, Sender, rtp
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from siprecord.protocol import (
     RequestReceived,
 )
 from siprecord.syntax.sip import Request, Response
-from tests.protocol.test_uas import OK, SDP, Call
+from tests.protocol.calls import OK, SDP, Call
 from tests.support.sip_peers import ANSWER, SRC, SRS, Peer, flow_of, request, response
 
 ROUTES = ["<sip:p1@198.51.100.1;lr;x=1>;rr=2,<sip:198.51.100.2:5070;lr>", '"P, 3" <sip:198.51.100.3;lr>']

@@ -18,7 +18,7 @@ from siprecord.protocol import (
     RequestReceived,
 )
 from siprecord.syntax.sip import Request, Response, parse_message
-from tests.protocol.test_uas import OK, Call
+from tests.protocol.calls import OK, Call
 from tests.support.sip_peers import OFFER, Peer, flow_of, request
 
 

@@ -16,7 +16,7 @@ from siprecord.protocol import (
     RequestReceived,
 )
 from siprecord.syntax.sip import Request, Response
-from tests.protocol.test_uas import OK, SDP, Call
+from tests.protocol.calls import OK, SDP, Call
 from tests.support.sip_peers import ANSWER, OFFER, Peer, flow_of, request
 
 PROGRESS = Answer(183)

@@ -8,7 +8,7 @@ import pytest
 
 from siprecord.protocol import Answer, EndpointSettings, RequestReceived
 from siprecord.syntax.sip import Response
-from tests.protocol.test_uas import SDP, Call, refused
+from tests.protocol.calls import SDP, Call, refused
 from tests.support.sip_peers import Peer, request
 
 KNOWN = EndpointSettings(supported=("siprec", "timer", "100rel", "replaces"))

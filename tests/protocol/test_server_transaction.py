@@ -18,9 +18,8 @@ from siprecord.protocol import (
     Transport,
 )
 from siprecord.syntax.sip import Request, Response
+from tests.protocol.calls import OK, Call
 from tests.support.sip_peers import ANSWER, OFFER, Peer, flow_of, request
-
-OK = Answer(200, content_type="application/sdp", body=ANSWER)
 
 
 def invite(peer: Peer, flow: Flow | None = None, **fields: Any) -> str:
@@ -240,3 +239,14 @@ def test_a_second_answer_is_ignored() -> None:
     peer.endpoint.respond("unheard of", Answer(200), peer.now)
     assert peer.take() == []
     assert peer.endpoint.counters["answers_too_late"] == 2
+
+
+def test_TP_17_TXN_16_an_icmp_error_leaves_the_server_transaction() -> None:
+    call = Call(ack=False)
+    for _ in range(3):
+        call.endpoint.unreachable(flow_of(), call.now)
+        call.advance(0.6)
+    assert call.no_event(DialogEnded)
+    assert call.receive(request(body=OFFER, Content_Type="application/sdp")) == [], "the INVITE is absorbed"
+    call.acknowledge()
+    assert call.event(AckReceived).dialog == call.dialog

@@ -21,8 +21,7 @@ from siprecord.protocol import (
 )
 from siprecord.protocol.session_timer import Session, agreed, answer, refuse, request_headers
 from siprecord.syntax.sip import Request, Response, parse_message
-from tests.protocol.test_uac import Caller
-from tests.protocol.test_uas import OK, Call, refused
+from tests.protocol.calls import OK, Call, Caller, refused
 from tests.support.sip_peers import ANSWER, Peer, request, response
 
 DEFAULT = SessionTimerSettings()

@@ -1,74 +1,18 @@
-"""The client side, by hand and against our own server side."""
+"""The client side by hand: requests that stand alone, and INVITEs until their answer."""
 
 from __future__ import annotations
-
-from collections import Counter as Tally
-from typing import Any
 
 import pytest
 
 from siprecord.protocol import (
-    AckReceived,
-    Address,
-    Answer,
-    DialogEnd,
-    DialogEnded,
-    EndpointSettings,
     Flow,
-    InviteSpec,
     OutgoingRequest,
-    OutOfDialogRequest,
-    RequestReceived,
     RequestTimedOut,
     ResponseReceived,
-    Transmit,
-    Transport,
 )
 from siprecord.syntax.sip import Request
-from tests.protocol.test_uas import OK, Call
-from tests.support.sip_peers import ANSWER, OFFER, SRC, SRS, Link, Peer, flow_of, request, response
-
-OUT = Flow("udp", SRC, SRS)
-STREAM = Flow("tcp", SRC, SRS, 4)
-
-
-def spec(flow: Flow = OUT, **fields: Any) -> InviteSpec:
-    given: dict[str, Any] = {
-        "request_uri": "sip:srs@203.0.113.5",
-        "from_": "<sip:src@192.0.2.10>",
-        "to": "<sip:srs@203.0.113.5>",
-        "flow": flow,
-        "content_type": "application/sdp",
-        "body": OFFER,
-    }
-    return InviteSpec(**(given | fields))
-
-
-def ping(flow: Flow = OUT) -> OutOfDialogRequest:
-    return OutOfDialogRequest(
-        method="OPTIONS", request_uri="sip:203.0.113.5", from_="<sip:a@b>", to="<sip:c@d>", flow=flow
-    )
-
-
-class Caller(Peer):
-    """A client that has sent an INVITE."""
-
-    def __init__(self, flow: Flow = OUT, **fields: Any) -> None:
-        super().__init__(EndpointSettings(contact_parameters="+sip.src", max_datagram_request=None))
-        self.flow = flow
-        self.transaction = self.endpoint.invite(spec(flow, **fields), 0.0)
-        (self.invite,) = self.take()
-        assert isinstance(self.invite, Request)
-
-    def hears(self, status: int, **fields: Any) -> list[str]:
-        """Take a response to the INVITE; returns the methods of what is sent because of it."""
-        sent = self.receive(response(self.invite.to_bytes(), status, **fields), self.flow)
-        self.last = sent[-1] if sent else None
-        return [each.method for each in sent if isinstance(each, Request)]
-
-
-def times(peer: Peer, seconds: float) -> list[tuple[float, str]]:
-    return [(at, sent.method) for at, sent in peer.advance(seconds) if isinstance(sent, Request)]
+from tests.protocol.calls import STREAM, Caller, ping, refuse, spec, times
+from tests.support.sip_peers import SRC, SRS, Peer, response
 
 
 def test_TXN_15_an_invite_repeats_by_timer_a_and_times_out_by_timer_b() -> None:
@@ -136,18 +80,6 @@ def test_TXN_15_the_ack_of_a_2xx_is_a_request_of_the_dialog_and_repeats() -> Non
     assert caller.take_events() == []
 
 
-def test_the_route_set_of_a_caller_is_reversed() -> None:
-    caller = Caller()
-    caller.hears(
-        200, Contact="<sip:rec@203.0.113.5>", Record_Route="<sip:198.51.100.1;lr>, <sip:198.51.100.2;lr>"
-    )
-    dialog = caller.event(ResponseReceived).dialog
-    caller.endpoint.request(str(dialog), OutgoingRequest("BYE"), 0.0)
-    (bye,) = caller.take()
-    assert bye.headers.get_all("Route") == ["<sip:198.51.100.2;lr>", "<sip:198.51.100.1;lr>"]
-    assert bye.cseq.number == 2
-
-
 def test_a_second_callee_of_a_forked_invite_is_acknowledged_and_hung_up() -> None:
     caller = Caller()
     caller.hears(200, Contact="<sip:one@203.0.113.5>")
@@ -209,71 +141,6 @@ def test_a_connection_that_could_not_be_made_is_told_by_its_address() -> None:
     assert caller.event(RequestTimedOut).transaction == caller.transaction
 
 
-def test_TP_04_a_long_request_prefers_tcp_and_falls_back_to_udp() -> None:
-    call = Call()
-    big = OutgoingRequest("UPDATE", content_type="application/rs-metadata+xml", body=b"x" * 1300)
-    call.endpoint.request(call.dialog, big, call.now)
-    (sent,) = call.take_raw()
-    assert sent.flow == Flow("tcp", SRS, SRC)
-    assert b"Via: SIP/2.0/TCP " in sent.data
-    call.endpoint.connection_lost(sent.flow, call.now)
-    (again,) = call.take_raw()
-    assert again.flow == Flow("udp", SRS, SRC)
-    assert b"Via: SIP/2.0/UDP " in again.data
-    assert [at for at, _ in call.advance(2)] == [0.5, 1.5]
-
-
-def test_TP_04_a_short_request_stays_on_udp() -> None:
-    call = Call()
-    call.endpoint.request(call.dialog, OutgoingRequest("UPDATE"), call.now)
-    (sent,) = call.take_raw()
-    assert sent.flow.transport == "udp"
-
-
-@pytest.mark.parametrize(("ours", "earliest", "latest"), [(True, 2.1, 4.0), (False, 0.0, 2.0)])
-def test_INV_16_after_491_the_owner_of_the_call_id_waits_longer(
-    ours: bool, earliest: float, latest: float
-) -> None:
-    waits = set()
-    for number in range(60):
-        peer: Caller | Call
-        if ours:
-            peer = Caller()
-            peer.hears(200, Contact="<sip:rec@203.0.113.5>")
-            dialog = str(peer.event(ResponseReceived).dialog)
-        else:
-            peer = Call()
-            dialog = peer.dialog
-        for _ in range(number):
-            peer.endpoint._core.token()
-        transaction = peer.endpoint.request(dialog, OutgoingRequest("INVITE"), 0.0)
-        (sent,) = peer.take()
-        (ack,) = peer.receive(response(sent.to_bytes(), 491))
-        assert ack.cseq.method == "ACK"
-        assert peer.take_events() == []
-        log = [entry for entry in peer.advance(5) if isinstance(entry[1], Request)]
-        waits.add(log[0][0])
-        again = log[0][1]
-        assert again.cseq.number == sent.cseq.number + 1
-        peer.receive(response(again.to_bytes(), 200))
-        assert peer.event(ResponseReceived).transaction == transaction
-    assert earliest <= min(waits) < max(waits) <= latest
-    assert len(waits) > 30
-    assert all(abs(wait * 100 - round(wait * 100)) < 1e-6 for wait in waits)
-
-
-def test_UPD_06_491_to_an_update_is_tried_again_but_not_for_ever() -> None:
-    call = Call()
-    transaction = call.endpoint.request(call.dialog, OutgoingRequest("UPDATE"), 0.0)
-    (sent,) = call.take()
-    for attempt in range(1, 6):
-        call.receive(response(sent.to_bytes(), 491))
-        sent = call.advance(2.1)[0][1]
-        assert sent.cseq.number == attempt + 1
-    call.receive(response(sent.to_bytes(), 491))
-    assert call.event(ResponseReceived).transaction == transaction
-
-
 def test_what_the_user_writes_can_not_inject_headers() -> None:
     peer = Peer()
     with pytest.raises(ValueError, match="line break"):
@@ -303,184 +170,6 @@ def test_a_2xx_that_leads_nowhere_is_not_acknowledged_and_harms_nobody() -> None
     assert caller.event(ResponseReceived).dialog is not None
 
 
-# Both sides against each other
-
-
-def link(transport: Transport = "udp", **fields: Any) -> Link:
-    caller = Peer(EndpointSettings(contact_parameters="+sip.src"), prefix="a")
-    return Link(caller, Peer(prefix="b"), transport, **fields)
-
-
-def converse(network: Link) -> None:
-    """INVITE, 200, ACK, BYE, 200, with an answering side that answers at once."""
-    network.caller.endpoint.invite(network.spec(), 0.0)
-    dialog: str | None = None
-    ended = 0
-    for _ in range(4000):
-        network.run(0.1)
-        for peer in (network.caller, network.callee):
-            for event in peer.take_events():
-                if isinstance(event, RequestReceived):
-                    peer.endpoint.respond(event.transaction, OK, network.now)
-                elif isinstance(event, ResponseReceived) and event.response.cseq.method == "INVITE":
-                    dialog = event.dialog
-                elif isinstance(event, AckReceived):
-                    network.caller.endpoint.request(str(dialog), OutgoingRequest("BYE"), network.now)
-                elif isinstance(event, DialogEnded):
-                    ended += 1
-    assert ended == 2
-    for peer in (network.caller, network.callee):
-        assert peer.endpoint.deadline() is None
-        assert not peer.endpoint._core.dialogs
-
-
-@pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])
-def test_a_call_between_two_endpoints(transport: Transport) -> None:
-    network = link(transport)
-    converse(network)
-    arrived = Tally(line.split(" ")[0] + " " + line.split(" ")[1][:3] for _, _, line in network.log)
-    assert arrived == {"INVITE sip": 1, "SIP/2.0 200": 2, "ACK sip": 1, "BYE sip": 1}
-
-
-@pytest.mark.parametrize("seed", range(8))
-def test_a_call_survives_loss_duplicates_and_disorder(seed: int) -> None:
-    numbers = iter(range(seed * 7919, 10**9, 104729))
-
-    def badly(transmit: Transmit) -> list[float]:
-        draw = next(numbers) % 100
-        if draw < 40:
-            return []
-        return [0.01 + draw / 100, 0.02] if draw < 60 else [draw / 200]
-
-    converse(link(rule=badly))
-
-
-def test_an_answer_in_the_ack_reaches_the_callee() -> None:
-    network = link()
-    offerless = network.spec(content_type=None, body=b"", acknowledge=False)
-    transaction = network.caller.endpoint.invite(offerless, 0.0)
-    network.run(0.1)
-    call = network.callee.event(RequestReceived).transaction
-    network.callee.endpoint.respond(call, OK, network.now)
-    network.run(0.1)
-    assert network.callee.no_event(AckReceived)
-    network.caller.endpoint.ack(transaction, network.now, content_type="application/sdp", body=ANSWER)
-    network.run(0.1)
-    assert network.callee.event(AckReceived).request.body == ANSWER
-    network.run(60)
-    assert network.callee.take_events() == []
-
-
-def test_a_refused_call_leaves_nothing_behind() -> None:
-    network = link()
-    network.caller.endpoint.invite(network.spec(), 0.0)
-    network.run(0.1)
-    network.callee.endpoint.respond(network.callee.event(RequestReceived).transaction, Answer(603), 0.1)
-    network.run(60)
-    assert network.caller.event(ResponseReceived).response.status == 603
-    assert network.caller.endpoint.deadline() is None
-    assert network.callee.endpoint.deadline() is None
-
-
-# Reliable provisional responses (RFC 3262)
-
-RELIABLE: dict[str, Any] = {"Require": "100rel", "Contact": "<sip:rec@203.0.113.5:5099>"}
-
-
-def test_REL_03_we_acknowledge_a_reliable_provisional_by_prack() -> None:
-    caller = Caller()
-    assert caller.invite.headers.get("Supported") == "siprec, timer, 100rel"
-    assert caller.hears(183, RSeq=7, **RELIABLE) == ["PRACK"]
-    prack = caller.last
-    assert isinstance(prack, Request)
-    assert prack.headers.get("RAck") == "7 1 INVITE"
-    assert (prack.uri, prack.to.tag, str(prack.cseq)) == ("sip:rec@203.0.113.5:5099", "peer", "2 PRACK")
-    assert caller.event(ResponseReceived).response.status == 183
-    assert times(caller, 0.6) == [(0.5, "PRACK")]
-    caller.receive(response(prack.to_bytes(), 200))
-    assert times(caller, 20) == []
-    assert caller.take_events() == []
-
-
-def test_REL_05_repeated_and_early_ones_are_passed_over() -> None:
-    caller = Caller()
-    assert caller.hears(183, RSeq=7, **RELIABLE) == ["PRACK"]
-    caller.take_events()
-    assert caller.hears(183, RSeq=7, **RELIABLE) == []
-    assert caller.hears(183, RSeq=9, **RELIABLE) == []
-    assert caller.take_events() == []
-    assert caller.hears(180, RSeq=8, **RELIABLE) == ["PRACK"]
-    assert caller.event(ResponseReceived).response.status == 180
-
-
-@pytest.mark.parametrize("fields", [{"RSeq": 7}, {"Require": "100rel"}, {"Require": "100rel", "RSeq": "x"}])
-def test_REL_05_what_is_not_reliable_gets_no_prack(fields: dict[str, Any]) -> None:
-    caller = Caller()
-    assert caller.hears(183, **fields) == []
-    assert caller.event(ResponseReceived).response.status == 183
-
-
-def test_REL_03_the_dialog_goes_on_from_its_early_days() -> None:
-    caller = Caller()
-    caller.hears(183, RSeq=1, **RELIABLE)
-    assert caller.hears(200, Contact="<sip:other@203.0.113.5>") == ["ACK"]
-    dialog = caller.event(ResponseReceived).dialog or ""
-    caller.endpoint.request(dialog, OutgoingRequest("BYE"), 0.0)
-    (bye,) = caller.take()
-    assert isinstance(bye, Request)
-    assert (str(bye.cseq), bye.uri) == ("3 BYE", "sip:other@203.0.113.5")
-    assert len(caller.endpoint._core.dialogs) == 1
-
-
-@pytest.mark.parametrize("status", [200, 486])
-def test_early_dialogs_end_with_the_final_response(status: int) -> None:
-    caller = Caller()
-    assert caller.hears(183, tag="first", RSeq=1, **RELIABLE) == ["PRACK"]
-    assert caller.hears(183, tag="second", RSeq=1, **RELIABLE) == ["PRACK"]
-    caller.take_events()
-    caller.hears(status, tag="second", Contact="<sip:rec@203.0.113.5>")
-    ended = [event for event in caller.take_events() if isinstance(event, DialogEnded)]
-    assert [event.cause for event in ended] == [DialogEnd.REFUSED] * (1 if status == 200 else 2)
-
-
-def test_an_unanswered_call_leaves_no_early_dialog() -> None:
-    caller = Caller()
-    caller.hears(183, RSeq=1, **RELIABLE)
-    caller.advance(300)
-    assert len(caller.endpoint._core.dialogs) == 0
-
-
-@pytest.mark.parametrize("transport", ["udp", "tcp"])
-def test_REL_04_both_sides_agree_over_a_network_that_loses(transport: Transport) -> None:
-    """The third of each kind of message gets through; the 2xx comes after the PRACK of the description."""
-    lost: Tally[str] = Tally()
-
-    def rule(transmit: Transmit) -> tuple[float, ...]:
-        line = transmit.data.split(b"\r\n")[0].decode()
-        lost[line] += 1
-        return (0.01,) if transport == "tcp" or lost[line] % 3 == 0 else ()
-
-    link = Link(Peer(prefix="a"), Peer(prefix="b"), transport, rule)
-    link.caller.endpoint.invite(link.spec(headers=(("Require", "100rel"),)), 0.0)
-    link.run(10)
-    transaction = link.callee.event(RequestReceived).transaction
-    described = Answer(183, content_type="application/sdp", body=ANSWER)
-    link.callee.endpoint.respond(transaction, described, link.now)
-    link.callee.endpoint.respond(transaction, Answer(200), link.now)
-    link.run(60)
-    assert link.callee.event(AckReceived).dialog
-    told = [each.response.status for each in link.caller.take_events() if isinstance(each, ResponseReceived)]
-    assert told == [183, 200]
-
-
-# Datagrams that come back (RFC 3261 section 18.4)
-
-
-def refuse(peer: Peer, remote: Address = SRS) -> None:
-    """The kernel tells that nothing takes what was sent there, perhaps from another socket's address."""
-    peer.endpoint.unreachable(Flow("udp", ("0.0.0.0", SRC[1]), remote), peer.now)
-
-
 def test_TP_17_an_invite_that_nobody_takes_fails_at_its_first_repetition() -> None:
     caller = Caller()
     refuse(caller)
@@ -501,27 +190,3 @@ def test_TP_17_an_answered_call_and_one_on_a_stream_are_not_concerned() -> None:
             refuse(caller)
             caller.advance(0.5)
         assert caller.no_event(RequestTimedOut)
-
-
-@pytest.mark.parametrize(("method", "ends"), [("BYE", True), ("UPDATE", False), ("INFO", False)])
-def test_TP_17_within_a_dialog_only_a_bye_is_given_up(method: str, ends: bool) -> None:
-    call = Call()
-    transaction = call.endpoint.request(call.dialog, OutgoingRequest(method), call.now)
-    (sent,) = call.take_raw()
-    for _ in range(3):
-        call.endpoint.unreachable(sent.flow, call.now)
-        call.advance(0.6)
-    told = [event for event in call.take_events() if isinstance(event, RequestTimedOut)]
-    assert told == ([RequestTimedOut(transaction, call.dialog, refused=True)] if ends else [])
-    assert (call.endpoint.snapshot(call.dialog) is None) is ends
-
-
-def test_TP_17_TXN_16_an_icmp_error_leaves_the_server_transaction() -> None:
-    call = Call(ack=False)
-    for _ in range(3):
-        call.endpoint.unreachable(flow_of(), call.now)
-        call.advance(0.6)
-    assert call.no_event(DialogEnded)
-    assert call.receive(request(body=OFFER, Content_Type="application/sdp")) == [], "the INVITE is absorbed"
-    call.acknowledge()
-    assert call.event(AckReceived).dialog == call.dialog

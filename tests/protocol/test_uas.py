@@ -15,60 +15,13 @@ from siprecord.protocol import (
     DialogEnd,
     DialogEnded,
     EndpointSettings,
-    MessageRejected,
     OutgoingRequest,
     RequestReceived,
     Transport,
 )
 from siprecord.syntax.sip import Request, Response
-from tests.support.sip_peers import ANSWER, OFFER, SRS, Peer, flow_of, request
-
-OK = Answer(200, content_type="application/sdp", body=ANSWER)
-SDP: dict[str, Any] = {"body": OFFER, "Content_Type": "application/sdp"}
-
-
-class Call(Peer):
-    """A recorder that has answered one INVITE, and the other side's means to go on."""
-
-    def __init__(self, settings: EndpointSettings | None = None, *, ack: bool = True, **fields: Any) -> None:
-        super().__init__(settings)
-        self.receive(request(**SDP, **fields))
-        self.transaction = self.event(RequestReceived).transaction
-        self.endpoint.respond(self.transaction, OK, self.now)
-        (self.ok,) = self.take()
-        self.dialog = self.endpoint.dialog_of(self.transaction) or ""
-        self.to = self.ok.headers.get("To")
-        if ack:
-            self.acknowledge()
-            self.take_events()
-
-    def acknowledge(self, seq: int = 1) -> None:
-        self.receive(self.inside("ACK", seq=seq, branch=f"z9hG4bK-ack{seq}"))
-
-    def inside(self, method: str, *, seq: int = 2, **fields: Any) -> bytes:
-        fields = {"To": self.to, "branch": f"z9hG4bK-{method}{seq}"} | fields
-        return request(method, seq=seq, **fields)
-
-    def status(self, data: bytes) -> int | None:
-        """What the recorder answers by itself."""
-        sent = [each for each in self.receive(data) if isinstance(each, Response)]
-        return sent[0].status if sent else None
-
-    def ask(self, data: bytes, answer: Answer = OK) -> Response:
-        """Let the user answer."""
-        self.receive(data)
-        self.endpoint.respond(self.event(RequestReceived).transaction, answer, self.now)
-        (sent,) = self.take()
-        assert isinstance(sent, Response)
-        return sent
-
-
-def refused(peer: Peer, data: bytes) -> Response:
-    (sent,) = peer.receive(data)
-    assert isinstance(sent, Response)
-    assert peer.event(MessageRejected).status == sent.status
-    return sent
-
+from tests.protocol.calls import OK, SDP, Call, refused
+from tests.support.sip_peers import SRS, Peer, flow_of, request
 
 # General processing
 

@@ -31,6 +31,37 @@ def test_a_call_in_which_nobody_sends_is_not_one_way() -> None:
     assert not any(watch.check({0: heard(1000), 1: heard(1000)}, now) for now in range(1000, 1500, 5))
 
 
+def test_streams_that_end_one_after_the_other_are_not_one_way() -> None:
+    """A client that died, or a hold that nobody signalled."""
+    watch = SoundWatch(PATIENCE)
+    told = [
+        alarm for now in range(1000, 1500) for alarm in watch.check({0: heard(1000), 1: heard(1014)}, now)
+    ]
+    assert told == []
+
+
+def test_the_end_of_an_alarm_says_why() -> None:
+    sending, mute = heard(1200, 1200), heard(0)
+    for end, text in (
+        ({0: heard(1230), 1: heard(1229)}, "stream 1 is well again"),
+        ({0: heard(1230), 1: heard(0, paused=True)}, "stream 1 is on hold or paused"),
+        ({0: sending, 1: mute}, "stream 1 sends as little as all others now"),
+        ({0: heard(1230)}, "stream 1 has ended"),
+    ):
+        watch = SoundWatch(PATIENCE)
+        assert watch.check({0: heard(1170), 1: mute}, 1170) == []
+        assert kinds(watch.check({0: sending, 1: mute}, 1200)) == [(1, "one_way", False)]
+        assert [alarm.text for alarm in watch.check(end, 1230)] == [text]
+
+
+def test_a_silent_stream_that_ends_altogether_is_not_said_to_be_well() -> None:
+    watch = SoundWatch(PATIENCE)
+    watch.check({0: heard(1000)}, 1000)
+    assert kinds(watch.check({0: heard(1120)}, 1120)) == [(0, "silent", False)]
+    (over,) = watch.check({0: heard(1120)}, 1131)
+    assert (over.over, over.text) == (True, "stream 1 brings no RTP at all now")
+
+
 def test_packets_without_sound_are_told_of_where_the_level_is_known() -> None:
     for audible, expected in ((True, [(1, "silent", False)]), (False, [])):
         watch = SoundWatch(PATIENCE)
@@ -38,6 +69,14 @@ def test_packets_without_sound_are_told_of_where_the_level_is_known() -> None:
         for now in range(1000, 1200, 5):
             told += watch.check({0: heard(now, now), 1: heard(now, audible=audible)}, now)
         assert kinds(told) == expected
+
+
+def test_a_change_to_a_codec_whose_level_is_unknown_and_back_is_no_silence() -> None:
+    watch, told = SoundWatch(PATIENCE), []
+    for now in range(1000, 1500):
+        told += watch.check({0: heard(now, min(now, 1050), audible=now < 1100 or now >= 1400)}, now)
+    assert told == []
+    assert kinds(watch.check({0: heard(1520, 1050)}, 1520)) == [(0, "silent", False)]
 
 
 def test_hold_and_pause_forgive_what_was_silent() -> None:

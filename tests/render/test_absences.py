@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from siprecord.cli.document import absence_note
+from siprecord.cli.document import absence_note, gap_text
 from siprecord.render import render_recording
 from tests.support.capture_builder import MILLISECOND, START_NS, CaptureBuilder, Sender, codes
 
@@ -55,6 +55,54 @@ def test_R12_another_recorder_that_took_over_is_another_cause(tmp_path: Path) ->
     (absence,) = document["absences"]
     assert absence["cause"] == "failover"
     assert absence_note(absence).startswith("another recorder took over at ")
+
+
+def continuation(*, second: bool = True, hold: bool = False) -> CaptureBuilder:
+    """A node was heard of last 2 s before the start; here the streams begin after 0.0 s and 0.4 s."""
+    builder = CaptureBuilder()
+    builder.started("abc")
+    seen = START_NS - 2000 * MILLISECOND
+    link = {"recording": "xyz", "by": "dialog", "node": "a", "cause": "failover", "last_seen_ns": seen}
+    builder.event("recording.continues", 0, gap_s=1.7, **link)
+    one, two = builder.stream("1"), builder.stream("2")
+    if hold:
+        builder.event("stream.paused", 0, interface=two, cause="hold")
+        builder.event("stream.resumed", 400, interface=two)
+    builder.rtp(one, Sender().send(codes(1, 50)))
+    if second:
+        builder.rtp(two, Sender(ssrc=2, at_ms=400).send(codes(2, 30)))
+    builder.ended(1000)
+    return builder
+
+
+def test_R12_the_gap_before_a_recording_that_continues_a_dead_nodes_is_one_of_its_gaps(
+    tmp_path: Path,
+) -> None:
+    document = document_of(continuation(), tmp_path)
+    first, second = (row["gaps"] for row in document["streams"])
+    assert first == [{"start_s": -2.0, "end_s": 0.0, "cause": "failover"}]
+    assert second == [{"start_s": -2.0, "end_s": 0.4, "cause": "failover"}]
+    assert document["gaps"] == [{"cause": "failover", "count": 2, "seconds": 4.4}]
+    assert document["continues"]["gap_s"] == 2.0
+    (absence,) = document["absences"]
+    assert (absence["cause"], absence["missing_s"]) == ("failover", {"1": 2.0, "2": 2.4})
+    assert absence["gone"] == document["continues"]["last_seen"]
+    note = f"another recorder took over at {absence['back']}: 2.0 s of label 1, 2.4 s of label 2 missing"
+    assert absence_note(absence) == note
+    assert gap_text(document) == "4.4 s failover (2)"
+
+
+def test_R12_of_a_stream_on_which_nothing_came_nobody_knows_what_is_missing(tmp_path: Path) -> None:
+    document = document_of(continuation(second=False), tmp_path)
+    assert [gap["cause"] for gap in document["streams"][1]["gaps"]] == ["no_packets"]
+    assert document["absences"][0]["missing_s"] == {"1": 2.0, "2": None}
+    assert "an unknown time of label 2 missing" in absence_note(document["absences"][0])
+
+
+def test_R12_a_stream_that_was_on_hold_lost_nothing_by_it(tmp_path: Path) -> None:
+    document = document_of(continuation(hold=True), tmp_path)
+    assert [gap["cause"] for gap in document["streams"][1]["gaps"]] == ["hold"]
+    assert document["absences"][0]["missing_s"] == {"1": 2.0}
 
 
 @pytest.mark.parametrize("missing", [range(20, 25), range(100, 110)])

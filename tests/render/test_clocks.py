@@ -12,6 +12,7 @@ import pytest
 import soundfile
 
 from siprecord.render import RenderOptions, render_recording
+from siprecord.render.live import LiveTail
 from tests.support.capture_builder import START_NS, CaptureBuilder, Rtp, Samples
 
 SECONDS = 1200
@@ -99,6 +100,35 @@ def test_RTP_12_Q69_channels_of_drifting_clocks_stay_together(
             gap["cause"] for gap in row["gaps"] if gap["cause"] not in ("before_start", "after_end")
         ] == []
         assert (row["aligned_by"], row["aligned_reason"]) == ("arrival", "no usable sender reports")
+
+
+@pytest.mark.parametrize("payloads", [PCMU, L16], ids=["in-the-core", "by-layers"])
+def test_RTP_12_live_channels_of_drifting_clocks_stay_together_too(
+    tmp_path: Path, payloads: dict[str, Any]
+) -> None:
+    kind = int(next(iter(payloads)))
+    builder = CaptureBuilder()
+    builder.started()
+    drifts = {builder.stream(str(ppm), payloads): ppm for ppm in (120.0, -120.0)}
+    for ssrc, (stream, ppm) in enumerate(drifts.items()):
+        builder.rtp(stream, sent(clicks(ppm), ppm, 0, kind, ssrc))
+    tail = LiveTail(builder.write(tmp_path / "capture.pcapng"))
+    batches = [tail.poll()]
+    while batches[-1].more:
+        batches.append(tail.poll())
+    pieces = [piece for batch in (*batches, tail.poll(flush=True)) for piece in batch.audio]
+    expected = np.arange(EVERY, SECONDS, EVERY) * 8000
+    for stream in drifts:
+        mine = [piece for piece in pieces if piece.interface == stream]
+        begin = START_NS // 1_000_000_000 * 8000
+        places = [
+            piece.start_sample - begin + at
+            for piece in mine
+            for at in found_clicks(np.frombuffer(piece.pcm, "<i2"))
+        ]
+        apart = np.abs(np.array(places) - expected)
+        assert apart.max() <= 12 * 8, "no more than the first windows let it run away"
+        assert apart[3:].max() <= 5 * 8, "five milliseconds"
 
 
 def two_streams(builder: CaptureBuilder, **wrong: float) -> None:

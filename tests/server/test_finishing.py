@@ -44,7 +44,8 @@ class FakePool:
             "recording_id": destination.name,
             "outcome": "complete",
             "sip": {"call_id": "c1"},
-            "streams": [{"gaps": [{"start_s": 1.0, "end_s": 1.5, "cause": "restart"}]}, {"gaps": []}],
+            "streams": [{}, {}],
+            "gaps": [{"cause": "restart", "count": 1, "seconds": 0.5}],
         }
         (destination / "metadata.json").write_text(json.dumps(document))
         self.done.append(destination.name)
@@ -86,6 +87,7 @@ async def test_a_closed_log_becomes_a_recording(tmp_path: Path) -> None:
             "started": None,
             "ended": None,
             "duration_s": None,
+            "gaps": [{"cause": "restart", "count": 1, "seconds": 0.5}],
             "call_id": "c1",
             "from": None,
             "to": None,
@@ -205,7 +207,8 @@ async def test_a_log_that_can_not_be_moved_is_tried_again(tmp_path: Path) -> Non
     (tmp_path / "recordings").touch()
     finisher.submit(ID, spooled(tmp_path), "c1")
     await settle(finisher)
-    assert (finisher.failed, pool.done) == (1, [])
+    assert finisher.failed >= 1
+    assert pool.done == []
     assert finisher.queued >= 1
     (tmp_path / "recordings").unlink()
     await emptied(finisher)

@@ -5,15 +5,19 @@ from pathlib import Path
 import pytest
 
 from siprecord.server.health import (
+    FILES_TO_KEEP,
     FRESH_FOR,
     Check,
     Health,
     Reason,
     disk_free,
     disk_low,
+    file_limit,
+    files_low,
     flagged,
     full,
     not_writable,
+    open_files,
     stalled,
 )
 
@@ -116,3 +120,17 @@ def test_what_need_not_move_may_stand_still() -> None:
     assert check() is None
     clock.now += 100
     assert check() is None
+
+
+@pytest.mark.parametrize(("opened", "low"), [(1000 - FILES_TO_KEEP, False), (1001 - FILES_TO_KEEP, True)])
+def test_some_files_are_kept_for_running_calls(opened: int, low: bool) -> None:
+    found = files_low(lambda: 1000, lambda: opened)()
+    assert (found is not None) == low
+    assert found is None or found.text == f"{opened} of 1000 files are open; raise the limit (ulimit -n)"
+
+
+def test_open_files_are_counted(tmp_path: Path) -> None:
+    before = open_files()
+    with (tmp_path / "one").open("w"), (tmp_path / "two").open("w"):
+        assert open_files() == before + 2
+    assert before < file_limit()

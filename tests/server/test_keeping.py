@@ -75,4 +75,6 @@ def test_after_three_deaths_in_a_row_old_calls_are_left_alone(life: Life) -> Non
     assert not life("s.1", "start.0", "start.1")[0].continuity.fresh
     keeping, said = life("s.1", "start.0", "start.1", "start.2", serve=True)
     assert keeping.continuity.fresh
-    assert {name for name, what in said.items() if what == "FDSTOREREMOVE"} == {f"start.{n}" for n in range(4)}
+    assert {name for name, what in said.items() if what == "FDSTOREREMOVE"} == {
+        f"start.{n}" for n in range(4)
+    }

@@ -25,6 +25,7 @@ class FakeEngine:
 class FakeFinishing:
     queued = 3
     failed = 1
+    repaired = 4
     gaps: Mapping[str, int] = {"hold": 2}
     gap_seconds: Mapping[str, float] = {"hold": 0.5}
 
@@ -79,6 +80,7 @@ def test_the_snapshot_holds_the_figures_of_all_parts(tmp_path: Path) -> None:
     snapshot = found.snapshot()
     assert (snapshot.media.packets, snapshot.media.bytes, snapshot.media.dropped) == (100, 17200, 7)
     assert (snapshot.media.late_ticks, snapshot.render_queue, snapshot.render_failed) == (2, 3, 1)
+    assert snapshot.repaired == 4
     assert (snapshot.gaps, snapshot.gap_seconds) == ({"hold": 2}, {"hold": 0.5})
     assert snapshot.ready
     assert snapshot.disk_free

@@ -9,12 +9,13 @@ import signal
 import socket
 import struct
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from siprecord.syntax.sdp import parse_sdp
+from siprecord.media import SrtpSender
+from siprecord.syntax.sdp import CryptoLine, SrtpKeys, parse_sdp
 from siprecord.syntax.sip import Response, parse_message
 from tests.support import messages
 from tests.support.patience import PATIENCE
@@ -88,13 +89,20 @@ class Phone:
         raise AssertionError(f"no answer to {method} of {call}")
 
     def call(
-        self, port: int, call: str, *, host: str = "127.0.0.1", metadata: str = messages.METADATA
+        self,
+        port: int,
+        call: str,
+        *,
+        host: str = "127.0.0.1",
+        metadata: str = messages.METADATA,
+        keys: Sequence[SrtpKeys] = (),
     ) -> Talk:
-        """Place a call."""
-        body = messages.multipart(messages.sdp(), metadata)
+        """Place a call; with keys its streams are protected."""
+        crypto = tuple(str(CryptoLine(tag=1, suite=one.suite, keys=(one,))) for one in keys)
+        body = messages.multipart(messages.sdp(crypto=crypto), metadata)
         answer = self.ask(port, "INVITE", call, host=host, body=body)
         assert answer.status == 200, answer.status
-        talk = Talk(self, call, answer, (host, port))
+        talk = Talk(self, call, answer, (host, port), keys)
         self.sock.sendto(messages.request("ACK", call, to_tag=talk.tag), (host, port))
         return talk
 
@@ -102,22 +110,37 @@ class Phone:
 class Talk:
     """A call of a phone."""
 
-    def __init__(self, phone: Phone, call: str, answer: Response, server: tuple[str, int]) -> None:
+    def __init__(
+        self,
+        phone: Phone,
+        call: str,
+        answer: Response,
+        server: tuple[str, int],
+        keys: Sequence[SrtpKeys] = (),
+    ) -> None:
         self.phone, self.call, self.server = phone, call, server
         self.tag = answer.to.tag or ""
         description = parse_sdp(answer.body)
         self.host = description.connection.address if description.connection else "127.0.0.1"
         self.ports = [media.port for media in description.media]
-        self.sequence = 0
+        self.sequences = [0] * len(self.ports)
+        """Of the next packets; they may be beyond 65,535."""
+        self._protection = [SrtpSender(one) for one in keys]
 
-    def speak(self, packets: int = 1) -> None:
-        """Send so many packets on each stream, 20 ms of audio each."""
-        for _ in range(packets):
-            for number, port in enumerate(self.ports):
-                marks = self.sequence & 0xFFFF, 160 * self.sequence, 7000 + number
-                head = struct.pack(">BBHII", 0x80, 0, *marks)
-                self.phone.sock.sendto(head + bytes([0xD5]) * 160, (self.host, port))
-            self.sequence += 1
+    def speak(self, packets: int = 1) -> list[list[bytes]]:
+        """Send so many packets on each stream, 20 ms of audio each. Answers them in the clear, by stream."""
+        return [self._speak(number, packets) for number in range(len(self.ports))]
+
+    def _speak(self, number: int, packets: int) -> list[bytes]:
+        sent = []
+        for sequence in range(self.sequences[number], self.sequences[number] + packets):
+            marks = sequence & 0xFFFF, 160 * sequence, 7000 + number
+            packet = struct.pack(">BBHII", 0x80, 0, *marks) + sequence.to_bytes(4, "big") * 40
+            wire = self._protection[number].protect_rtp(packet) if self._protection else packet
+            self.phone.sock.sendto(wire, (self.host, self.ports[number]))
+            sent.append(packet)
+        self.sequences[number] += packets
+        return sent
 
     def bye(self, port: int, *, number: int = 2) -> Response:
         return self.phone.ask(port, "BYE", self.call, number=number, to_tag=self.tag, host=self.server[0])

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.support.certificates import Authority
 from tests.support.ports import free_port
 
 START_SECONDS = 20
@@ -25,6 +26,8 @@ class RedisServer:
     directory: Path
     options: tuple[str, ...] = ()
     tls: bool = False
+    more: dict[str, str] = field(default_factory=dict)
+    """What a node needs to know beside where it is."""
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
 
@@ -56,7 +59,7 @@ class RedisServer:
 
     def settings(self) -> dict[str, str]:
         """What a node needs to find it."""
-        return {"SIPRECORD_CLUSTER__SERVERS": f'["127.0.0.1:{self.port}"]'}
+        return {"SIPRECORD_CLUSTER__SERVERS": f'["127.0.0.1:{self.port}"]', **self.more}
 
     def _answers(self) -> bool:
         try:
@@ -66,6 +69,24 @@ class RedisServer:
             return self.command("PING").startswith(("+PONG", "-NOAUTH"))
         except OSError:
             return False
+
+
+def secure_redis(directory: Path, password: str = "secret") -> RedisServer:
+    """One that wants a password and a certificate of its own authority, not started yet."""
+    directory.mkdir(parents=True, exist_ok=True)
+    authority = Authority.create(directory)
+    own = authority.issue("127.0.0.1")
+    files = {"cert": own.chain, "key": own.key, "ca-cert": authority.certificate}
+    options = [part for name, path in files.items() for part in (f"--tls-{name}-file", str(path))]
+    more = {
+        "TLS": "true",
+        "TLS_CA": str(authority.certificate),
+        "TLS_CERTIFICATE": str(own.chain),
+        "TLS_KEY": str(own.key),
+        "PASSWORD": password,
+    }
+    named = {f"SIPRECORD_CLUSTER__{name}": value for name, value in more.items()}
+    return RedisServer(directory, (*options, "--requirepass", password), tls=True, more=named)
 
 
 def _encoded(parts: Iterable[str]) -> bytes:

@@ -9,6 +9,8 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,8 @@ class RunningServer:
     sip_port: int = field(default_factory=free_port)
     http_port: int = field(default_factory=free_port)
     media_ports: tuple[int, int] = (20000, 29998)
+    most_files: int | None = None
+    """Its hard limit of open files."""
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -57,7 +61,7 @@ class RunningServer:
 
     def command(self, command: list[str]) -> list[str]:
         """The command as it is run."""
-        return command
+        return command if self.most_files is None else ["prlimit", f"--nofile={self.most_files}", *command]
 
     def wait_ready(self) -> None:
         end = time.monotonic() + PATIENCE
@@ -133,6 +137,20 @@ class RunningServer:
             assert time.monotonic() < end, f"{len(found)} of {count} recordings: {self.log}"
             time.sleep(0.05)
         return found
+
+
+@contextmanager
+def served(directory: Path, **more: Any) -> Iterator[RunningServer]:
+    """A server that is ended at the end, and its calls with it; `more` are its fields."""
+    server = RunningServer(directory, **more)
+    try:
+        yield server.start()
+    finally:
+        for _ in range(2):  # the second signal ends calls at once
+            if server.process is not None and server.process.poll() is None:
+                server.process.send_signal(signal.SIGTERM)
+                time.sleep(0.2)
+        server.stop()
 
 
 def _lives(pid: int) -> bool:

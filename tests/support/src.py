@@ -117,7 +117,8 @@ class Src:
         self.media_ports = tuple(port for _, port in bound)
         self.answer: SessionDescription | None = None
         self.to_tag = ""
-        self._number = 0
+        self.number = 0
+        """The CSeq number of the last request."""
         self._version = 0
 
     # ---- messages ------------------------------------------------------------------------------
@@ -136,8 +137,8 @@ class Src:
     ) -> bytes:
         """A request of this call; `number` repeats a CSeq number, else it is the next one."""
         if number is None:
-            self._number += 1
-            number = self._number
+            self.number += 1
+            number = self.number
         content = body.encode() if isinstance(body, str) else body
         tag = f";tag={self.to_tag}" if self.to_tag else ""
         kind = f'Content-Type: multipart/mixed;boundary="{messages.BOUNDARY}"\r\n' if content else ""
@@ -195,7 +196,7 @@ class Src:
         return response
 
     def ack(self) -> None:
-        self.link.send(self.request("ACK", number=self._number))
+        self.link.send(self.request("ACK", number=self.number))
 
     def call(self, body: str | bytes | None = None, *, headers: str = "") -> None:
         """INVITE, 200, ACK."""

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -97,9 +98,28 @@ def test_R5_R14_the_other_node_goes_on_with_dialogs_and_ports(
     link = ours["continues"]
     assert (link["recording_id"], link["node"], link["cause"]) == (lost["recording_id"], "a", "failover")
     assert link["gap_s"] > 0
+    check_gaps(b, ours)
     assert (ours["outcome"], lost["outcome"]) == ("complete", "interrupted")
     assert lost["continued_by"] == [{"recording_id": ours["recording_id"], "node": "b", "cause": "failover"}]
     assert len(found(b, "r14")) == 1
+
+
+def check_gaps(server: RunningServer, row: dict[str, Any]) -> None:
+    """What the failover cost is told in the same way wherever gaps are told."""
+    for stream in row["streams"]:
+        (gap,) = [each for each in stream["gaps"] if each["cause"] == "failover"]
+        assert gap["start_s"] == pytest.approx(-row["continues"]["gap_s"], abs=0.25)  # packets in a burst
+    (sums,) = [each for each in row["gaps"] if each["cause"] == "failover"]
+    (absence,) = row["absences"]
+    assert sums["count"] == 2
+    assert sum(absence["missing_s"].values()) == pytest.approx(sums["seconds"])
+    (listed,) = [
+        each
+        for each in server.get("/api/recordings")["recordings"]
+        if each["call_id"] == row["sip"]["call_id"]
+    ]
+    assert listed["gaps"] == row["gaps"]
+    until(lambda: 'siprecord_gaps_total{cause="failover"} ' in server.get("/metrics"), "it is counted")
 
 
 def test_R6_a_new_call_of_the_same_session_is_the_continuation(

@@ -8,6 +8,10 @@ use crate::rtp::Packet;
 
 /// Nanoseconds between two looks.
 const EVERY_NS: u64 = 500_000_000;
+/// So long after the last packet of G.711, while others come, nothing is known of the level any more.
+const FORGET_NS: u64 = 5_000_000_000;
+/// Comfort noise (RFC 3389) in a stream of G.711 is silence.
+const COMFORT_NOISE: u8 = 13;
 /// Louder than this is sound; what is below is nobody speaking.
 pub const SOUND_DBOV: f64 = -55.0;
 const LEAST_DBOV: f64 = -127.0;
@@ -36,7 +40,8 @@ impl Level {
         let law = match packet.payload_type {
             0 => Law::Mu,
             8 => Law::A,
-            _ => return,
+            COMFORT_NOISE => return,
+            _ => return self.forget(time_ns),
         };
         if packet.payload.is_empty() {
             return;
@@ -47,6 +52,13 @@ impl Level {
         self.power = Some(MEMORY * before + (1.0 - MEMORY) * fresh);
         if dbov(fresh) > SOUND_DBOV {
             self.last_sound_ns = time_ns;
+        }
+    }
+
+    /// Telephone events leave what is known, another codec does not.
+    fn forget(&mut self, time_ns: u64) {
+        if time_ns.saturating_sub(self.looked_ns) >= FORGET_NS {
+            self.power = None;
         }
     }
 
@@ -149,6 +161,20 @@ mod tests {
         assert_eq!((level.dbov(), level.payload()), (None, Some((111, 8_000))));
         level.note(&packet(0, &[]), 9 * SECOND, 8_000);
         assert_eq!(level.dbov(), None);
+    }
+
+    #[test]
+    fn the_level_of_a_codec_that_is_no_more_used_is_forgotten_and_a_key_leaves_it() {
+        let mut level = Level::default();
+        second(&mut level, SECOND, 0, &[Law::Mu.encode(8_000); 160]);
+        second(&mut level, 2 * SECOND, 101, &[1, 0, 0, 160]);
+        for at in 3..30 {
+            second(&mut level, at * SECOND, COMFORT_NOISE, &[60]);
+        }
+        assert!(level.dbov().is_some());
+        second(&mut level, 30 * SECOND, 9, &[1; 160]);
+        assert_eq!(level.dbov(), None);
+        assert!(level.last_sound_ns() >= SECOND);
     }
 
     #[test]

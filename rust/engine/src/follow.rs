@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::path::Path;
 
+use siprecord_core::g711::Law;
 use siprecord_core::pcapng::block::{ENTERPRISE, LINK_RAW_IP};
 use siprecord_core::pcapng::read::{Block, Packet};
 use siprecord_core::source::{Decision, Ruling, Source};
@@ -27,6 +28,8 @@ pub struct LiveAudio {
     /// Ticks of the payload that come before `start`, and ticks that are heard.
     pub skip: i64,
     pub ticks: i64,
+    /// The last so many ticks repeat the payload's last sample.
+    pub fill: i64,
     pub payload_type: u8,
     /// Another number means that the sender began anew.
     pub beginning: u32,
@@ -36,7 +39,7 @@ pub struct LiveAudio {
 /// What is heard.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sound {
-    /// 16-bit little-endian samples at [`RATE`], of any number of packets of G.711; nothing of them is skipped.
+    /// 16-bit little-endian samples at [`RATE`], of any number of packets of G.711; nothing of them is skipped or filled.
     Pcm(Vec<u8>),
     /// The payload of one packet, for a decoder outside.
     Payload(Vec<u8>),
@@ -216,10 +219,13 @@ fn push(streams: &mut BTreeMap<u32, Followed>, packet: &Packet<'_>) {
     };
     let stream = followed(streams, interface);
     let codec = stream.codecs[usize::from(rtp.payload_type & 0x7f)];
+    let (clock, samples) = codec.rates().unwrap_or((RATE, RATE));
     let packet = LivePacket {
         arrival_ns: packet.time_ns,
         timestamp: rtp.timestamp,
-        clock: codec.rates().map_or(RATE, |(clock, _)| clock),
+        clock,
+        samples,
+        quiet: codec.is_quiet(rtp.payload),
         ticks: codec.ticks(rtp.payload),
         ssrc: rtp.ssrc,
         sequence: rtp.sequence,
@@ -241,17 +247,9 @@ fn append(
     codecs: &[Codec; 128],
     piece: Piece,
 ) {
-    let sound = match codecs[usize::from(piece.payload_type & 0x7f)] {
-        Codec::G711(law) => {
-            let hidden = piece.skip * i64::from(RATE) / i64::from(unit);
-            let heard = piece.payload.iter().skip(hidden as usize);
-            Sound::Pcm(
-                heard
-                    .flat_map(|&code| law.decode(code).to_le_bytes())
-                    .collect(),
-            )
-        }
-        Codec::Coded(_) => Sound::Payload(piece.payload),
+    let (sound, skip, fill) = match codecs[usize::from(piece.payload_type & 0x7f)] {
+        Codec::G711(law) => (Sound::Pcm(pcm(&piece, law, unit)), 0, 0),
+        Codec::Coded(_) => (Sound::Payload(piece.payload), piece.skip, piece.fill),
         _ => return,
     };
     if let (Some(last), Sound::Pcm(more)) = (out.last_mut(), &sound) {
@@ -262,18 +260,28 @@ fn append(
             return;
         }
     }
-    let skip = match sound {
-        Sound::Pcm(_) => 0,
-        Sound::Payload(_) => piece.skip,
-    };
     out.push(LiveAudio {
         interface,
         unit,
         start: piece.start,
         skip,
         ticks: piece.ticks,
+        fill,
         payload_type: piece.payload_type,
         beginning: piece.beginning,
         sound,
     });
+}
+
+/// What is heard of a packet of G.711.
+fn pcm(piece: &Piece, law: Law, unit: u32) -> Vec<u8> {
+    let samples = |ticks: i64| (ticks * i64::from(RATE) / i64::from(unit)) as usize;
+    let own = samples(piece.ticks - piece.fill);
+    let heard = piece.payload.iter().skip(samples(piece.skip)).take(own);
+    let again = piece.payload.last().into_iter();
+    let again = again.flat_map(|last| std::iter::repeat_n(last, samples(piece.fill)));
+    heard
+        .chain(again)
+        .flat_map(|&code| law.decode(code).to_le_bytes())
+        .collect()
 }

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use crate::shelter::place::Interface;
 use siprecord_core::pcapng::block::{ENTERPRISE, LINK_EXPORTED, LINK_RAW_IP};
 use siprecord_core::pcapng::read::{
     parse_upper_pdu, Block, Frame, Limits, Packet, Parser, Resync, Transport,
@@ -51,15 +52,21 @@ pub struct LogReader {
 
 impl LogReader {
     pub fn open(path: &Path, ending: Ending) -> io::Result<Self> {
-        Self::open_at(path, ending, 0)
+        Self::open_at(path, ending, 0, &[])
     }
 
-    /// Begins with the block at `position`, in a log of our own byte order.
-    pub fn open_at(path: &Path, ending: Ending, position: u64) -> io::Result<Self> {
+    /// Begins with the block at `position`, in a log of our own with these interfaces.
+    pub fn open_at(
+        path: &Path,
+        ending: Ending,
+        position: u64,
+        known: &[Interface],
+    ) -> io::Result<Self> {
         let limits = Limits::default();
+        let before = known.iter().filter(|each| each.offset < position);
         let parser = match position {
             0 => Parser::new(limits),
-            _ => Parser::within_section(limits),
+            _ => Parser::within_section(limits, before.map(|each| each.known.link_type)),
         };
         let mut file = File::open(path)?;
         file.seek(SeekFrom::Start(position))?;

@@ -136,9 +136,10 @@ impl Recording {
     /// The same with sockets, RTP and RTCP, that somebody has bound already; both are duplicated.
     pub fn open_stream_on(
         &self,
-        spec: StreamSpec,
+        mut spec: StreamSpec,
         sockets: (RawFd, RawFd),
     ) -> Result<(u32, u16), Error> {
+        spec.keys.go_on = true;
         let pair = self.resources.ports.adopt(sockets.0, sockets.1);
         self.begin_stream(spec, pair.map_err(Error::Ports)?)
     }
@@ -163,6 +164,7 @@ impl Recording {
         inner.log.append_interface(&block, known);
         let mut stream = Stream::new(interface, pair, spec, self.resources.reporter());
         stream.keep_figures(inner.log.figures(interface), None);
+        stream.keep_reached(inner.log.aim().position);
         inner.streams.push(stream);
         Ok((interface, rtp_port))
     }
@@ -227,6 +229,8 @@ impl Recording {
                 write::custom(&mut block, rekeyed(interface, wall_clock()).as_bytes());
                 inner.log.append(&block, Keep::IfRoom);
             }
+            let position = inner.log.aim().position;
+            inner.streams[index].put_reached(position);
             Ok(())
         })
     }
@@ -265,7 +269,8 @@ impl Recording {
     }
 
     fn end_stream(&self, inner: &mut Inner, index: usize) {
-        let stream = inner.streams.swap_remove(index);
+        let mut stream = inner.streams.swap_remove(index);
+        stream.forget_reached();
         inner.ended.push((stream.interface, report(&stream)));
         let (port, traces) = (stream.pair.rtp_port, stream.sources.traces());
         drop(stream);
@@ -382,6 +387,7 @@ impl Recording {
             }
         }
         inner.put_down(desk);
+        inner.keep_reached();
         total
     }
 

@@ -11,13 +11,16 @@ pub struct Keys {
     pub theirs: Vec<MasterKey>,
     /// Our own, for the reports that we send.
     pub ours: Option<MasterKey>,
-    /// How far an earlier process had come.
+    /// Another process has had the stream: its sender goes on with its rollover counters.
+    pub go_on: bool,
+    /// How far that process had come, as far as it is known.
     pub reached: Vec<Reached>,
 }
 
 impl Keys {
     /// Takes in how far an earlier process had come at least.
     pub fn go_on_from(&mut self, at_least: impl Iterator<Item = Reached>) {
+        self.go_on = true;
         for reached in at_least {
             let same = |known: &&mut Reached| known.ssrc == reached.ssrc;
             match self.reached.iter_mut().find(same) {
@@ -54,7 +57,9 @@ impl Secure {
             return None;
         }
         let mut receiver = Receiver::new(keys.theirs);
-        receiver.resume(&keys.reached);
+        if keys.go_on {
+            receiver.resume(&keys.reached);
+        }
         Some(Self {
             receiver,
             sender: keys.ours.clone().map(Sender::new),
@@ -119,8 +124,13 @@ impl Secure {
         sender.is_some_and(|sender| sender.seal_report(packet, out).is_ok())
     }
 
+    /// How far each SSRC has come under the present keys.
+    pub fn reached(&self) -> Vec<Reached> {
+        self.receiver.reached()
+    }
+
     pub fn indices(&self) -> Vec<(u32, u64)> {
-        let reached = self.receiver.reached().into_iter();
+        let reached = self.reached().into_iter();
         reached.map(|each| (each.ssrc, each.highest)).collect()
     }
 }

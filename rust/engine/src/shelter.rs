@@ -11,6 +11,7 @@ pub mod flight;
 pub mod layout;
 pub mod memory;
 pub mod place;
+pub mod reached;
 
 use crate::notice::lock;
 use layout::{at, Layout, PLACES};

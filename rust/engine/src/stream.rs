@@ -130,6 +130,8 @@ pub struct Stream {
     figures: Option<Slot>,
     /// When they are put there again, by the time stamps of what comes.
     put_at: u64,
+    /// How long the log was when the rollover counters of SRTP were put there.
+    reached_at: Option<u64>,
 }
 
 /// What the statistics need of a packet whose sender is not known yet.
@@ -180,6 +182,7 @@ impl Stream {
             held: Vec::new(),
             figures: None,
             put_at: 1,
+            reached_at: None,
         }
     }
 

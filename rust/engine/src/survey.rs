@@ -26,6 +26,8 @@ pub struct Known {
     pub followed: Option<Source>,
     /// How far each SSRC has come since its first packet, or since new keys: what SRTP must know, were it protected.
     pub reached: Vec<Reached>,
+    /// Whether `reached` speaks of the whole log.
+    pub all_heard: bool,
 }
 
 impl Known {
@@ -113,10 +115,10 @@ pub fn survey(path: &Path) -> io::Result<Survey> {
 }
 
 /// Surveys the end of a log that was whole up to `from`, with these interfaces described so far. Reads no more
-/// than what follows, and so learns nothing of rollover counters.
+/// than what follows, so it knows of rollover counters only where `known` tells how far they had come.
 pub fn tail(path: &Path, from: u64, known: Vec<Interface>) -> io::Result<Survey> {
     check_head(&File::open(path)?)?;
-    let log = LogReader::open_at(path, Ending::Final, from)?;
+    let log = LogReader::open_at(path, Ending::Final, from, &known)?;
     Ok(walk(path, log, known)?.0)
 }
 
@@ -135,6 +137,7 @@ fn walk(path: &Path, mut log: LogReader, known: Vec<Interface>) -> io::Result<(S
                     known: Known {
                         link_type: interface.linktype,
                         name: String::from_utf8_lossy(interface.name).into_owned(),
+                        all_heard: true,
                         ..Known::default()
                     },
                 });
@@ -213,6 +216,7 @@ mod tests {
         Known {
             link_type,
             name: name.into(),
+            all_heard: true,
             ..Known::default()
         }
     }
@@ -335,6 +339,29 @@ mod tests {
         packet(&mut data, 6);
         let found = &of("rekeyed", &data).unwrap().interfaces[1];
         assert_eq!(found.known.reached, [reached(6, 1)]);
+    }
+
+    #[test]
+    fn the_end_of_a_log_tells_as_much_as_all_of_it_to_whoever_knows_the_beginning() {
+        let mut data = head();
+        interface(&mut data, LINK_RAW_IP, "1", "{}");
+        let mut ends = vec![data.len()];
+        for sequence in [65_530, 65_534, 2, 65_535, 5] {
+            packet(&mut data, sequence);
+            ends.push(data.len());
+        }
+        let all = of("all", &data).unwrap();
+        let path = std::env::temp_dir().join(format!("siprecord-ends-{}", std::process::id()));
+        for end in &ends {
+            let mut beginning = of("beginning", &data[..*end]).unwrap();
+            std::fs::write(&path, &data).unwrap();
+            let found = tail(&path, *end as u64, beginning.interfaces.clone()).unwrap();
+            assert_eq!(found, all, "from {end}");
+            // What is known may be ahead of where the reading begins.
+            let known = std::mem::take(&mut beginning.interfaces);
+            assert_eq!(tail(&path, ends[0] as u64, known).unwrap(), all);
+        }
+        std::fs::remove_file(path).unwrap();
     }
 
     #[test]

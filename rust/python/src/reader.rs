@@ -116,8 +116,19 @@ pub fn item_object<'py>(py: Python<'py>, item: &Item) -> PyResult<Bound<'py, PyA
     }
 }
 
-/// (interface, unit, start, skip, ticks, payload type, beginning, whether it is PCM, PCM or payload)
-type AudioTuple<'py> = (u32, u32, i64, i64, i64, u8, u32, bool, Bound<'py, PyBytes>);
+/// (interface, unit, start, skip, ticks, fill, payload type, beginning, whether it is PCM, PCM or payload)
+type AudioTuple<'py> = (
+    u32,
+    u32,
+    i64,
+    i64,
+    i64,
+    i64,
+    u8,
+    u32,
+    bool,
+    Bound<'py, PyBytes>,
+);
 
 #[pyclass(module = "siprecord.media._core")]
 struct Follower(follow::Follower);
@@ -185,6 +196,7 @@ fn audio_tuple<'py>(py: Python<'py>, piece: &follow::LiveAudio) -> AudioTuple<'p
         piece.start,
         piece.skip,
         piece.ticks,
+        piece.fill,
         piece.payload_type,
         piece.beginning,
         is_pcm,

@@ -44,6 +44,7 @@ pub fn keys(
     Ok(Keys {
         theirs: theirs?,
         ours: ours.map(SrtpKeys::read).transpose()?,
+        go_on: false,
         reached: indices.into_iter().map(reached).collect(),
     })
 }

@@ -10,6 +10,9 @@ use crate::Refusal;
 const MAX_SOURCES: usize = 64;
 /// Cycles of the sequence number that a sender may have gone on since its index was kept: a day of audio.
 const MAX_CYCLES: u64 = 66;
+/// Packets whose cycle is looked for after another process had the stream. Each costs `MAX_CYCLES` tries, and
+/// anybody can send such packets.
+const MAX_SEARCHES: u32 = 1_024;
 /// For so long after new keys packets under the old ones are still taken (RFC 4568 section 7.1.4).
 const OVERLAP_NS: u64 = 10_000_000_000;
 
@@ -26,6 +29,8 @@ struct Generation {
     sessions: Vec<Session>,
     sources: Vec<Source>,
     ends_ns: u64,
+    /// How many more packets of sources that we have not heard may be looked for in later cycles.
+    searches: u32,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -34,8 +39,8 @@ struct Source {
     media: Window,
     reports: Window,
     last_ns: u64,
-    /// Known from an earlier process alone: nothing has been authenticated yet.
-    resumed: bool,
+    /// Nothing of it has been authenticated by us.
+    unheard: bool,
 }
 
 impl Source {
@@ -131,16 +136,17 @@ impl Receiver {
         sources.filter_map(Source::reached).collect()
     }
 
-    /// Goes on with the indices of an earlier process; call it before the first packet.
+    /// Goes on with the stream of another process, and its indices; call it before the first packet.
     ///
-    /// What was stored last may lie behind what was sent last by whole cycles, so the first packet of each SSRC that
-    /// can be authenticated tells its cycle.
+    /// What was stored last may lie behind what was sent last by whole cycles, and of an SSRC nothing may have been
+    /// stored at all. So the first packet of each SSRC that can be authenticated tells its cycle.
     pub fn resume(&mut self, reached: &[Reached]) {
+        self.generations[0].searches = MAX_SEARCHES;
         for known in reached.iter().take(MAX_SOURCES) {
             self.generations[0].sources.push(Source {
                 ssrc: known.ssrc,
                 media: Window::resumed(known.highest, known.seen),
-                resumed: true,
+                unheard: true,
                 ..Source::default()
             });
         }
@@ -163,6 +169,7 @@ impl Generation {
             sessions: keys.into_iter().map(Session::new).collect(),
             sources: Vec::new(),
             ends_ns: u64::MAX,
+            searches: 0,
         }
     }
 
@@ -192,18 +199,19 @@ impl Generation {
     ) -> Result<(), Refusal> {
         let mut source = self.source(ssrc);
         let index = source.media.estimate(sequence);
-        if !source.resumed {
-            return self.open_at(packet, (&mut source, index), now, out);
-        }
-        source.resumed = false;
+        let unheard = std::mem::take(&mut source.unheard);
         let outcome = self.open_at(packet, (&mut source, index), now, out);
+        if outcome.is_ok() || !unheard || self.searches == 0 {
+            return outcome;
+        }
+        self.searches -= 1;
         let later = (1..=MAX_CYCLES).map(|cycle| index + (cycle << 16));
         let mut later = later.take_while(|index| *index <= MAX_INDEX);
         let opens = |index| {
             let at = (&mut source, index);
             self.open_at(packet, at, now, out).is_ok()
         };
-        if outcome.is_err() && later.any(opens) {
+        if later.any(opens) {
             return Ok(());
         }
         outcome
@@ -265,6 +273,7 @@ impl Generation {
         let known = self.sources.iter().find(|source| source.ssrc == ssrc);
         known.copied().unwrap_or(Source {
             ssrc,
+            unheard: true,
             ..Source::default()
         })
     }

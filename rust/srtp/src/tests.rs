@@ -339,6 +339,30 @@ fn a_rollover_counter_that_was_kept_long_ago_is_found_again_and_nothing_comes_tw
 }
 
 #[test]
+fn an_ssrc_that_another_process_heard_is_found_in_any_cycle_and_strangers_cost_only_so_much() {
+    let suite = Suite::AesCm128HmacSha1_80;
+    let mut sender = Sender::new(key(suite, 1));
+    let sent: Vec<_> = (65_000..70_000_u64)
+        .map(|index| sealed(&mut sender, &rtp(index as u16, 5)))
+        .collect();
+    let last = sent.last().unwrap();
+    let mut own = Receiver::new(vec![key(suite, 1)]);
+    assert_eq!(open(&mut own, last), Err(Refusal::Unauthenticated));
+    let mut next = Receiver::new(vec![key(suite, 1)]);
+    next.resume(&[]);
+    assert!(open(&mut next, last).is_ok());
+    assert_eq!(next.reached()[0].highest, 69_999);
+    assert_eq!(open(&mut next, last), Err(Refusal::Replayed));
+    let mut flooded = Receiver::new(vec![key(suite, 1)]);
+    flooded.resume(&[]);
+    let forged = sealed(&mut Sender::new(key(suite, 2)), &rtp(9, 5));
+    for _ in 0..2_000 {
+        assert!(open(&mut flooded, &forged).is_err());
+    }
+    assert_eq!(open(&mut flooded, last), Err(Refusal::Unauthenticated));
+}
+
+#[test]
 fn keys_of_wrong_lengths_are_refused_and_never_shown() {
     let suite = Suite::AesCm128HmacSha1_80;
     for (key, salt) in [(15, 14), (17, 14), (0, 14), (16, 13), (16, 12), (32, 14)] {

@@ -21,6 +21,7 @@ def print_document(document: Row, *, folder: str | None = None) -> None:
             ("started", document.get("started")),
             ("ended", document.get("ended")),
             ("duration", seconds(document.get("duration_s"))),
+            ("gaps", gap_text(document) or None),
             ("from", sip.get("from")),
             ("to", sip.get("to")),
             ("source", " ".join(filter(None, (sip.get("transport"), sip.get("source"))))),
@@ -189,10 +190,21 @@ def _gaps(stream: Row) -> str:
     return ", ".join(rows) or "0"
 
 
+def gap_text(document: Row) -> str:
+    """What is not heard of all streams together, by cause; "" when nothing is known of it."""
+    return ", ".join(
+        f"{seconds(row.get('seconds'))} {str(row.get('cause')).replace('_', ' ')} ({row.get('count')})"
+        for row in document.get("gaps") or []
+    )
+
+
 def absence_note(absence: Row) -> str:
     """One sentence: when no recorder was there, and what is missing for that."""
     missing = absence.get("missing_s") or {}
-    what = ", ".join(f"{seconds(value)} of label {label}" for label, value in missing.items())
+    what = ", ".join(
+        f"{'an unknown time' if value is None else seconds(value)} of label {label}"
+        for label, value in missing.items()
+    )
     who = "another recorder took over" if absence.get("cause") == "failover" else "recorder restarted"
     return f"{who} at {absence.get('back')}: {what + ' missing' if what else 'nothing missing'}"
 

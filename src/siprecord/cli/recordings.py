@@ -103,7 +103,7 @@ def _row(recording: Recording, document: dict[str, Any]) -> tuple[object, ...]:
 
 
 def _summary(recording: Recording, document: dict[str, Any]) -> dict[str, Any]:
-    names = ("outcome", "reason", "started", "ended", "duration_s", "participants")
+    names = ("outcome", "reason", "started", "ended", "duration_s", "participants", "gaps")
     return {
         "recording_id": recording.id,
         "path": str(recording.directory),

@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import structlog
+
 from siprecord.cluster.envelope import Snapshot, seal
 from siprecord.cluster.store import ClusterError, Fenced, RedisStore
 
@@ -25,6 +27,8 @@ MAX_ENDED = 20_000
 RETRY_S = 1.0
 KEYS = (b"a=crypto:", b"\xa6theirs")
 """In the state of a call whose media is protected: our key in the SDP, the field that holds theirs."""
+
+_log = structlog.stdlib.get_logger("siprecord.cluster")
 
 
 @dataclass(slots=True)
@@ -73,11 +77,20 @@ class Replica:
     def put(self, recording_id: str, document: bytes) -> None:
         """This is the state of a call from now on."""
         if not self._secrets and any(sign in document for sign in KEYS):
-            self.figures.withheld += 1
-            self.drop(recording_id)
+            self._withhold(recording_id)
             return
         self._current[recording_id] = Snapshot(document, time.time(), time.monotonic())
         self._mark(recording_id)
+
+    def _withhold(self, recording_id: str) -> None:
+        if not self.figures.withheld:
+            _log.warning(
+                "a call with SRTP would end with this node: its keys are not written to Redis over a "
+                "connection in the clear; set cluster.tls",
+                recording_id=recording_id,
+            )
+        self.figures.withheld += 1
+        self.drop(recording_id)
 
     def drop(self, recording_id: str) -> None:
         """The call is over."""

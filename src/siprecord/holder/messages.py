@@ -1,8 +1,8 @@
 """Messages between recorder and holder: those of systemd's sd_notify, one to a datagram.
 
 A message is lines of KEY=VALUE; descriptors travel beside it (SCM_RIGHTS). What systemd has no message for
-is ours: a recorder asks by FDFETCH=1 and gets all that is kept, as FDNAMES with the descriptors in the same
-order, in as many messages as it takes; FDDONE=1 is in the last.
+is ours: FDNAMES stands for several FDNAMEs, a name for each descriptor, in the same order. A recorder asks
+by FDFETCH=1 and gets all that is kept, in as many messages as it takes; FDDONE=1 is in the last.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 import re
 import socket
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 MAX_MESSAGE = 65_536
@@ -35,6 +35,20 @@ class Message:
     fields: Mapping[str, str]
     fds: Sequence[int] = ()
     cut: bool = False
+
+
+def names_in(fields: Mapping[str, str]) -> list[str]:
+    """The names a message is about, one for each of its descriptors where it has some."""
+    if FD_NAME in fields:
+        return [fields[FD_NAME]]
+    return [name for name in fields.get(FD_NAMES, "").split(":") if name]
+
+
+def bundles(named: Sequence[tuple[str, int]]) -> Iterator[tuple[str, list[int]]]:
+    """What FDNAMES says, and the descriptors to it, of as many messages as it takes."""
+    for start in range(0, len(named), MAX_FDS):
+        some = named[start : start + MAX_FDS]
+        yield ":".join(name for name, _ in some), [fd for _, fd in some]
 
 
 def is_name(text: str) -> bool:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from siprecord.holder import messages
-from siprecord.holder.messages import FD_DONE, FD_FETCH, FD_NAME, FD_NAMES, FD_REMOVE, FD_STORE, Message
+from siprecord.holder.messages import FD_DONE, FD_FETCH, FD_NAMES, FD_REMOVE, FD_STORE, Message
 from siprecord.holder.store import HOLDER_FD, SEND_SECONDS
 
 HOLDER_PID = "SIPRECORD_INTERNAL_HOLDER_PID"
@@ -147,7 +147,7 @@ class Holder:
 
     def _spawn(self, news: Mapping[str, str]) -> _Recorder:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        ours.settimeout(SEND_SECONDS)
+        ours.setblocking(False)
         with theirs:
             process = subprocess.Popen(
                 self._command,
@@ -304,7 +304,6 @@ class Holder:
             self._recorder.process.send_signal(number)
 
     def _take_messages(self, recorder: _Recorder) -> None:
-        recorder.sock.setblocking(False)
         try:
             while (message := messages.receive(recorder.sock)) is not None:
                 self._take(recorder, message)
@@ -314,20 +313,21 @@ class Holder:
             pass
         except OSError as error:
             self._say("error", f"messages of the recorder can't be read: {error.strerror}")
-        finally:
-            recorder.sock.settimeout(SEND_SECONDS)
 
     def _take(self, recorder: _Recorder, message: Message) -> None:
         fields = message.fields
         recorder.heard = time.monotonic()
         if message.cut:
             self._say("error", "not all sockets could be kept: raise the limit of open files (ulimit -n)")
-        if fields.get(FD_STORE) == "1" and messages.is_name(fields.get(FD_NAME, "")):
-            self.kept.setdefault(fields[FD_NAME], []).extend(message.fds)
+        names = messages.names_in(fields)
+        if fields.get(FD_STORE) == "1" and len(names) == len(message.fds):
+            for name, fd in zip(names, message.fds, strict=True):
+                self.kept.setdefault(name, []).append(fd)
         else:
             messages.close_all(message.fds)
         if fields.get(FD_REMOVE) == "1":
-            messages.close_all(self.kept.pop(fields.get(FD_NAME, ""), ()))
+            for name in names:
+                messages.close_all(self.kept.pop(name, ()))
         if fields.get(FD_FETCH) == "1":
             self._hand_over(recorder)
         self._note(recorder, fields)
@@ -352,9 +352,8 @@ class Holder:
         kept = [(name, fd) for name, fds in self.kept.items() for fd in fds]
         recorder.sock.settimeout(SEND_SECONDS)
         try:
-            for start in range(0, len(kept), messages.MAX_FDS):
-                some = kept[start : start + messages.MAX_FDS]
-                messages.send(recorder.sock, {FD_NAMES: ":".join(n for n, _ in some)}, [fd for _, fd in some])
+            for names, fds in messages.bundles(kept):
+                messages.send(recorder.sock, {FD_NAMES: names}, fds)
             messages.send(recorder.sock, {FD_DONE: "1"})
         except OSError as error:
             self._say("error", f"the recorder does not take its sockets back: {error}")

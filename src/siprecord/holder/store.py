@@ -12,7 +12,7 @@ import logging
 import os
 import socket
 import struct
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, MutableMapping, Sequence
 from typing import Protocol
 
 from siprecord.holder import messages
@@ -48,11 +48,11 @@ class FdStore(Protocol):
     def take(self) -> Kept:
         """What an earlier life left; once, at the start. The store keeps its own duplicates."""
 
-    def store(self, name: str, fds: Sequence[int]) -> bool:
+    def store(self, kept: Mapping[str, Sequence[int]]) -> bool:
         """Keep duplicates of these; False when that failed, for now or for good."""
 
-    def remove(self, name: str) -> None:
-        """Close what is kept under this name."""
+    def remove(self, *names: str) -> None:
+        """Close what is kept under these names."""
 
     def ready(self) -> None:
         """We serve."""
@@ -77,11 +77,11 @@ class NoStore:
         """Nothing."""
         return []
 
-    def store(self, name: str, fds: Sequence[int]) -> bool:
+    def store(self, kept: Mapping[str, Sequence[int]]) -> bool:
         """Keeps nothing."""
         return False
 
-    def remove(self, name: str) -> None:
+    def remove(self, *names: str) -> None:
         """There is nothing to remove."""
 
     def ready(self) -> None:
@@ -113,17 +113,30 @@ class _Notifier:
         sock.setblocking(True)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(SEND_SECONDS))
 
-    def store(self, name: str, fds: Sequence[int]) -> bool:
+    def store(self, kept: Mapping[str, Sequence[int]]) -> bool:
         """Keep duplicates of these."""
-        if not messages.is_name(name):
-            _log.error("%r is no name that descriptors can be kept under", name)
-            return False
-        # Without FDPOLL=0 systemd forgets a socket as soon as an error is signalled on it.
-        return self._send({FD_STORE: "1", FD_NAME: name, FD_POLL: "0"}, fds)
+        for name in kept:
+            if not messages.is_name(name):
+                _log.error("%r is no name that descriptors can be kept under", name)
+                return False
+        taken = True
+        for fields, fds in self._storing(kept):
+            taken &= self._send(fields, fds)
+        return taken
 
-    def remove(self, name: str) -> None:
-        """Close what is kept under this name."""
-        self._send({FD_REMOVE: "1", FD_NAME: name})
+    def remove(self, *names: str) -> None:
+        """Close what is kept under these names."""
+        for fields in self._removing(names):
+            self._send(fields)
+
+    def _storing(
+        self, kept: Mapping[str, Sequence[int]]
+    ) -> Iterator[tuple[Mapping[str, str], Sequence[int]]]:
+        # Without FDPOLL=0 systemd forgets a socket as soon as an error is signalled on it.
+        return (({FD_STORE: "1", FD_NAME: name, FD_POLL: "0"}, fds) for name, fds in kept.items())
+
+    def _removing(self, names: Sequence[str]) -> Iterator[Mapping[str, str]]:
+        return ({FD_REMOVE: "1", FD_NAME: name} for name in names)
 
     def ready(self) -> None:
         """We serve."""
@@ -149,9 +162,10 @@ class _Notifier:
         """False when it was not taken. A keeper that is only busy gets what is about descriptors later."""
         if self._catch_up() and self._try(fields, fds):
             return True
+        names = messages.names_in(fields)
         if FD_REMOVE in fields or self._gone:
-            self._forget(fields.get(FD_NAME))
-        if FD_NAME in fields and not self._gone:
+            self._forget(names)
+        if names and not self._gone:
             self._put_off.append((fields, [os.dup(fd) for fd in fds]))
         return False
 
@@ -165,11 +179,11 @@ class _Notifier:
             self._put_off.pop(0)
         return True
 
-    def _forget(self, name: str | None) -> None:
-        """What was to be kept under this name and never was; all of it when nobody keeps any more."""
+    def _forget(self, names: Collection[str]) -> None:
+        """What was to be kept under these names and never was; all of it when nobody keeps any more."""
         left = []
         for fields, fds in self._put_off:
-            if self._gone or fields[FD_NAME] == name:
+            if self._gone or set(messages.names_in(fields)) <= set(names):
                 messages.close_all(fds)
             else:
                 left.append((fields, fds))
@@ -204,6 +218,16 @@ class HolderStore(_Notifier):
         """Readable when the holder has died: it says nothing unless it is asked."""
         return self._sock.fileno()
 
+    def _storing(
+        self, kept: Mapping[str, Sequence[int]]
+    ) -> Iterator[tuple[Mapping[str, str], Sequence[int]]]:
+        named = [(name, fd) for name, fds in kept.items() for fd in fds]
+        return (({FD_STORE: "1", FD_NAMES: names}, fds) for names, fds in messages.bundles(named))
+
+    def _removing(self, names: Sequence[str]) -> Iterator[Mapping[str, str]]:
+        if names:
+            yield {FD_REMOVE: "1", FD_NAMES: ":".join(names)}
+
     def wait_for_start(self) -> Mapping[str, str] | None:
         """As a spare: wait until the recorder is gone. Returns what is known of it; None when all is over."""
         self._send({messages.SPARE: "1"})
@@ -223,7 +247,7 @@ class HolderStore(_Notifier):
         self._sock.settimeout(FETCH_SECONDS)
         try:
             while (message := messages.receive(self._sock)) is not None:
-                names = [name for name in message.fields.get(FD_NAMES, "").split(":") if name]
+                names = messages.names_in(message.fields)
                 if message.cut or len(names) != len(message.fds):
                     _log.error("some sockets could not be taken over: raise the limit of open files")
                 kept.extend(zip(names, message.fds, strict=False))

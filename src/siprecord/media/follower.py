@@ -62,7 +62,8 @@ class LogFollower:
 
     The file may be renamed meanwhile. Raises MediaError when it can't be read. Audio comes in RTP order; a
     missing packet is waited for until others have come for 60 ms, and a hole in the audio is a jump of
-    its places. G.711 comes decoded, other codecs as packets where `meaning` knows them.
+    its places. The sender's clock is followed as in the rendered file. G.711 comes decoded, other codecs as
+    packets where `meaning` knows them.
     """
 
     def __init__(self, path: str | Path, meaning: Meaning | None = None) -> None:
@@ -120,10 +121,10 @@ def _plain(_interface: int, payloads: Payloads) -> Mapping[int, Codec | Coded]:
 
 
 def _live(piece: _core._LivePiece) -> LiveAudio | LivePacket:
-    interface, unit, start, skip, ticks, payload_type, beginning, is_pcm, data = piece
+    interface, unit, start, skip, ticks, fill, payload_type, beginning, is_pcm, data = piece
     if is_pcm:
         return audio_at(interface, start, unit, SAMPLE_RATE, data)
-    packet = PlacedPacket(start, skip, ticks, 0, payload_type, beginning, data)
+    packet = PlacedPacket(start, skip, ticks, fill, payload_type, beginning, data)
     return LivePacket(interface, unit, packet)
 
 

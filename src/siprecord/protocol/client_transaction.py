@@ -8,14 +8,14 @@ from functools import partial
 
 from siprecord.protocol.actions import OutgoingRequest
 from siprecord.protocol.client_machine import ClientAction, ClientInput, ClientState
-from siprecord.protocol.core import Core, Wakeup
+from siprecord.protocol.core import Core
 from siprecord.protocol.counters import Counter
 from siprecord.protocol.flow import Flow
 from siprecord.protocol.invite_client import INVITE_CLIENT
 from siprecord.protocol.machine import step
 from siprecord.protocol.other_client import OTHER_CLIENT
 from siprecord.protocol.requests import new_branch, with_via
-from siprecord.protocol.timers import Deadline
+from siprecord.protocol.timers import Deadline, Wakeup
 from siprecord.syntax.sip import Request, Response
 
 Reports = tuple[ClientAction, ...]

@@ -5,24 +5,19 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Callable
 from hashlib import blake2b
-from typing import TYPE_CHECKING
 
+from siprecord.protocol.dialog import Dialog
+from siprecord.protocol.events import Event
 from siprecord.protocol.flow import Address, Flow, Transmit
 from siprecord.protocol.settings import EndpointSettings
-from siprecord.protocol.timers import DeadlineQueue
-
-if TYPE_CHECKING:
-    from siprecord.protocol.dialog import Dialog
-    from siprecord.protocol.events import Event
+from siprecord.protocol.timers import DeadlineQueue, Wakeup
+from siprecord.syntax.sip import format_host_port
 
 MAX_LOST_CONNECTIONS = 4096
 """How many broken connections are remembered. Ours: the driver finds out about the others by itself."""
 
 MAX_ENDED_DIALOGS = 4096
 """How many dialogs that are over are remembered: who wants to replace one of them gets another answer."""
-
-Wakeup = Callable[[float], None]
-"""Called with the time the wake-up was due."""
 
 
 class Core:
@@ -93,3 +88,15 @@ class Core:
         known = self.advertised.get((flow.transport, local, port))
         host, known_port = known or self.advertised.get((flow.transport, everywhere, port)) or ("", 0)
         return (host or self.settings.advertised_host or local, known_port or port)
+
+    def contact(self, flow: Flow, *, secure: bool = False) -> str:
+        """Our Contact value on `flow`: an address of ours that a peer there can reach (section 8.1.1.8)."""
+        settings = self.settings
+        user = f"{settings.contact_user}@" if settings.contact_user else ""
+        host = format_host_port(*self.sent_by(flow))
+        if secure:
+            uri = f"sips:{user}{host}"
+        else:
+            uri = f"sip:{user}{host}" + (f";transport={flow.transport}" if flow.reliable else "")
+        parameters = f";{settings.contact_parameters}" if settings.contact_parameters else ""
+        return f"<{uri}>{parameters}"

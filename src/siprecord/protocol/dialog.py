@@ -12,22 +12,17 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from siprecord.errors import ParseError
 from siprecord.protocol.actions import OutgoingRequest
-from siprecord.protocol.core import Core, Wakeup
 from siprecord.protocol.events import DialogEnd
 from siprecord.protocol.flow import Flow
+from siprecord.protocol.incoming import Provisional, ServerTransaction
 from siprecord.protocol.routing import is_address
 from siprecord.protocol.session_id import peer_uuid
-from siprecord.protocol.timers import Deadline
+from siprecord.protocol.session_timer import Session
+from siprecord.protocol.timers import Deadline, Wakeup
 from siprecord.syntax.sip import NameAddr, Request, Response, SipUri, format_host_port
-
-if TYPE_CHECKING:
-    from siprecord.protocol.provisionals import Provisional
-    from siprecord.protocol.server_transaction import ServerTransaction
-    from siprecord.protocol.session_timer import Session
 
 TARGET_REFRESH = frozenset({"INVITE", "UPDATE"})
 
@@ -183,8 +178,8 @@ def request_dialog_id(request: Request) -> str:
     return dialog_id(request.call_id, request.to.tag or "", request.from_.tag)
 
 
-def callee_dialog(core: Core, request: Request, tag: str, flow: Flow) -> Dialog:
-    """The dialog that a 2xx of ours to this INVITE creates (section 12.1.1)."""
+def callee_dialog(request: Request, tag: str, flow: Flow, contact: str) -> Dialog:
+    """The dialog that a 2xx of ours to this INVITE, with that Contact, creates (section 12.1.1)."""
     dialog = Dialog(dialog_id(request.call_id, tag, request.from_.tag), request.call_id, flow)
     headers = request.headers
     dialog.local = f"{headers.get('To')};tag={tag}"
@@ -196,7 +191,7 @@ def callee_dialog(core: Core, request: Request, tag: str, flow: Flow) -> Dialog:
         dialog.unreachable_target = dialog.target
     dialog.remote_updates = _allows_update(request)
     dialog.session_id = peer_uuid(request) or ""
-    dialog.contact = contact(core, flow, secure=_is_secure(request))
+    dialog.contact = contact
     return dialog
 
 
@@ -213,19 +208,6 @@ def caller_dialog(request: Request, response: Response, flow: Flow) -> Dialog:
     dialog.remote_updates = _allows_update(response)
     dialog.contact = request.headers.get("Contact") or ""
     return dialog
-
-
-def contact(core: Core, flow: Flow, *, secure: bool = False) -> str:
-    """Our Contact value on that flow: an address of ours that a peer there can reach (section 8.1.1.8)."""
-    settings = core.settings
-    user = f"{settings.contact_user}@" if settings.contact_user else ""
-    host = format_host_port(*core.sent_by(flow))
-    if secure:
-        uri = f"sips:{user}{host}"
-    else:
-        uri = f"sip:{user}{host}" + (f";transport={flow.transport}" if flow.reliable else "")
-    parameters = f";{settings.contact_parameters}" if settings.contact_parameters else ""
-    return f"<{uri}>{parameters}"
 
 
 def offers(content_type: str | None, body: bytes) -> bool:
@@ -266,7 +248,7 @@ def _allows_update(message: Request | Response) -> bool:
     return "UPDATE" in message.headers.get_list("Allow")
 
 
-def _is_secure(request: Request) -> bool:
+def wants_secure_contact(request: Request) -> bool:
     """Section 12.1.1: a SIPS Request-URI, or SIPS as the topmost hop, asks for a SIPS Contact."""
     hops = request.headers.get_list("Record-Route") or request.headers.get_list("Contact")
     return request.uri.lower().startswith("sips:") or "<sips:" in (hops[0].lower() if hops else "")

@@ -6,54 +6,24 @@ belong to an early dialog, which ends with a failure response and is confirmed b
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Protocol
 
 from siprecord.errors import ParseError
 from siprecord.protocol.actions import Answer, HeaderItems
-from siprecord.protocol.core import Core, Wakeup
+from siprecord.protocol.core import Core
 from siprecord.protocol.dialog import Dialog, offers
+from siprecord.protocol.incoming import Provisional, ServerTransaction
 from siprecord.protocol.machine import step
 from siprecord.protocol.refusal import Refusal
 from siprecord.protocol.reliable import RELIABLE, ReliableAction, ReliableInput, ReliableState
 from siprecord.protocol.server_machine import ServerInput
-from siprecord.protocol.server_transaction import ServerTransaction, ServerTransactions
-from siprecord.protocol.timers import Deadline
+from siprecord.protocol.server_transaction import ServerTransactions
 from siprecord.syntax.sip import CSeq, RAck, Request, has_option
 
 OPTION_TAG = "100rel"
 MAX_FIRST_RSEQ = 2**31 - 1
-MAX_QUEUED = 16
-"""Ours: provisional responses that wait for a PRACK. The newest is what counts, so older ones are dropped."""
-
-
-class Provisional:
-    """The reliable provisional responses to one INVITE. Plain data; `Provisionals` acts on it."""
-
-    __slots__ = (
-        "agreed", "awaited", "describes", "final", "gap", "invite", "limit", "queue", "repeat", "rseq",
-        "state",
-    )  # fmt: skip
-
-    def __init__(self, invite: ServerTransaction, rseq: int) -> None:
-        self.invite = invite
-        self.state = ReliableState.QUIET
-        self.rseq = rseq
-        """Of the next response."""
-        self.awaited = 0
-        """The RSeq whose PRACK is to come."""
-        self.describes = False
-        """The response on its way carries a session description."""
-        self.agreed = False
-        """A session description was acknowledged: offer and answer of the INVITE are done with."""
-        self.queue: deque[Answer] = deque(maxlen=MAX_QUEUED)
-        self.final: Answer | None = None
-        """A 2xx that is held back."""
-        self.gap = 0.0
-        self.repeat: Deadline[Wakeup] | None = None
-        self.limit: Deadline[Wakeup] | None = None
 
 
 class Write(Protocol):

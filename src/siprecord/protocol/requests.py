@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from siprecord.protocol.actions import HeaderItems, InviteSpec, OutgoingRequest, OutOfDialogRequest
 from siprecord.protocol.core import Core
-from siprecord.protocol.dialog import TARGET_REFRESH, Dialog, contact
+from siprecord.protocol.dialog import TARGET_REFRESH, Dialog
 from siprecord.protocol.flow import Flow
 from siprecord.protocol.responses import Rows
 from siprecord.protocol.routing import request_flow, route_request
@@ -69,7 +69,7 @@ def outside(core: Core, spec: InviteSpec | OutOfDialogRequest) -> Request:
     ]
     own: Rows = []
     if isinstance(spec, InviteSpec):
-        own.append(("Contact", spec.contact or contact(core, spec.flow)))
+        own.append(("Contact", spec.contact or core.contact(spec.flow)))
         own += request_headers(None, core.settings.session_timer)
     # Checked, because the transaction user wrote these values: a line break in them would inject headers.
     return _finished(core, Request(method, spec.request_uri, Headers(rows)), spec, own)

@@ -4,27 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
 
-from siprecord.protocol.core import Core, Wakeup
+from siprecord.protocol.core import Core
 from siprecord.protocol.counters import Counter
 from siprecord.protocol.flow import Flow
+from siprecord.protocol.incoming import ServerTransaction
 from siprecord.protocol.invite_server import INVITE_SERVER
 from siprecord.protocol.machine import step
 from siprecord.protocol.other_server import OTHER_SERVER
-from siprecord.protocol.responses import Rows, copied_rows, write_trying
+from siprecord.protocol.responses import write_trying
 from siprecord.protocol.routing import response_flow
 from siprecord.protocol.server_machine import ServerAction, ServerInput, ServerState
-from siprecord.protocol.timers import Deadline
-from siprecord.syntax.sip import Request, Via
-
-if TYPE_CHECKING:
-    from siprecord.protocol.provisionals import Provisional
-    from siprecord.protocol.snapshot import TransactionSnapshot
+from siprecord.syntax.sip import Request
 
 MAGIC_COOKIE = "z9hg4bk"
 Reports = tuple[ServerAction, ...]
-_OPEN = frozenset({ServerState.TRYING, ServerState.PROCEEDING, ServerState.WAITING})
 
 
 def server_key(request: Request, method: str | None = None) -> str:
@@ -44,74 +38,6 @@ def server_key(request: Request, method: str | None = None) -> str:
     to_tag = "" if method == "INVITE" else request.to.tag
     from_tag = request.from_.tag
     return f"{method} {request.uri} {from_tag} {to_tag} {request.call_id} {request.cseq.number} {via}"
-
-
-class ServerTransaction:
-    """One request from a peer and what became of it. Plain data; `ServerTransactions` acts on it."""
-
-    __slots__ = (
-        "call_id",
-        "copied",
-        "dialog",
-        "flow",
-        "gap",
-        "id",
-        "limit",
-        "merge_key",
-        "method",
-        "new_call",
-        "number",
-        "provisional",
-        "repeat",
-        "request",
-        "response",
-        "state",
-        "to_tag",
-        "via",
-    )
-
-    def __init__(self, id: str, request: Request, flow: Flow, to_tag: str) -> None:
-        self.id = id
-        self.method = request.method
-        self.number = request.cseq.number
-        self.call_id = request.call_id
-        self.request: Request | None = request
-        """Until the final response."""
-        self.copied: Rows = copied_rows(request, flow)
-        self.via: Via = request.top_via
-        self.flow = flow
-        self.to_tag = to_tag
-        """The tag of ours: of the dialog, or made for this request."""
-        self.dialog: str | None = None
-        self.new_call = False
-        """An INVITE outside a dialog that waits for its final answer."""
-        self.provisional: Provisional | None = None
-        """Its provisional responses that are sent reliably, if there are any."""
-        self.merge_key: str | None = None
-        invite = request.method == "INVITE"
-        self.state = ServerState.PROCEEDING if invite else ServerState.TRYING
-        self.response = b""
-        self.gap = 0.0
-        self.repeat: Deadline[Wakeup] | None = None
-        self.limit: Deadline[Wakeup] | None = None
-
-    @classmethod
-    def restored(cls, snapshot: TransactionSnapshot) -> ServerTransaction:
-        """An answered request of an earlier life, without its timers."""
-        self = cls.__new__(cls)
-        self.id, self.method, self.number = snapshot.id, snapshot.method, snapshot.number
-        self.call_id, self.to_tag, self.dialog = snapshot.call_id, snapshot.to_tag, snapshot.dialog
-        self.request, self.copied, self.new_call, self.provisional = None, [], False, None
-        self.via, self.flow, self.merge_key = Via.parse(snapshot.via), snapshot.flow, snapshot.merge_key
-        self.response, self.gap, self.repeat, self.limit = snapshot.response, 0.0, None, None
-        invite = ServerState.ACKNOWLEDGED if snapshot.acknowledged else ServerState.ACCEPTED
-        self.state = invite if snapshot.method == "INVITE" else ServerState.COMPLETED
-        return self
-
-    @property
-    def open(self) -> bool:
-        """True until a final response was sent."""
-        return self.state in _OPEN
 
 
 class ServerTransactions:

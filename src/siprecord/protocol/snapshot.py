@@ -5,13 +5,14 @@ from __future__ import annotations
 import msgspec
 
 from siprecord.protocol.core import Core
-from siprecord.protocol.dialog import Dialog, contact
+from siprecord.protocol.dialog import Dialog
 from siprecord.protocol.flow import Flow
+from siprecord.protocol.incoming import ServerTransaction
 from siprecord.protocol.lifespan import Lifespan
 from siprecord.protocol.server_machine import ServerState
-from siprecord.protocol.server_transaction import ServerTransaction
 from siprecord.protocol.session_timer import Session
 from siprecord.syntax.quiet import Quiet
+from siprecord.syntax.sip import Via
 
 SEQUENCE_GAP = 1000
 """Added to our CSeq: requests may have been sent after the snapshot, and gaps are allowed."""
@@ -79,6 +80,19 @@ def take_transaction(transaction: ServerTransaction) -> TransactionSnapshot | No
     )
 
 
+def restore_transaction(snapshot: TransactionSnapshot) -> ServerTransaction:
+    """An answered request of an earlier life, without its timers. Raises ParseError for a damaged Via."""
+    one = ServerTransaction.__new__(ServerTransaction)
+    one.id, one.method, one.number = snapshot.id, snapshot.method, snapshot.number
+    one.call_id, one.to_tag, one.dialog = snapshot.call_id, snapshot.to_tag, snapshot.dialog
+    one.request, one.copied, one.new_call, one.provisional = None, [], False, None
+    one.via, one.flow, one.merge_key = Via.parse(snapshot.via), snapshot.flow, snapshot.merge_key
+    one.response, one.gap, one.repeat, one.limit = snapshot.response, 0.0, None, None
+    invite = ServerState.ACKNOWLEDGED if snapshot.acknowledged else ServerState.ACCEPTED
+    one.state = invite if snapshot.method == "INVITE" else ServerState.COMPLETED
+    return one
+
+
 def take_snapshot(dialog: Dialog) -> DialogSnapshot:
     """The dialog as it is now."""
     return DialogSnapshot(
@@ -108,7 +122,7 @@ def take_snapshot(dialog: Dialog) -> DialogSnapshot:
 def move(core: Core, dialog_id: str) -> None:
     """A restored dialog has come from another node: the peer is to be told of an address of ours."""
     dialog = core.dialogs[dialog_id]
-    dialog.contact = contact(core, dialog.flow, secure=dialog.contact.startswith("<sips:"))
+    dialog.contact = core.contact(dialog.flow, secure=dialog.contact.startswith("<sips:"))
 
 
 def restore_snapshot(core: Core, lifespan: Lifespan, snapshot: DialogSnapshot, now: float) -> str:

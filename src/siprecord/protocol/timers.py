@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+
+Wakeup = Callable[[float], None]
+"""Called with the time the wake-up was due."""
 
 COMPACT_ABOVE = 256
 """Cancelled entries below this number are not worth the work of taking them out of the heap."""

@@ -12,9 +12,9 @@ from siprecord.protocol.dialog import (
     TARGET_REFRESH,
     Dialog,
     callee_dialog,
-    contact,
     offers,
     request_dialog_id,
+    wants_secure_contact,
 )
 from siprecord.protocol.events import (
     AckReceived,
@@ -26,6 +26,7 @@ from siprecord.protocol.events import (
     RequestReceived,
 )
 from siprecord.protocol.flow import Flow
+from siprecord.protocol.incoming import ServerTransaction
 from siprecord.protocol.lifespan import Lifespan
 from siprecord.protocol.provisionals import Provisionals, refuse_prack
 from siprecord.protocol.refusal import Refusal
@@ -33,14 +34,9 @@ from siprecord.protocol.replaces import find_replaced, refuse_misplaced
 from siprecord.protocol.responses import Capabilities, copied_rows, tagged, write_response
 from siprecord.protocol.routing import response_flow
 from siprecord.protocol.server_machine import ServerAction, ServerInput
-from siprecord.protocol.server_transaction import (
-    Reports,
-    ServerTransaction,
-    ServerTransactions,
-    server_key,
-)
+from siprecord.protocol.server_transaction import Reports, ServerTransactions, server_key
 from siprecord.protocol.session_id import own_uuid, peer_uuid, session_id_row
-from siprecord.protocol.snapshot import TransactionSnapshot
+from siprecord.protocol.snapshot import TransactionSnapshot, restore_transaction
 from siprecord.protocol.uac import Uac
 from siprecord.syntax.sip import Request, parse_seconds
 
@@ -95,7 +91,7 @@ class Uas:
         if self._transactions.get(snapshot.id) is not None:
             return
         try:
-            transaction = ServerTransaction.restored(snapshot)
+            transaction = restore_transaction(snapshot)
         except ParseError:
             return
         self._transactions.resume(transaction, now)
@@ -338,7 +334,7 @@ class Uas:
             session = agreement.session
             extra += (("Contact", dialog.contact), *agreement.headers)
         elif success and request.method == "OPTIONS":
-            extra += (("Contact", contact(self._core, transaction.flow)),)
+            extra += (("Contact", self._core.contact(transaction.flow)),)
         self._write(transaction, answer, extra, now)
         if dialog is not None:
             if refreshes:
@@ -367,7 +363,9 @@ class Uas:
             self._unanswered_calls -= 1
 
     def _create_dialog(self, transaction: ServerTransaction, request: Request) -> Dialog:
-        dialog = callee_dialog(self._core, request, transaction.to_tag, transaction.flow)
+        flow = transaction.flow
+        contact = self._core.contact(flow, secure=wants_secure_contact(request))
+        dialog = callee_dialog(request, transaction.to_tag, flow, contact)
         self._core.dialogs[dialog.id] = dialog
         transaction.dialog = dialog.id
         return dialog

@@ -27,7 +27,7 @@ def absence_rows(
 
 def _row(absence: Absence, streams: Sequence[Mapping[str, Any]], origin_ns: int) -> dict[str, Any]:
     begin, end = ((moment - origin_ns) / 1e9 for moment in absence_span(absence))
-    missing = {
+    missing: dict[str, float | None] = {
         row["label"]: round(
             sum(
                 gap["end_s"] - gap["start_s"]
@@ -38,9 +38,11 @@ def _row(absence: Absence, streams: Sequence[Mapping[str, Any]], origin_ns: int)
         )
         for row in streams
     }
+    if absence.elsewhere:
+        missing |= {row["label"]: None for row in streams if not row["packets_received"]}
     return {
         "cause": absence.cause,
         "gone": rfc3339(absence.died_ns) if absence.died_ns else None,
         "back": rfc3339(absence.back_ns),
-        "missing_s": {label: seconds for label, seconds in missing.items() if seconds},
+        "missing_s": {label: seconds for label, seconds in missing.items() if seconds != 0},
     }

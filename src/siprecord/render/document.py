@@ -15,6 +15,7 @@ from siprecord.render.audio_files import AudioFiles
 from siprecord.render.continuing import continued_rows, continues_row
 from siprecord.render.conversation import conversation
 from siprecord.render.facts import LogFacts, StreamFacts
+from siprecord.render.gaps import cut_short, gap_sums
 from siprecord.render.moments import rfc3339
 from siprecord.render.options import DEFAULT_OPTIONS, RenderOptions
 from siprecord.render.stream_row import stream_row
@@ -44,16 +45,12 @@ def build_document(
     started_ns = _moment(facts.started) or facts.first_ns
     ended_ns = _moment(facts.ended or {}) or _last_moment(facts, renderer)
     made: AudioFiles | None = files["audio"]
-    rows = [
-        stream_row(stream, renderer, number, options, facts.counted(stream.interface))
-        for number, stream in enumerate(streams)
-    ]
+    rows = [stream_row(stream, renderer, number, options, facts) for number, stream in enumerate(streams)]
     for channel, (stream, row) in enumerate(zip(streams, rows, strict=True)):
-        model = _model_stream(stream, facts)
-        row.update({name: model.get(name) for name in ("stream_id", "session_id")})
-        row["participants"] = model.get("participants") or []
-        row["channel"] = channel if made else None
-        row["files"] = list(made.of_streams.get(channel, ())) if made else []
+        row.update(_place(stream, channel, facts, made))
+    absences, gaps = absence_rows(facts.absences, rows, renderer.origin_ns), gap_sums(rows)
+    for row in rows:
+        cut_short(row)
     return {
         "schema_version": SCHEMA_VERSION,
         "recording_id": facts.started.get("recording_id") or Path(files["capture"]).stem,
@@ -76,7 +73,8 @@ def build_document(
         "sessions": facts.model.get("sessions") or [],
         "participants": facts.model.get("participants") or [],
         "streams": rows,
-        "absences": absence_rows(facts.absences, rows, renderer.origin_ns),
+        "absences": absences,
+        "gaps": gaps,
         "audio": _audio(renderer, made),
         "rules": [_rule_row(event) for event in facts.rules],
         "digits": _digits(facts),
@@ -90,6 +88,18 @@ def build_document(
             "bytes_left_over": facts.left_over,
             "bytes_damaged": facts.damaged,
         },
+    }
+
+
+def _place(stream: StreamFacts, channel: int, facts: LogFacts, made: AudioFiles | None) -> dict[str, Any]:
+    """Where a stream belongs: in the metadata and in the audio."""
+    model = _model_stream(stream, facts)
+    return {
+        "stream_id": model.get("stream_id"),
+        "session_id": model.get("session_id"),
+        "participants": model.get("participants") or [],
+        "channel": channel if made else None,
+        "files": list(made.of_streams.get(channel, ())) if made else [],
     }
 
 

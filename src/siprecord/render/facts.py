@@ -54,6 +54,8 @@ class Absence:
     """0 when nobody knows."""
     back_ns: int
     cause: str
+    elsewhere: bool = False
+    """It is no hole in this log but lies before it: this recording goes on with that of a node which died."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +273,10 @@ def _deviation(facts: LogFacts, item: LogEvent) -> None:
 
 def _continues(facts: LogFacts, item: LogEvent) -> None:
     facts.continues = item.event
+    seen, cause = item.event.get("last_seen_ns"), item.event.get("cause")
+    if isinstance(seen, int) and cause in ("restart", "failover"):
+        before = [each for each in facts.absences if not each.elsewhere]
+        facts.absences = [*before, Absence(seen, item.time_ns, cause, elsewhere=True)]
 
 
 def _replaced(facts: LogFacts, item: LogEvent) -> None:

@@ -38,11 +38,7 @@ class Layer:
 
     def add(self, found: Piece, unit: int) -> None:
         """Take a piece whose ticks are `unit` a second."""
-        until = found.skip + found.samples - found.fill
-        first, last = found.skip * self.rate // unit, until * self.rate // unit
-        heard = found.pcm[first:last]
-        if found.fill and last <= len(found.pcm):
-            heard = np.append(heard, np.repeat(found.pcm[last - 1 : last], found.fill * self.rate // unit))
+        heard = found.heard(self.rate, unit)
         self._ahead.append((found.start * self.rate // unit - self._origin, heard))
 
     def block(self, count: int) -> Samples:

@@ -67,8 +67,7 @@ class LiveTail:
             if choice is None or choice.decoder is None or not wanted:
                 continue
             for piece in voice.decode(choice, wanted):
-                first, last = (at * choice.rate // unit for at in (piece.skip, piece.skip + piece.samples))
-                pcm = piece.pcm[first:last].astype("<i2").tobytes()
+                pcm = piece.heard(choice.rate, unit).astype("<i2").tobytes()
                 yield audio_at(interface, piece.start, unit, choice.rate, pcm)
 
     def _is_wanted(self, audio: LiveAudio) -> bool:

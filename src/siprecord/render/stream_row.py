@@ -9,7 +9,8 @@ from siprecord.media.audio import AudioRenderer, Gap, SourceReport, StreamReport
 from siprecord.render.channels import codec_row
 from siprecord.render.conceal import concealed_spans
 from siprecord.render.digits import digit_rows, read_digits
-from siprecord.render.facts import StreamFacts
+from siprecord.render.facts import LogFacts, StreamFacts
+from siprecord.render.gaps import MAX_GAPS, gap_rows
 from siprecord.render.moments import rfc3339
 from siprecord.render.options import RenderOptions
 from siprecord.syntax.sip import format_host_port
@@ -21,8 +22,6 @@ _REASONS = {
     "contradicted": "the sender reports contradict the arrival of packets",
 }
 _QUALITY = ("codec", "loss_percent", "jitter_ms", "reordered", "mos", "level_dbov")
-MAX_GAPS = 10_000
-"""Gaps of one stream that are listed; the rest is counted."""
 
 
 def stream_row(
@@ -30,9 +29,10 @@ def stream_row(
     renderer: AudioRenderer,
     channel: int,
     options: RenderOptions,
-    ended: Mapping[str, Any],
+    facts: LogFacts,
 ) -> dict[str, Any]:
-    """All that the stream's own description and packets tell; `ended` is what the recorder counted itself."""
+    """All that the stream's own description and packets tell, and what the recorder counted itself."""
+    ended = facts.counted(stream.interface)
     report, rate = renderer.reports[channel], renderer.sample_rate
     codecs = [codec_row(stream, number, packets) for number, packets in report.payload_types]
     return {
@@ -74,8 +74,8 @@ def stream_row(
         "first_packet": rfc3339(report.first_arrival_ns),
         "last_packet": rfc3339(report.last_arrival_ns),
         "audio_s": round(report.audio_samples / rate, 6),
-        "gaps": [_gap_row(gap, rate) for gap in report.gaps[:MAX_GAPS]],
-        "gaps_omitted": max(0, len(report.gaps) - MAX_GAPS),
+        "gaps": gap_rows(report, rate, facts.absences, renderer.origin_ns),
+        "gaps_omitted": 0,
         "concealed": _concealed(report.gaps, rate) if options.conceal else [],
         "digits": _digits(stream, renderer, channel, options),
     }
@@ -134,10 +134,6 @@ def _change_row(event: Mapping[str, Any]) -> dict[str, Any]:
         "ssrc": event.get("ssrc"),
         "before": before if isinstance(before, dict) else None,
     }
-
-
-def _gap_row(gap: Gap, rate: int) -> dict[str, Any]:
-    return {"start_s": round(gap.start / rate, 6), "end_s": round(gap.end / rate, 6), "cause": gap.cause}
 
 
 def _concealed(gaps: tuple[Gap, ...], rate: int) -> list[dict[str, Any]]:

@@ -21,7 +21,7 @@ from siprecord.server.archive import SpoolArchive, log_path
 from siprecord.server.config import Config, RenderConfig
 from siprecord.server.continuity import Continuity
 from siprecord.server.finishing import Finisher
-from siprecord.server.health import Health, disk_low, not_writable
+from siprecord.server.health import Health, disk_low, file_limit, files_low, not_writable, open_files
 from siprecord.server.media_config import MediaConfig
 from siprecord.server.parts import Parts, recording_token, wall_clock
 from siprecord.server.publisher import RecordingEvent, RecordingResumed, RecordingStarted, Subscriber
@@ -172,8 +172,9 @@ def media_settings(media: MediaConfig) -> MediaSettings:
 def _problems(config: Config) -> Callable[[], Sequence[str]]:
     checks = (not_writable(config.spool_dir), disk_low(config.spool_dir, config.recording.min_free_bytes))
     health = Health(live=(), ready=checks, clock=time.monotonic)
+    files = files_low(file_limit, open_files)  # asked for each call: a burst takes many in no time
 
     def problems() -> Sequence[str]:
-        return [reason.text for reason in health.ready()]
+        return [reason.text for reason in (*health.ready(), files()) if reason is not None]
 
     return problems

@@ -11,7 +11,7 @@ import contextlib
 import os
 import re
 import socket
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -193,16 +193,32 @@ class Continuity:
         if state is None or runner.log is None:
             return
         kept = self._calls.get(runner.recording_id)
+        new: dict[str, Sequence[int]] = {}
         if kept is None:
-            kept = self._calls[runner.recording_id] = _KeptCall(self._new_key(), StateCell())
-            self._store.store(state_name(kept.key), [kept.cell.fd])
-        self._keep_media(kept, runner.log, state)
+            kept = self._begin(runner.recording_id)
+            if kept is None:
+                return
+            new[state_name(kept.key)] = [kept.cell.fd]
+        new.update(self._changed_media(kept, runner.log, state))
+        if new:
+            self._store.store(new)
         document = encode(state)
         if not kept.cell.write(document):
             _log.warning("too much is known of a call to keep it", recording_id=runner.recording_id)
         elif self.replica is not None and document != kept.told:
             kept.told = document
             self.replica.put(runner.recording_id, document)
+
+    def _begin(self, recording_id: str) -> _KeptCall | None:
+        """Memory for a new call; None when there is none: the call goes on, but would not outlive us."""
+        try:
+            kept = _KeptCall(f"{self._last_key + 1:x}", StateCell())
+        except OSError as error:
+            _log.error("a call can't be kept safe", recording_id=recording_id, error=error.strerror)
+            return None
+        self._last_key += 1
+        self._calls[recording_id] = kept
+        return kept
 
     def give_up(self, recording_id: str) -> None:
         """Keep nothing of this call any more."""
@@ -222,22 +238,18 @@ class Continuity:
         """Bytes of state of all calls."""
         return sum(kept.cell.size for kept in self._calls.values())
 
-    def _new_key(self) -> str:
-        self._last_key += 1
-        return f"{self._last_key:x}"
-
-    def _keep_media(self, kept: _KeptCall, log: ports.CaptureLog, state: CallState) -> None:
+    def _changed_media(
+        self, kept: _KeptCall, log: ports.CaptureLog, state: CallState
+    ) -> Mapping[str, Sequence[int]]:
+        """Let go the sockets of streams that are no more; returns those of new ones, by name."""
         wanted = {stream.interface for stream in state.streams}
-        if wanted == kept.media:
-            return
-        for interface in kept.media - wanted:
-            self._store.remove(media_name(kept.key, interface))
-        new = wanted - kept.media
+        gone, new, kept.media = kept.media - wanted, wanted - kept.media, wanted
+        if gone:
+            self._store.remove(*(media_name(kept.key, interface) for interface in gone))
         with contextlib.suppress(MediaError):
             sockets = log.filenos() if new and isinstance(log, CaptureLog) else {}
-            for interface in new & sockets.keys():
-                self._store.store(media_name(kept.key, interface), sockets[interface])
-        kept.media = wanted
+            return {media_name(kept.key, each): sockets[each] for each in new & sockets.keys()}
+        return {}
 
     def _end(self, recording_id: str) -> None:
         kept = self._calls.pop(recording_id, None)
@@ -248,9 +260,7 @@ class Continuity:
                 self.replica.drop(recording_id)
 
     def _forget(self, key: str, interfaces: Iterable[int]) -> None:
-        self._store.remove(state_name(key))
-        for interface in interfaces:
-            self._store.remove(media_name(key, interface))
+        self._store.remove(state_name(key), *(media_name(key, interface) for interface in interfaces))
 
 
 def state_name(key: str) -> str:

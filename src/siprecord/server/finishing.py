@@ -27,7 +27,7 @@ RETRY_SECONDS = 30.0
 """Between attempts to move the logs that could not be moved, as on a full disk."""
 RENDER_AGAIN_SECONDS = (60.0, 600.0, 3600.0)
 """How long to wait before each further attempt to render; after the last one the next start tries again."""
-_SUMMARY = ("outcome", "reason", "started", "ended", "duration_s")
+_SUMMARY = ("outcome", "reason", "started", "ended", "duration_s", "gaps")
 _SIP_SUMMARY = ("call_id", "from", "to", "source")
 
 _log = structlog.stdlib.get_logger("siprecord.server")
@@ -84,6 +84,8 @@ class Finisher:
         self._closing = False
         self.failed = 0
         """Recordings that could not be moved or rendered; their logs are kept."""
+        self.repaired = 0
+        """Logs of an earlier life that were closed as interrupted when this one began."""
         self.gaps: Counter[str] = Counter()
         """Gaps in the audio of what was rendered, by cause."""
         self.gap_seconds: defaultdict[str, float] = defaultdict(float)
@@ -103,6 +105,7 @@ class Finisher:
             self._renderer.start()
         logs = sorted(self._store.layout.spool.glob("*.pcapng"))
         spool = [log for log in logs if log.stem not in running]
+        self.repaired = len(spool)
         if spool:
             _log.warning("capture logs of an earlier run are closed as interrupted", count=len(spool))
         for log in spool:
@@ -195,7 +198,7 @@ class Finisher:
         ids = {"recording_id": recording.id, "call_id": job.call_id}
         try:
             await renderer.render(recording.capture, recording.directory)
-            self._note_gaps(await asyncio.to_thread(self._store.load_metadata, recording))
+            gaps = self._note_gaps(await asyncio.to_thread(self._store.load_metadata, recording))
             if not self._keep_capture:
                 await asyncio.to_thread(recording.capture.unlink, missing_ok=True)
         except (RenderError, OSError) as error:
@@ -206,13 +209,15 @@ class Finisher:
                 later = self._attempt_later(again, renderer, replace(job, attempt=job.attempt + 1))
                 self._keep(self._waiting, spawn(later, name=f"wait to render {recording.id}"))
         else:
-            _log.info("rendered", **ids, directory=str(recording.directory))
+            _log.info("rendered", **ids, directory=str(recording.directory), gap_seconds=gaps)
 
-    def _note_gaps(self, document: Row | None) -> None:
-        streams: Any = (document or {}).get("streams") or ()
-        for gap in (gap for stream in streams for gap in stream.get("gaps") or ()):
-            self.gaps[gap["cause"]] += 1
-            self.gap_seconds[gap["cause"]] += gap["end_s"] - gap["start_s"]
+    def _note_gaps(self, document: Row | None) -> dict[str, float]:
+        """Counts them, and answers their seconds by cause."""
+        rows: Any = (document or {}).get("gaps") or ()
+        for row in rows:
+            self.gaps[row["cause"]] += row["count"]
+            self.gap_seconds[row["cause"]] += row["seconds"]
+        return {row["cause"]: row["seconds"] for row in rows}
 
     async def _attempt_later(self, seconds: float, renderer: Renderer, job: _Job) -> None:
         await asyncio.sleep(seconds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -10,6 +11,10 @@ from pathlib import Path
 
 FRESH_FOR = 2.0
 """Seconds for which a result stands: probes and OPTIONS pings may come often, the disk is asked seldom."""
+
+FILES_TO_KEEP = 48
+"""Descriptors that no new call may take."""
+_OWN_FILES = Path("/proc/self/fd")
 
 Check = Callable[[], "Reason | None"]
 """Looks at one thing; None when it is well."""
@@ -100,6 +105,28 @@ def not_writable(path: Path) -> Check:
         return None
 
     return check
+
+
+def files_low(most: Callable[[], int], opened: Callable[[], int]) -> Check:
+    """Hardly any more files may be opened, and running calls and their rendering need some."""
+
+    def check() -> Reason | None:
+        limit, used = most(), opened()
+        if limit - used >= FILES_TO_KEEP:
+            return None
+        return Reason("files_low", f"{used} of {limit} files are open; raise the limit (ulimit -n)")
+
+    return check
+
+
+def open_files() -> int:
+    """Descriptors of this process; before Linux 6.2 that takes the longer the more there are."""
+    return _OWN_FILES.stat().st_size or sum(1 for _ in _OWN_FILES.iterdir())
+
+
+def file_limit() -> int:
+    """How many there may be."""
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
 def full(calls: Callable[[], int], most: int) -> Check:

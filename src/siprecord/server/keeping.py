@@ -46,7 +46,7 @@ class Keeping:
         again = any(name.partition(".")[0] != LISTEN for name, _ in kept)
         name = f"{START}.{len(self._starts)}"
         with Path(os.devnull).open("rb") as nothing:
-            self.store.store(name, [nothing.fileno()])
+            self.store.store({name: [nothing.fileno()]})
         self._starts.append(name)
         return process_began_ns() if again else None, fresh
 
@@ -63,8 +63,7 @@ class Keeping:
     def serving(self) -> None:
         """All ports are open."""
         self.sockets.close_unused()
-        for name in self._starts:
-            self.store.remove(name)
+        self.store.remove(*self._starts)
         self.store.ready()
 
     def stopping(self) -> None:

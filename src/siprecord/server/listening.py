@@ -12,6 +12,8 @@ from siprecord.recording.quality import grade, quality_of
 from siprecord.server.runner import CallRunner
 
 EVERY_S = 5.0
+"""How often at least; as often as a shorter patience asks for."""
+SOONEST_S = 0.5
 AT_A_TIME = 50
 """Calls that are looked at before the loop does something else."""
 
@@ -36,8 +38,10 @@ class Listening:
 
     async def run(self) -> None:
         """Look for ever."""
+        waits = [wait for wait in (self._patience.one_way_s, self._patience.silent_s) if wait]
+        every = max(min([EVERY_S, *waits]), SOONEST_S)
         while True:
-            await asyncio.sleep(EVERY_S)
+            await asyncio.sleep(every)
             await self.look()
 
     async def look(self) -> None:

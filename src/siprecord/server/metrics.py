@@ -104,6 +104,7 @@ class Snapshot:
     """By transport and state."""
     render_queue: int = 0
     render_failed: int = 0
+    repaired: int = 0
     gaps: Mapping[str, int] = field(default_factory=dict)
     """In the audio of what was rendered, by cause."""
     gap_seconds: Mapping[str, float] = field(default_factory=dict)
@@ -200,6 +201,7 @@ def _signalling(now: Snapshot) -> Iterator[Metric]:
 
 def _process(now: Snapshot) -> Iterator[Metric]:
     yield _gauge("render_queue", "Recordings waiting for their audio file.", now.render_queue)
+    yield _counter("recordings_repaired", "Recordings of an earlier life that were closed.", now.repaired)
     yield _counter("render_failed", "Recordings whose audio file could not be made.", now.render_failed)
     yield _counters("gaps", "Gaps in the audio of what was rendered, by cause.", ("cause",), _keys(now.gaps))
     spans = _keys(now.gap_seconds)

@@ -42,13 +42,17 @@ class RecordingResumed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RecordingContinues(msgspec.Struct, frozen=True, kw_only=True):
-    """A recording continues another, whose client fell silent `gap_s` ago and called again."""
+    """A recording continues another: its node died (`cause` is failover or restart), or its client fell
+    silent and called again. `gap_s` is how long nothing has been heard so far.
+    """
 
     recording_id: str
     call_id: str
     recording: str
     by: str
     gap_s: float
+    node: str | None = None
+    cause: str | None = None
 
 
 class DialogReplaced(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,9 +21,12 @@ from siprecord.server.health import (
     Reason,
     disk_free,
     disk_low,
+    file_limit,
+    files_low,
     flagged,
     full,
     not_writable,
+    open_files,
     stalled,
 )
 from siprecord.server.listening import Listening
@@ -53,6 +56,10 @@ class Finishing(Protocol):
     @property
     def failed(self) -> int:
         """Recordings that could not be rendered."""
+
+    @property
+    def repaired(self) -> int:
+        """Recordings of an earlier life that were closed as interrupted."""
 
     @property
     def gaps(self) -> Mapping[str, int]:
@@ -170,6 +177,7 @@ class Reports:
             connections=Counter((info.transport, info.state) for info in self._server.connections),
             render_queue=self._finishing.queued,
             render_failed=self._finishing.failed,
+            repaired=self._finishing.repaired,
             gaps=self._finishing.gaps,
             gap_seconds=self._finishing.gap_seconds,
             live_delays=self.live_delays,
@@ -219,6 +227,7 @@ class Reports:
             full(lambda: self._handler.active, config.max_concurrent_calls),
             not_writable(config.spool_dir),
             disk_low(config.spool_dir, config.recording.min_free_bytes),
+            files_low(file_limit, open_files),
         ]
 
     def _engine_progress(self) -> float | None:

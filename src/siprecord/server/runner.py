@@ -246,19 +246,33 @@ class CallRunner:
                 news.MetadataReceived(**self._journal.about(), number=self.session.knowledge.documents)
             )
 
-    def note_continuation(self, found: Continuation, **more: object) -> None:
-        """This recording continues one that fell silent, or whose node has died: `more` tells of that."""
+    def note_continuation(
+        self,
+        found: Continuation,
+        *,
+        node: str | None = None,
+        cause: str | None = None,
+        last_seen_ns: int | None = None,
+    ) -> None:
+        """This recording continues one that fell silent, or whose `node` has died."""
         self._journal.append(
             "recording.continues",
             recording=found.recording_id,
             by=found.by,
             value=found.value,
             gap_s=round(found.gap_s, 3),
-            **more,
+            node=node,
+            cause=cause,
+            last_seen_ns=last_seen_ns,
         )
         self._journal.publish(
             news.RecordingContinues(
-                **self._journal.about(), recording=found.recording_id, by=found.by, gap_s=found.gap_s
+                **self._journal.about(),
+                recording=found.recording_id,
+                by=found.by,
+                gap_s=found.gap_s,
+                node=node,
+                cause=cause,
             )
         )
 

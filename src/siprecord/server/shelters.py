@@ -35,7 +35,7 @@ class KeptShelters:
 
         Where the recorder keeps dying, what they hold may be the reason: then it is left alone.
         """
-        self._store.store(f"{SHELTER}.{time.time_ns()}", [engine.shelter_fileno()])
+        self._store.store({f"{SHELTER}.{time.time_ns()}": [engine.shelter_fileno()]})
         for name in sorted(self._left, key=lambda name: int(name.partition(".")[2])):
             try:
                 if not fresh:
@@ -55,6 +55,5 @@ class KeptShelters:
                 packets=settled.stored,
                 lost=settled.lost,
             )
-        for name in self._left:
-            self._store.remove(name)
+        self._store.remove(*self._left)
         self._left.clear()

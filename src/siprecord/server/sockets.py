@@ -45,7 +45,7 @@ class KeptSockets:
     def keep_listener(self, kind: str, sock: socket.socket) -> None:
         """Keep a listening socket."""
         host, port = sock.getsockname()[:2]
-        self._store.store(f"{LISTEN}.{kind}.{port}.{str(host).replace(':', '_')}", [sock.fileno()])
+        self._store.store({f"{LISTEN}.{kind}.{port}.{str(host).replace(':', '_')}": [sock.fileno()]})
 
     def connections(self) -> list[tuple[int, socket.socket]]:
         """The kept TCP connections; once."""
@@ -56,7 +56,7 @@ class KeptSockets:
         """Keep a TCP connection."""
         if number not in self._kept:
             self._kept.add(number)
-            self._store.store(f"{CONNECTION}.{number}", [sock.fileno()])
+            self._store.store({f"{CONNECTION}.{number}": [sock.fileno()]})
 
     def drop_connection(self, number: int) -> None:
         """Keep it no more."""

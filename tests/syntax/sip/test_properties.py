@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-import tracemalloc
 from collections.abc import Callable
 
 import pytest
@@ -28,6 +26,7 @@ from siprecord.syntax.sip import (
     validate_request,
     validate_response,
 )
+from tests.support.memory import growth
 from tests.syntax.sip.torture_messages import RFC_4475, RFC_5118
 
 patient = settings(deadline=None)
@@ -181,31 +180,19 @@ def test_Q01_the_parser_agrees_with_the_framer_on_where_a_message_ends(data: byt
         assert parse_message(frame + b"\r\nX: more").body == message.body
 
 
-def reject_everything() -> None:
-    for seed in SEEDS:
-        for data in (seed, seed[:200], seed.replace(b"SIP/2.0", b'"SIP')):
-            message = parsed(data, Limits(max_head=5000))
-            if isinstance(message, Request):
-                message.headers.set("To", '"x' * 300)
-                with pytest.raises(ParseError):
-                    validate_request(message)
-            StreamFramer().feed(data)
+def reject_everything(rounds: int) -> None:
+    for _ in range(rounds):
+        for seed in SEEDS:
+            for data in (seed, seed[:200], seed.replace(b"SIP/2.0", b'"SIP')):
+                message = parsed(data, Limits(max_head=5000))
+                if isinstance(message, Request):
+                    message.headers.set("To", '"x' * 300)
+                    with pytest.raises(ParseError):
+                        validate_request(message)
+                StreamFramer().feed(data)
 
 
 def test_memory_stays_flat_over_many_rejections() -> None:
     """An exception that is kept and raised again keeps frames and texts alive: this would show it."""
-    reject_everything()
-    gc.collect()
-    tracemalloc.start()
-    try:
-        for _ in range(3):
-            reject_everything()
-        gc.collect()
-        before = tracemalloc.get_traced_memory()[0]
-        for _ in range(15):
-            reject_everything()
-        gc.collect()
-        grown = tracemalloc.get_traced_memory()[0] - before
-    finally:
-        tracemalloc.stop()
-    assert grown < 20_000
+    reject_everything(1)
+    assert growth(lambda: reject_everything(3), lambda: reject_everything(15)) < 20_000

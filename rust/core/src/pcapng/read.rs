@@ -136,10 +136,11 @@ impl Parser {
         }
     }
 
-    /// For data that begins in the middle of a section of our own byte order.
-    pub fn within_section(limits: Limits) -> Self {
+    /// For data that begins in the middle of a section of our own, whose interfaces so far have these link types.
+    pub fn within_section(limits: Limits, link_types: impl Iterator<Item = u16>) -> Self {
         let mut parser = Self::new(limits);
         parser.in_section = true;
+        parser.clocks.extend(link_types.map(Clock::our_own));
         parser
     }
 
@@ -333,6 +334,15 @@ impl Parser {
 }
 
 impl Clock {
+    /// Nanoseconds, as our writer has them.
+    fn our_own(linktype: u16) -> Self {
+        Self {
+            linktype,
+            resolution: 9,
+            offset: 0,
+        }
+    }
+
     fn nanoseconds(&self, ticks: u64) -> i64 {
         let ticks = i128::from(ticks);
         let exponent = u32::from(self.resolution & 0x7f);

@@ -6,23 +6,23 @@
 //! pieces share the slope and have their own height.
 
 /// No window is shorter, in seconds, and there are no more of them than this.
-const WINDOW_S: i64 = 10;
-const MAX_WINDOWS: i64 = 512;
+pub(super) const WINDOW_S: i64 = 10;
+pub(super) const MAX_WINDOWS: i64 = 512;
 /// With fewer windows nothing is said of a clock.
-const MIN_WINDOWS: usize = 7;
+pub(super) const MIN_WINDOWS: usize = 7;
 /// A clock that is further off is none: the time stamps mean something else.
 const MAX_PPM: f64 = 1_000.0;
 /// Drift is corrected when it adds up to this, in milliseconds, and is well above the noise.
 const SIGNIFICANT_MS: i64 = 5;
 const NOISE_FACTOR: f64 = 4.0;
 /// A change of the delay that lasts and is larger than this breaks the line, in milliseconds.
-const STEP_MS: i64 = 30;
+pub(super) const STEP_MS: i64 = 30;
 /// Windows on either side that must agree on a step.
-const STEP_WINDOWS: usize = 6;
+pub(super) const STEP_WINDOWS: usize = 6;
 const MAX_PIECES: usize = 64;
 
 /// The least delayed packet of a window: its place, and how late it came, both in samples.
-type Point = (i64, f64);
+pub(super) type Point = (i64, f64);
 
 /// A stretch of one line: `height` and the common slope, from `from` on.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -59,13 +59,17 @@ impl Clock {
 
     /// Estimates a clock from (place, lateness) of each packet in samples, in order of arrival.
     pub fn estimate(packets: impl Iterator<Item = (i64, i64)> + Clone, rate: u32) -> Self {
-        let points = least_delayed(packets, rate);
+        Self::fit(&least_delayed(packets, rate), rate)
+    }
+
+    /// The same from the least delayed packet of each window, in order.
+    pub fn fit(points: &[Point], rate: u32) -> Self {
         if points.len() < MIN_WINDOWS {
             return Self::default();
         }
         let step = (STEP_MS * i64::from(rate) / 1_000) as f64;
         let mut cuts = vec![0, points.len()];
-        cut(&points, step, (0, points.len()), &mut cuts);
+        cut(points, step, (0, points.len()), &mut cuts);
         cuts.sort_unstable();
         let pieces: Vec<&[Point]> = cuts
             .windows(2)

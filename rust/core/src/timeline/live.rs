@@ -2,11 +2,15 @@
 //!
 //! Live readers can't wait two seconds to learn why a packet is late. So here a stream is anchored at its first
 //! packet, a packet that went astray is waited for only briefly, and what has been handed out is never revised.
-//! Times may differ from the rendered file by the jitter of the first packet; the samples are the same.
+//! The sender's clock is followed as in the rendered file (`line.rs`, `pace.rs`), with what is known of it by now.
+
+mod line;
+mod pace;
 
 use std::collections::BTreeMap;
 
 use super::sample_at;
+use line::Line;
 
 /// How long a hole in the sequence is waited for.
 const ALLOWANCE_NS: i64 = 60_000_000;
@@ -27,6 +31,10 @@ pub struct LivePacket {
     pub timestamp: u32,
     /// Ticks a second of its time stamp, a part of the stream's rate.
     pub clock: u32,
+    /// Samples a second of its decoder, or more: audio is moved along by whole ones.
+    pub samples: u32,
+    /// Hardly anything would be heard of a change at its end.
+    pub quiet: bool,
     /// How long its audio is, in these ticks; 0 for what has none.
     pub ticks: u16,
     pub ssrc: u32,
@@ -42,6 +50,8 @@ pub struct Piece {
     pub skip: i64,
     /// How many ticks are heard.
     pub ticks: i64,
+    /// The last so many of them repeat the last sample of `payload`: its sender's clock is slow.
+    pub fill: i64,
     pub payload_type: u8,
     /// Another number means that the sender began anew.
     pub beginning: u32,
@@ -63,7 +73,7 @@ pub struct LiveStream {
     beginning: u32,
     newest_ns: i64,
     newest_timestamp: u32,
-    anchor: Option<i64>,
+    line: Option<Line>,
     off_since: Option<i64>,
     /// Everything before this sample has been handed out.
     end: i64,
@@ -82,7 +92,7 @@ impl LiveStream {
             beginning: 0,
             newest_ns: 0,
             newest_timestamp: 0,
-            anchor: None,
+            line: None,
             off_since: None,
             end: i64::MIN,
             late: 0,
@@ -103,7 +113,7 @@ impl LiveStream {
             self.end = sample_at(super::time_of(self.end, self.rate), rate) + 1;
         }
         self.rate = rate;
-        self.anchor = None;
+        self.line = None;
         self.off_since = None;
     }
 
@@ -180,7 +190,7 @@ impl LiveStream {
         let mut pieces = Vec::with_capacity(due.len());
         for (at, packet) in due.into_iter().enumerate() {
             if beginnings.binary_search(&at).is_ok() {
-                self.anchor = None;
+                self.line = None;
                 self.beginning = self.beginning.wrapping_add(1);
             }
             if packet.ticks > 0 && packet.clock > 0 && self.rate % packet.clock == 0 {
@@ -191,47 +201,50 @@ impl LiveStream {
     }
 
     fn place(&mut self, packet: LivePacket) -> Option<Piece> {
-        let factor = self.rate / packet.clock;
-        let start = self.start_of(&packet, packet.timestamp.wrapping_mul(factor));
-        let stop = start + i64::from(packet.ticks) * i64::from(factor);
-        let heard = start.max(self.end);
+        let factor = i64::from(self.rate / packet.clock);
+        let timestamp = packet.timestamp.wrapping_mul(factor as u32);
+        let step = i64::from(self.rate / packet.samples.max(1)).max(1);
+        let (place, line) = self.stand(&packet, timestamp);
+        let placed = line.follow(place, i64::from(packet.ticks) * factor, packet.quiet, step);
+        let stop = placed.start + placed.ticks;
+        let heard = placed.start.max(self.end);
         if heard >= stop {
             return None;
         }
         self.end = stop;
         Some(Piece {
             start: heard,
-            skip: heard - start,
+            skip: heard - placed.start,
             ticks: stop - heard,
+            fill: placed.fill.min(stop - heard),
             payload_type: packet.payload_type,
             beginning: self.beginning,
             payload: packet.payload,
         })
     }
 
-    fn start_of(&mut self, packet: &LivePacket, timestamp: u32) -> i64 {
+    /// The place that a packet's time stamp gives, and the time line that it is on.
+    fn stand(&mut self, packet: &LivePacket, timestamp: u32) -> (i64, &mut Line) {
         let arrival = sample_at(packet.arrival_ns, self.rate);
-        let fresh = arrival - i64::from(timestamp);
-        let anchor = *self.anchor.get_or_insert(fresh);
-        let (extended, deviation) = self.compare(arrival, timestamp, anchor);
-        if deviation.abs() <= self.samples(TOLERANCE_MS) {
+        let line = self.line.take();
+        let mut line =
+            line.unwrap_or_else(|| Line::new(self.rate, packet.arrival_ns, arrival, timestamp));
+        let found = line.locate(arrival, timestamp);
+        let mut place = found.place;
+        if found.deviation.abs() <= self.samples(TOLERANCE_MS) {
             self.off_since = None;
-            return extended + anchor;
+            line.learn(found, arrival, packet.arrival_ns);
+        } else {
+            let bounds = -self.samples(MAX_EARLY_MS)..=self.samples(MAX_LATE_MS);
+            let since = *self.off_since.get_or_insert(packet.arrival_ns);
+            let settled = packet.arrival_ns - since >= SETTLE_NS;
+            if settled || !bounds.contains(&found.deviation) {
+                line = Line::new(self.rate, packet.arrival_ns, arrival, timestamp);
+                self.off_since = None;
+                place = arrival;
+            }
         }
-        let bounds = -self.samples(MAX_EARLY_MS)..=self.samples(MAX_LATE_MS);
-        let since = *self.off_since.get_or_insert(packet.arrival_ns);
-        if bounds.contains(&deviation) && packet.arrival_ns - since < SETTLE_NS {
-            return extended + anchor;
-        }
-        self.anchor = Some(fresh);
-        self.off_since = None;
-        arrival
-    }
-
-    fn compare(&self, arrival: i64, timestamp: u32, anchor: i64) -> (i64, i64) {
-        let expected = arrival - anchor;
-        let behind = i64::from((expected as u32).wrapping_sub(timestamp) as i32);
-        (expected - behind, behind)
+        (place, self.line.insert(line))
     }
 
     fn samples(&self, milliseconds: i64) -> i64 {
@@ -240,154 +253,4 @@ impl LiveStream {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const BASE: i64 = 1_700_000_000 * 8_000;
-
-    fn packet(at_ms: i64, sequence: u16, timestamp: u32) -> LivePacket {
-        LivePacket {
-            arrival_ns: 1_700_000_000_000_000_000 + at_ms * 1_000_000,
-            timestamp,
-            clock: 8_000,
-            ticks: 160,
-            ssrc: 1,
-            sequence,
-            payload_type: 0,
-            payload: vec![sequence as u8; 160],
-        }
-    }
-
-    fn steady(number: u16) -> LivePacket {
-        packet(i64::from(number) * 20, number, u32::from(number) * 160)
-    }
-
-    /// Sequence numbers (as marked in the payload) and starts of what comes out.
-    fn take(stream: &mut LiveStream, flush: bool) -> Vec<(u8, i64)> {
-        let pieces = stream.take(flush);
-        pieces
-            .iter()
-            .map(|piece| (piece.payload[0], piece.start - BASE))
-            .collect()
-    }
-
-    #[test]
-    fn packets_come_out_at_once_and_in_order() {
-        let mut stream = LiveStream::new(8_000);
-        stream.push(steady(0));
-        stream.push(steady(1));
-        assert_eq!(take(&mut stream, false), [(0, 0), (1, 160)]);
-        stream.push(steady(3));
-        assert_eq!(take(&mut stream, false), []);
-        stream.push(packet(65, 2, 320));
-        assert_eq!(take(&mut stream, false), [(2, 320), (3, 480)]);
-    }
-
-    #[test]
-    fn a_lost_packet_is_not_waited_for_long() {
-        let mut stream = LiveStream::new(8_000);
-        for number in [0, 2, 3, 4] {
-            stream.push(steady(number));
-        }
-        assert_eq!(take(&mut stream, false), [(0, 0)]);
-        stream.push(steady(5));
-        assert_eq!(
-            take(&mut stream, false),
-            [(2, 320), (3, 480), (4, 640), (5, 800)]
-        );
-        stream.push(packet(120, 1, 160));
-        assert_eq!((take(&mut stream, false), stream.late()), (vec![], 1));
-    }
-
-    #[test]
-    fn what_waits_is_given_up_at_the_end() {
-        let mut stream = LiveStream::new(8_000);
-        stream.push(steady(0));
-        stream.push(steady(2));
-        assert_eq!(take(&mut stream, true), [(0, 0), (2, 320)]);
-    }
-
-    #[test]
-    fn a_new_ssrc_and_a_restart_go_on_at_their_arrival() {
-        let mut stream = LiveStream::new(8_000);
-        stream.push(steady(0));
-        stream.push(LivePacket {
-            ssrc: 2,
-            ..packet(100, 7, 4_000_000_000)
-        });
-        stream.push(LivePacket {
-            ssrc: 2,
-            ..packet(5_000, 0, 10)
-        });
-        assert_eq!(take(&mut stream, false), [(0, 0), (7, 800), (0, 40_000)]);
-    }
-
-    #[test]
-    fn a_stopped_timestamp_moves_the_time_line_after_two_seconds() {
-        let mut stream = LiveStream::new(8_000);
-        for number in 0..300_u16 {
-            let pause = if number < 50 { 0 } else { 5_000 };
-            stream.push(packet(
-                i64::from(number) * 20 + pause,
-                number,
-                u32::from(number) * 160,
-            ));
-        }
-        let starts: Vec<i64> = take(&mut stream, false)
-            .iter()
-            .map(|piece| piece.1)
-            .collect();
-        assert_eq!(
-            (starts.len(), starts[50], starts[299]),
-            (300, 8_000, 299 * 160 + 40_000)
-        );
-    }
-
-    #[test]
-    fn clocks_that_differ_share_one_time_line() {
-        let mut stream = LiveStream::new(48_000);
-        stream.push(steady(0));
-        let wide = LivePacket {
-            clock: 48_000,
-            ticks: 960,
-            ..packet(20, 1, 960)
-        };
-        stream.push(wide);
-        stream.push(LivePacket {
-            clock: 44_100,
-            ..packet(40, 2, 320)
-        });
-        stream.push(steady(3));
-        let pieces = stream.take(true);
-        let places: Vec<_> = pieces
-            .iter()
-            .map(|p| (p.start - 6 * BASE, p.ticks))
-            .collect();
-        assert_eq!(places, [(0, 960), (960, 960), (2_880, 960)]);
-        stream.set_rate(8_000);
-        stream.push(steady(4));
-        let pieces = stream.take(true);
-        assert!((640..=642).contains(&(pieces[0].start - BASE)));
-    }
-
-    #[test]
-    fn numbers_wrap() {
-        let mut stream = LiveStream::new(8_000);
-        for number in 0..200_u16 {
-            let (sequence, timestamp) = (number.wrapping_add(65_500), u32::from(number) * 160);
-            stream.push(packet(
-                i64::from(number) * 20,
-                sequence,
-                timestamp.wrapping_sub(3_000),
-            ));
-        }
-        let starts: Vec<i64> = take(&mut stream, false)
-            .iter()
-            .map(|piece| piece.1)
-            .collect();
-        assert_eq!(
-            starts,
-            (0..200).map(|number| number * 160).collect::<Vec<_>>()
-        );
-    }
-}
+mod tests;

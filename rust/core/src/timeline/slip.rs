@@ -28,7 +28,7 @@ pub(super) fn follow(
     let mut quiet = false;
     for at in 0..placements.len() {
         let start = placements[at].start;
-        let lag = (wanted(start) - moved).div_euclid(grid.step) * grid.step;
+        let lag = grid.whole(wanted(start) - moved);
         let hole = start.saturating_sub(end);
         end = placements[at].end();
         if hole >= lag.abs().max(1) {
@@ -46,17 +46,29 @@ pub(super) fn follow(
     }
 }
 
+impl Grid {
+    /// The part of a lag that can be taken up.
+    pub fn whole(self, lag: i64) -> i64 {
+        lag.div_euclid(self.step) * self.step
+    }
+
+    /// How much of a lag is taken up at the end of a packet.
+    pub fn slip(self, lag: i64, quiet: bool) -> i64 {
+        let ticks = |ms: i64| (ms * i64::from(self.rate) / 1_000 / self.step).max(1) * self.step;
+        let most = if quiet {
+            ticks(QUIET_STEP_MS)
+        } else if lag.abs() > ticks(MOST_LATE_MS) {
+            self.step
+        } else {
+            0
+        };
+        lag.clamp(-most, most)
+    }
+}
+
 /// By how much the packet after this one is moved; what is inserted becomes the end of this one.
 fn slip(before: &mut Placement, quiet: bool, lag: i64, grid: Grid) -> i64 {
-    let ticks = |ms: i64| (ms * i64::from(grid.rate) / 1_000 / grid.step).max(1) * grid.step;
-    let most = if quiet {
-        ticks(QUIET_STEP_MS)
-    } else if lag.abs() > ticks(MOST_LATE_MS) {
-        grid.step
-    } else {
-        return 0;
-    };
-    let moved = lag.clamp(-most, most);
+    let moved = grid.slip(lag, quiet);
     if moved <= -i64::from(before.samples) {
         return 0;
     }

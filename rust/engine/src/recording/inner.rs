@@ -128,6 +128,14 @@ impl Inner {
         self.put_down(desk);
     }
 
+    /// Nothing is on its way: puts down what another process could only learn from the log, if that has grown.
+    pub(super) fn keep_reached(&mut self) {
+        let position = self.log.aim().position;
+        self.streams
+            .iter_mut()
+            .for_each(|stream| stream.keep_reached(position));
+    }
+
     /// Writes the gathered blocks.
     pub(super) fn put_down(&mut self, desk: &mut Desk) {
         self.log.append(desk.blocks.bytes(), Keep::IfRoom);

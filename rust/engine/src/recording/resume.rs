@@ -38,8 +38,8 @@ impl Recording {
     /// duplicated. What waits in them is treated as `paused` says, and what was taken from them before as it was
     /// then.
     ///
-    /// Its interface is described in the log already, so nothing is written. The log also tells whom the stream
-    /// followed, and how far the rollover counters of SRTP have come at least.
+    /// Its interface is described in the log already, so nothing is written. The shelter, and the log beyond what
+    /// that knows, also tell whom the stream followed, and how far the rollover counters of SRTP have come at least.
     pub fn resume_stream(
         &self,
         mut spec: StreamSpec,
@@ -62,13 +62,14 @@ impl Recording {
         let rtp_port = pair.rtp_port;
         let (_, mut known) = inner.resumable.swap_remove(known);
         let path = Path::new(&self.path);
-        if !spec.keys.theirs.is_empty() {
+        if !spec.keys.theirs.is_empty() && !known.all_heard {
             known = protected(path, interface)?;
         }
         spec.keys.go_on_from(known.reached.into_iter());
         let mut stream = Stream::new(interface, pair, spec, self.resources.reporter());
         let earlier = lock(&self.resources.estate).figures(path, interface);
         stream.keep_figures(inner.log.figures(interface), earlier);
+        stream.keep_reached(inner.log.aim().position);
         if let Some(source) = known.followed {
             stream.sources.resume(source, wall_clock());
         }
@@ -82,7 +83,7 @@ impl Recording {
     }
 }
 
-/// What only the whole log tells: how far the rollover counters of SRTP have come.
+/// What only the whole log tells when no shelter does: how far the rollover counters of SRTP have come.
 fn protected(path: &Path, interface: u32) -> Result<Known, Error> {
     let survey = survey(path).map_err(|error| Error::Resume {
         path: path.display().to_string(),

@@ -60,7 +60,7 @@ impl Codec {
     }
 
     /// Whether hardly anything is heard in a payload.
-    pub(super) fn is_quiet(self, payload: &[u8]) -> bool {
+    pub(crate) fn is_quiet(self, payload: &[u8]) -> bool {
         match self {
             Codec::G711(law) => is_faint_g711(payload, law),
             Codec::Coded(format) => format.framing.is_quiet(payload),

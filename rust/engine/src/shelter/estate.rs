@@ -6,6 +6,7 @@ use super::flight::{self, Flight, Origin};
 use super::layout::{self, at, Layout, DESKS, PLACE, PLACES};
 use super::memory::Memory;
 use super::place::{self, Interface, Legacy};
+use super::reached::Checkpoint;
 use crate::log::is_sound;
 use std::collections::HashMap;
 use std::io;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 /// What is known of a log whose writer died.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Found {
-    /// Up to where the log was whole, and the interfaces described until there, and perhaps some more.
+    /// From where on the log has to be read, and the interfaces described until there, and perhaps some more.
     pub known: Option<(u64, Vec<Interface>)>,
     /// Blocks that may not be in the log, in the order of their positions.
     pub pieces: Vec<Piece>,
@@ -84,6 +85,15 @@ impl Estate {
                     .filter_map(|left| gathered(left, life.layout)),
             );
         }
+        if let Some((whole, interfaces)) = &mut found.known {
+            for (number, interface) in (0..).zip(interfaces) {
+                if let Some(checkpoint) = self.reached(path, number) {
+                    *whole = checkpoint.position.min(*whole);
+                    interface.known.reached = checkpoint.reached;
+                    interface.known.all_heard = true;
+                }
+            }
+        }
         found.pieces.retain(|piece| is_sound(&piece.blocks));
         found.pieces.sort_by_key(|piece| piece.position);
         found
@@ -94,6 +104,14 @@ impl Estate {
         self.lives.iter().rev().find_map(|life| {
             let (index, _) = life.places.get(path)?;
             place::read_figures(&life.place(*index).ok()?, interface)
+        })
+    }
+
+    /// How far the rollover counters of a stream had come; the latest life knows most.
+    fn reached(&self, path: &Path, interface: u32) -> Option<Checkpoint> {
+        self.lives.iter().rev().find_map(|life| {
+            let (index, _) = life.places.get(path)?;
+            place::read_reached(&life.place(*index).ok()?, interface)
         })
     }
 

@@ -1,9 +1,11 @@
 //! The figures of a stream, so that another process goes on counting.
 
 use super::memory::Memory;
+use super::reached;
 use crate::stream::Counts;
 use siprecord_core::source::Source;
 use siprecord_core::stats::Standing;
+use siprecord_srtp::Reached;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -13,6 +15,8 @@ pub const LENGTH: usize = STREAMS * SLOT;
 const SLOT: usize = 384;
 const HALF: usize = 176;
 const WORDS: usize = 18;
+/// The word of a slot that says which half of its rollover counters counts; 0: none.
+const REACHED_WORD: usize = 8 + 2 * HALF;
 /// Says in the owner's word that there are figures: in the first half, or in the second one.
 const HALVES: [u64; 2] = [1 << 32, 2 << 32];
 
@@ -27,6 +31,7 @@ pub struct Figures {
 /// The place of one stream's figures: two halves, written in turn.
 pub struct Slot {
     memory: Arc<Memory>,
+    number: usize,
     at: usize,
     interface: u32,
     half: usize,
@@ -37,11 +42,13 @@ impl Slot {
     pub fn take(memory: &Arc<Memory>, at: usize, interface: u32) -> Option<Self> {
         let owner = |slot: &usize| memory.word(*slot).get();
         let slots = || (0..STREAMS).map(|slot| at + slot * SLOT);
-        let own = slots().find(|slot| owner(slot) as u32 == interface);
-        let at = own.or_else(|| slots().find(|slot| owner(slot) == 0))?;
+        let own = slots().position(|slot| owner(&slot) as u32 == interface);
+        let number = own.or_else(|| slots().position(|slot| owner(&slot) == 0))?;
+        let at = at + number * SLOT;
         memory.word(at).set(u64::from(interface));
         Some(Self {
             memory: memory.clone(),
+            number,
             at,
             interface,
             half: 0,
@@ -61,13 +68,36 @@ impl Slot {
         let owner = u64::from(self.interface) | HALVES[self.half];
         self.memory.word(self.at).set(owner);
     }
+
+    /// How far the rollover counters of SRTP had come when the log was so long.
+    pub fn put_reached(&mut self, position: u64, found: &[Reached]) {
+        let word = self.memory.word(self.at + REACHED_WORD);
+        word.set(reached::write(
+            &self.memory,
+            self.number,
+            word.get(),
+            (position, found),
+        ));
+    }
+
+    pub fn forget_reached(&mut self) {
+        self.memory.word(self.at + REACHED_WORD).set(0);
+    }
 }
 
 /// Forgets all figures.
 pub fn clear(memory: &Memory, at: usize) {
     for slot in 0..STREAMS {
         memory.word(at + slot * SLOT).set(0);
+        memory.word(at + slot * SLOT + REACHED_WORD).set(0);
     }
+}
+
+/// Which slot is this stream's, and the word that says which half of its rollover counters counts.
+pub fn reached_of(memory: &Memory, at: usize, interface: u32) -> Option<(usize, u64)> {
+    let owner = |slot: &usize| memory.word(at + slot * SLOT).get() as u32;
+    let slot = (0..STREAMS).find(|slot| owner(slot) == interface)?;
+    Some((slot, memory.word(at + slot * SLOT + REACHED_WORD).get()))
 }
 
 /// What an earlier life has left of a stream.

@@ -1,18 +1,21 @@
 //! Where everything lies in a shelter. It changes only together with `VERSION`.
 
-use super::memory::Memory;
+use super::{figures, memory::Memory};
 use crate::receiver::{self, BATCH};
 use std::io;
 
 const MAGIC: u64 = u64::from_le_bytes(*b"SIPRSHLT");
-const VERSION: u64 = 1;
-const PAGE: usize = 4_096;
+const VERSION: u64 = 2;
+pub const PAGE: usize = 4_096;
 
 pub const HEAD: usize = PAGE;
 /// More recordings than a machine has ports for.
 pub const PLACES: u32 = 32_768;
-/// Bytes of a place: figures of streams, a path, and the names of interfaces.
-pub const PLACE: usize = 4 * PAGE;
+/// Where the rollover counters of a place's streams lie, a page for each, behind figures of streams, a path, and
+/// the names of interfaces.
+pub const REACHED: usize = 4 * PAGE;
+/// Bytes of a place.
+pub const PLACE: usize = REACHED + figures::STREAMS * PAGE;
 /// Threads that may empty sockets at the same time.
 pub const DESKS: u32 = 1_024;
 

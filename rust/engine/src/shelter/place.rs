@@ -2,8 +2,9 @@
 
 use super::backlog::Backlog;
 use super::figures::{self, Figures, Slot};
-use super::layout::PLACE;
+use super::layout::{PLACE, REACHED};
 use super::memory::Memory;
+use super::reached::{self, Checkpoint};
 use super::Shelter;
 use crate::survey::Known;
 use std::ffi::OsString;
@@ -49,7 +50,7 @@ impl Place {
         let offset = layout.place(index);
         let memory = Arc::new(Memory::of(shelter.as_fd(), offset, PLACE)?);
         let path = path.as_os_str().as_bytes();
-        if path.len() > PLACE - TEXT {
+        if path.len() > REACHED - TEXT {
             return Err(io::Error::from_raw_os_error(libc::ENAMETOOLONG));
         }
         memory.write(TEXT, path);
@@ -93,7 +94,7 @@ impl Place {
         let (path, used) = (lengths.get() as u32, (lengths.get() >> 32) as u32);
         let name = interface.known.name.as_bytes();
         let at = TEXT + path as usize + used as usize;
-        if used == OVERFLOW || at + 12 + name.len() > PLACE {
+        if used == OVERFLOW || at + 12 + name.len() > REACHED {
             return lengths.set(u64::from(path) | u64::from(OVERFLOW) << 32);
         }
         let mut entry = interface.offset.to_le_bytes().to_vec();
@@ -129,7 +130,7 @@ pub(super) fn read(memory: &Memory) -> Option<Legacy> {
     }
     let lengths = memory.word(LENGTHS).get();
     let (path, used) = (lengths as u32 as usize, (lengths >> 32) as u32);
-    let text = memory.read(TEXT, PLACE - TEXT);
+    let text = memory.read(TEXT, REACHED - TEXT);
     let name = text.get(..path)?.to_vec();
     let interfaces = match used {
         OVERFLOW => None,
@@ -146,6 +147,12 @@ pub(super) fn read(memory: &Memory) -> Option<Legacy> {
 /// What an earlier life has counted of a stream.
 pub(super) fn read_figures(memory: &Memory, interface: u32) -> Option<Figures> {
     figures::read(memory, FIGURES, interface)
+}
+
+/// How far its rollover counters had come.
+pub(super) fn read_reached(memory: &Memory, interface: u32) -> Option<Checkpoint> {
+    let (slot, word) = figures::reached_of(memory, FIGURES, interface)?;
+    reached::read(memory, slot, word)
 }
 
 fn entries(mut rest: &[u8]) -> Option<Vec<Interface>> {

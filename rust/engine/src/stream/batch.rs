@@ -12,6 +12,9 @@ use std::net::SocketAddr;
 /// What is counted in so short a time before a death is not counted: each time costs memory that is not at hand.
 const FIGURES_EVERY_NS: u64 = 1_000_000_000;
 
+/// Bytes of the log that another process may have to read on.
+const REACHED_EVERY: u64 = if cfg!(test) { 1 } else { 64 * 1_024 };
+
 impl Stream {
     pub(super) fn origin(&self, port: Port) -> Origin {
         let number = self.pair.rtp_port + u16::from(port == Port::Rtcp);
@@ -60,6 +63,32 @@ impl Stream {
             self.reception = Reception::resumed(&earlier.standing);
         }
         self.put_figures();
+    }
+
+    /// Puts the rollover counters where another process finds them, if the log has grown by so much since that
+    /// reading on from there would take long. All that is in the log before `position` must be in them.
+    pub fn keep_reached(&mut self, position: u64) {
+        let due = self
+            .reached_at
+            .is_none_or(|at| position.abs_diff(at) >= REACHED_EVERY);
+        if due && self.secure.is_some() {
+            self.put_reached(position);
+        }
+    }
+
+    /// The same in any case.
+    pub fn put_reached(&mut self, position: u64) {
+        if let (Some(secure), Some(slot)) = (&self.secure, &mut self.figures) {
+            slot.put_reached(position, &secure.reached());
+            self.reached_at = Some(position);
+        }
+    }
+
+    /// The stream is over: nobody goes on with it.
+    pub fn forget_reached(&mut self) {
+        if let Some(slot) = &mut self.figures {
+            slot.forget_reached();
+        }
     }
 
     fn put_figures(&mut self) {

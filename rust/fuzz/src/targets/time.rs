@@ -108,6 +108,8 @@ impl Target for Live {
                 arrival_ns: packet.arrival_ns,
                 timestamp: packet.timestamp,
                 clock: 8_000,
+                samples: 8_000,
+                quiet: packet.length % 3 == 0,
                 ticks: packet.length % 200,
                 ssrc: packet.ssrc,
                 sequence: packet.sequence,

@@ -25,6 +25,15 @@ class Piece:
     pcm: Samples
     """All of the packet, at the decoder's rate."""
 
+    def heard(self, rate: int, unit: int) -> Samples:
+        """What stands in its place, of `rate` samples a second where ticks are `unit` a second."""
+        until = self.skip + self.samples - self.fill
+        first, last = self.skip * rate // unit, until * rate // unit
+        heard = self.pcm[first:last]
+        if not self.fill or last > len(self.pcm):
+            return heard
+        return np.append(heard, np.repeat(self.pcm[last - 1 : last], self.fill * rate // unit))
+
 
 class Decoder(Protocol):
     """Decodes one stretch: packets of one payload type and one SSRC, in order. Made anew for each stretch.

@@ -1,5 +1,6 @@
 //! Hours of a sender whose clock is not ours (RTP-12, Q69).
 
+use super::super::live::{LivePacket, LiveStream};
 use super::*;
 
 const HOURS: i64 = 3;
@@ -13,9 +14,13 @@ fn noise(number: i64, most: i64) -> i64 {
 /// Packets of 20 ms by a clock that is off by `ppm` (positive is slow), with jitter up to 60 ms. `said` tells what the
 /// packet of a number is: nothing, speech, or quiet.
 fn drifting(ppm: i64, said: impl Fn(i64) -> Option<bool>) -> Vec<PacketRecord> {
+    drifting_for(HOURS, ppm, said)
+}
+
+fn drifting_for(hours: i64, ppm: i64, said: impl Fn(i64) -> Option<bool>) -> Vec<PacketRecord> {
     let mut sender = Sender::new();
     let mut packets = Vec::new();
-    for number in 0..HOURS * 180_000 {
+    for number in 0..hours * 180_000 {
         let mut packet = sender.next();
         let sent = packet.arrival_ns - START_NS;
         packet.arrival_ns += sent * ppm / 1_000_000 + noise(number, 60_000_000);
@@ -121,6 +126,77 @@ fn a_short_call_is_not_touched() {
     let timeline = run(packets);
     assert_eq!(runs(&timeline), [(0, 400_000)]);
     assert_eq!(timeline.report.drift_ppm, None);
+}
+
+/// By how much live audio and rendered audio part after so many seconds, at most, in milliseconds, and how often live
+/// audio tore a hole into speech without one.
+fn live_apart(mut packets: Vec<PacketRecord>, after_s: u64) -> (i64, usize) {
+    let timeline = run(packets.clone());
+    let rendered: std::collections::HashMap<u64, i64> = timeline
+        .placements
+        .iter()
+        .map(|found| (found.offset, found.start - i64::from(found.skip)))
+        .collect();
+    packets.sort_by_key(|packet| packet.arrival_ns);
+    let mut live = LiveStream::new(8_000);
+    let (mut most, mut holes, mut end) = (0, 0, i64::MAX);
+    let last = packets.len() - 1;
+    for (number, packet) in packets.into_iter().enumerate() {
+        live.push(LivePacket {
+            arrival_ns: packet.arrival_ns,
+            timestamp: packet.timestamp,
+            clock: 8_000,
+            samples: 8_000,
+            quiet: packet.quiet,
+            ticks: packet.ticks,
+            ssrc: packet.ssrc,
+            sequence: packet.sequence,
+            payload_type: packet.payload_type,
+            payload: packet.offset.to_be_bytes().to_vec(),
+        });
+        for piece in live.take(number == last) {
+            let name = u64::from_be_bytes(piece.payload.try_into().unwrap());
+            assert!(end == i64::MAX || piece.start >= end, "never overlaps");
+            holes += usize::from(piece.start > end);
+            end = piece.start + piece.ticks;
+            if name > after_s * 1_000_000_000 {
+                most = most.max((piece.start - piece.skip - rendered[&name]).abs());
+            }
+        }
+    }
+    (most / 8, holes)
+}
+
+fn hour(ppm: i64, said: impl Fn(i64) -> Option<bool>) -> Vec<PacketRecord> {
+    drifting_for(1, ppm, said)
+}
+
+#[test]
+fn rtp_12_live_audio_follows_a_clock_as_the_rendered_audio_does() {
+    let talk = |number: i64| Some(number % 150 >= 100);
+    for ppm in [100, -100] {
+        // Seven windows of 10 s tell nothing yet; a drift that adds up to less than 5 ms is left alone.
+        let (apart, holes) = live_apart(hour(ppm, talk), 0);
+        assert!(apart <= 8 && holes == 0, "{ppm}: {apart} ms, {holes} holes");
+        let (apart, holes) = live_apart(hour(ppm, talk), 80);
+        assert!(apart <= 1 && holes == 0, "{ppm}: {apart} ms, {holes} holes");
+    }
+    let (apart, _) = live_apart(hour(20, talk), 0);
+    assert!(apart <= 6, "{apart} ms");
+    let (apart, holes) = live_apart(hour(100, |_| Some(false)), 0);
+    assert!(apart <= 6 && holes == 0, "{apart} ms, {holes} holes");
+}
+
+#[test]
+fn a_lasting_change_of_the_delay_is_followed_by_live_audio_within_a_minute() {
+    let talk = |number: i64| Some(number % 150 >= 100);
+    let mut packets = hour(60, talk);
+    for packet in &mut packets {
+        let rerouted = packet.arrival_ns > START_NS + 1_800_000_000_000;
+        packet.arrival_ns += i64::from(rerouted) * 120_000_000;
+    }
+    let (apart, _) = live_apart(packets, 1_860);
+    assert!(apart <= 2, "{apart} ms");
 }
 
 #[test]

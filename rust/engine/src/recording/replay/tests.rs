@@ -15,6 +15,7 @@ use crate::testing::PATIENCE;
 use siprecord_core::pcapng::block::{LINK_EXPORTED, LINK_RAW_IP};
 use siprecord_core::pcapng::read::Block;
 use siprecord_core::pcapng::write::{interface, section_header, Section};
+use siprecord_srtp::{MasterKey, Sender, Suite};
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::process::ExitStatusExt;
@@ -102,12 +103,19 @@ fn one_life() {
         .append_event(br#"{"event":"recorder.restarted"}"#)
         .unwrap();
     let sockets = (sockets[0] as RawFd, sockets[1] as RawFd);
-    let spec = StreamSpec::default();
+    let mut spec = StreamSpec::default();
+    if told[5] == "protected" {
+        spec.keys.theirs = vec![key()];
+    }
     recording.resume_stream(spec, sockets, 1, false).unwrap();
     while recording.drain(&mut desk, 2, true, 0).more {}
     recording.append_event(br#"{"event":"other"}"#).unwrap();
     // The end comes without a word.
     std::process::exit(0);
+}
+
+fn key() -> MasterKey {
+    MasterKey::new(Suite::AesCm128HmacSha1_80, &[1; 16], &[2; 14]).unwrap()
 }
 
 fn resources(shelter: Arc<Shelter>) -> Resources {
@@ -146,7 +154,14 @@ struct Scene {
     rtcp: UdpSocket,
     sender: UdpSocket,
     shelters: Vec<OwnedFd>,
+    /// The packets are protected by SRTP.
+    protected: bool,
+    /// Those of the last set.
+    packets: Vec<Vec<u8>>,
 }
+
+/// The first sequence number: they come round soon.
+const FIRST: u16 = 65_520;
 
 impl Scene {
     fn new(name: &str) -> Self {
@@ -159,6 +174,8 @@ impl Scene {
             rtcp,
             sender: UdpSocket::bind("127.0.0.1:0").unwrap(),
             shelters: Vec::new(),
+            protected: false,
+            packets: Vec::new(),
         }
     }
 
@@ -170,16 +187,39 @@ impl Scene {
         interface(&mut log, LINK_EXPORTED, "sip", "");
         interface(&mut log, LINK_RAW_IP, "1", "{}");
         std::fs::write(&self.path, log).unwrap();
-        for number in 0..PACKETS {
-            self.send(&self.rtp, number);
+        let mut sealing = Sender::new(key());
+        self.packets = (0..=PACKETS as u16).map(packet).collect();
+        for packet in self
+            .packets
+            .iter_mut()
+            .take(PACKETS)
+            .filter(|_| self.protected)
+        {
+            let clear = std::mem::take(packet);
+            sealing.seal_media(&clear, packet).unwrap();
         }
-        self.send(&self.rtcp, PACKETS);
+        self.send();
     }
 
-    fn send(&self, socket: &UdpSocket, number: usize) {
-        let data = [&[0x80, 0, 0, number as u8][..], &[7; 168]].concat();
-        let to = socket.local_addr().unwrap();
-        self.sender.send_to(&data, to).unwrap();
+    /// Sends all packets, the last one to where reports come.
+    fn send(&self) {
+        let (last, media) = self.packets.split_last().unwrap();
+        let to = self.rtp.local_addr().unwrap();
+        for packet in media {
+            self.sender.send_to(packet, to).unwrap();
+        }
+        self.sender
+            .send_to(last, self.rtcp.local_addr().unwrap())
+            .unwrap();
+    }
+
+    /// How a life records.
+    fn work(&self) -> &'static str {
+        if self.protected {
+            "protected"
+        } else {
+            "record"
+        }
     }
 
     fn length(&self) -> u64 {
@@ -201,7 +241,7 @@ impl Scene {
 
     /// True when it was killed, false when it came to its end.
     fn dies(&mut self, step: usize, room: Option<u64>) -> bool {
-        let status = self.live(Some(step), room, "record");
+        let status = self.live(Some(step), room, self.work());
         assert!(
             status.signal() == Some(libc::SIGKILL) || status.success(),
             "{status}"
@@ -216,9 +256,9 @@ impl Scene {
     /// The life that is not killed. The kernel may deliver a datagram later than it was sent.
     fn goes_on(&mut self) {
         let end = Instant::now() + PATIENCE;
-        self.lives("record");
+        self.lives(self.work());
         while self.logged().len() <= PACKETS && Instant::now() < end {
-            self.lives("record");
+            self.lives(self.work());
         }
     }
 
@@ -228,7 +268,8 @@ impl Scene {
         let mut numbers = Vec::new();
         while let Some(found) = log.next_block().unwrap() {
             if let Block::Packet(packet) = found.block {
-                numbers.push(packet.data[HEADER - 44 + 3]);
+                let low = packet.data[HEADER - 44 + 3];
+                numbers.push(low.wrapping_sub(FIRST as u8));
             }
         }
         assert_eq!(log.damaged(), 0);
@@ -249,6 +290,12 @@ impl Drop for Scene {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.path);
     }
+}
+
+/// One of the packets in the clear.
+fn packet(number: u16) -> Vec<u8> {
+    let sequence = FIRST.wrapping_add(number).to_be_bytes();
+    [&[0x80, 0][..], &sequence, &[7; 168]].concat()
 }
 
 /// Two neighbouring ports, left open for the lives.
@@ -292,6 +339,46 @@ fn killed_at_any_step_nothing_is_lost_and_nothing_is_there_twice() {
         step += 1;
     }
     assert!(step > 40, "only {step} steps");
+}
+
+#[test]
+fn killed_at_any_step_a_protected_stream_goes_on_and_takes_nothing_twice() {
+    let mut scene = Scene::new("protected");
+    scene.protected = true;
+    let mut step = 0;
+    loop {
+        scene.set();
+        let died = scene.dies(step, None);
+        scene.goes_on();
+        scene.check(&format!("killed at step {step}"));
+        if !died {
+            break;
+        }
+        // The log tells nothing any more of what came until then.
+        let length = scene.length();
+        let mut log = std::fs::read(&scene.path).unwrap();
+        blank_packets(&mut log);
+        std::fs::write(&scene.path, &log).unwrap();
+        scene.send();
+        scene.lives("protected");
+        let more = scene.logged().len() - PACKETS - 1;
+        assert!(
+            more <= 1,
+            "killed at step {step}: {more} packets twice, of {length} bytes"
+        );
+        step += 3;
+    }
+    assert!(step > 40, "only {step} steps");
+}
+
+/// Makes the version of each packet another one, so that none is RTP.
+fn blank_packets(log: &mut [u8]) {
+    let head = &packet(0)[4..];
+    for at in 0..log.len() - head.len() {
+        if &log[at..at + head.len()] == head && log[at - 4] == 0x80 {
+            log[at - 4] = 0;
+        }
+    }
 }
 
 #[test]

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-import random
 from pathlib import Path
 
 from siprecord.render.merging import merge_recordings
+from tests.chaos.proof import Scale
 from tests.support.capture_builder import CaptureBuilder, Sender, codes
 
 PACKETS = 3_000
 LOSS = 0.05
 
 
-def merged_copies(directory: Path) -> str:
+def copies(scale: Scale, directory: Path) -> str:
     """What is lost in the end is what both lost; the account says what came from where."""
-    seed = random.SystemRandom().randrange(2**32)
-    chance = random.Random(seed)
+    seed, chance = scale.seed, scale.chance("merge")
     sound = codes(seed, PACKETS)
     lost = [{number for number in range(1, PACKETS - 1) if chance.random() < LOSS} for _ in range(2)]
     senders = (

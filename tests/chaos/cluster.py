@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.chaos import test_floating_address as floating
+from tests.chaos.proof import Scale
 from tests.support.cluster import Phone, cluster, end, node, start_all, until
 from tests.support.redis_server import RedisServer
 from tests.support.server import RunningServer
@@ -15,9 +16,10 @@ from tests.system import test_cluster as played
 Both = tuple[RunningServer, RunningServer]
 
 
-def floating_address(directory: Path, calls: int) -> str:
+def floating_address(scale: Scale, directory: Path) -> str:
     """R5: both machines lose their network, one after the other."""
     assert not floating.WHY_NOT, floating.WHY_NOT
+    calls = min(scale.calls, 20)
     with floating.a_site(directory) as site:
         a, b = site.nodes
         first = floating.lose_network(site, a, b, calls)
@@ -25,13 +27,13 @@ def floating_address(directory: Path, calls: int) -> str:
     return f"network namespaces, cable of a pulled: {first}; then that of b: {second}; lease 1 s"
 
 
-def linked_continuation(directory: Path) -> str:
+def linked_continuation(scale: Scale, directory: Path) -> str:
     """R6: a node is killed, its client calls the other one."""
     _play(directory, played.test_R6_a_new_call_of_the_same_session_is_the_continuation)
     return "kill -9 of a node; a new INVITE of the session at the other: linked, gap with its cause shown"
 
 
-def redis_down(directory: Path) -> str:
+def redis_down(scale: Scale, directory: Path) -> str:
     """R8, as far as it is about Redis."""
     phone = Phone()
     try:
@@ -41,7 +43,7 @@ def redis_down(directory: Path) -> str:
     return "Redis full, killed, slow: three calls recorded, told once each, caught up each time"
 
 
-def partition(directory: Path) -> str:
+def partition(scale: Scale, directory: Path) -> str:
     """R13: a node that only seemed dead."""
     _play(directory, played.test_R13_a_node_that_only_seemed_dead_keeps_its_calls)
     return "a frozen node: the other takes over and leaves it again, nothing lost; a cut link: see R5"

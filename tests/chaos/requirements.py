@@ -1,0 +1,27 @@
+"""R1 to R15, each with what proves it."""
+
+from __future__ import annotations
+
+from tests.chaos import cluster, endings, merge, processes, recorder, room, start
+from tests.chaos.proof import Requirement
+
+REQUIREMENTS = (
+    Requirement("R1", "kill -9 of the recorder loses no audio", (recorder.packets,)),
+    Requirement("R2", "dialogs, ports and keys outlive the recorder", (recorder.dialogs,)),
+    Requirement("R3", "other processes may die too", (processes.renderer, processes.holder)),
+    Requirement("R4", "planned drain", (processes.drained,)),
+    Requirement("R5", "host loss with a floating address", (cluster.floating_address,)),
+    Requirement("R6", "host loss without one: linked continuation", (cluster.linked_continuation,)),
+    Requirement("R7", "2N: two recordings merged per packet", (merge.copies,)),
+    Requirement("R8", "services may fail while calls run", (cluster.redis_down,)),
+    Requirement(
+        "R9", "only lack of room refuses, before the 200", (room.full_disk, room.no_ports, room.no_files)
+    ),
+    Requirement("R10", "what was unfinished is repaired at start", (start.repaired,)),
+    Requirement("R11", "a missing BYE ends the recording", (endings.silence, endings.unrefreshed)),
+    Requirement("R12", "every gap has its cause", ()),
+    Requirement("R13", "partition: record twice rather than not", (cluster.partition,)),
+    Requirement("R14", "a repeated INVITE opens no second recording", (recorder.invite_again,)),
+)
+REPORT = ("R15", "one command proves it")
+"""The line of the report itself: proved when all others have a result in it."""
