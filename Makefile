@@ -7,7 +7,7 @@ RUST := $(shell find rust -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo.l
 CORE := $(VENV)/.core
 DEPS := $(VENV)/.deps
 
-.PHONY: help build wheel demo test lint bench chaos fuzz pair packages clean
+.PHONY: help build wheel demo test lint bench chaos fuzz packages clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -44,9 +44,6 @@ bench: build packages  ## Run the benchmarks (ONLY=name for one), print a table,
 chaos: build packages  ## Prove R1 to R15 under real calls (CALLS, KILLS, SEED, ONLY=R9), write chaos-report.json (OUTPUT)
 	@$(BIN)/python scripts/chaos.py --calls $(or $(CALLS),100) --kills $(or $(KILLS),20) \
 	    $(if $(ONLY),--only $(ONLY)) $(if $(SEED),--seed $(SEED)) $(if $(OUTPUT),--output $(OUTPUT))
-
-pair: wheel build  ## Follow docs/howto/two-nodes.md on fresh Debian machines with systemd (root; downloads)
-	@$(BIN)/python scripts/pair.py
 
 fuzz: build  ## Feed mutated input to all that reads (TARGET=name, all or rust; INPUTS=200000 for each, SEED, JOBS)
 ifneq ($(TARGET),rust)

@@ -8,10 +8,10 @@ from itertools import count
 from pathlib import Path
 
 from tests.chaos.proof import Scale, need
-from tests.chaos.storm import Storm, kill, kill_renderer, rage, start_load
+from tests.chaos.storm import Storm, kill_renderer, rage, start_load
 from tests.support import messages
 from tests.support.cluster import Phone, running, until
-from tests.support.server import RunningServer, served
+from tests.support.server import served
 
 
 def renderer(scale: Scale, directory: Path) -> str:
@@ -22,15 +22,6 @@ def renderer(scale: Scale, directory: Path) -> str:
         need(not after.faults and after.kills, after)
         server.wait_recordings(storm.calls)
     return f"renderer: {after}, all rendered"
-
-
-def holder(scale: Scale, directory: Path) -> str:
-    """R3: the holder is killed; running calls go on."""
-    server = RunningServer(directory).start()
-    storm = Storm(calls=10, rate=20, seconds=6.0, kills=1, pause=(3.0, 5.0), seed=scale.seed)
-    after = rage(server, storm, lambda: kill(server.pid))
-    need(not after.faults and after.kills, after)
-    return f"holder: {after}"
 
 
 def drained(scale: Scale, directory: Path) -> str:

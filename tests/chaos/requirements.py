@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from tests.chaos import cluster, endings, merge, processes, recorder, room, start
+from tests.chaos import cluster, endings, holder, merge, processes, recorder, room, start
 from tests.chaos.proof import Requirement
 
 REQUIREMENTS = (
     Requirement("R1", "kill -9 of the recorder loses no audio", (recorder.packets,)),
     Requirement("R2", "dialogs, ports and keys outlive the recorder", (recorder.dialogs,)),
-    Requirement("R3", "other processes may die too", (processes.renderer, processes.holder)),
+    Requirement("R3", "other processes may die too", (processes.renderer, holder.killed)),
     Requirement("R4", "planned drain", (processes.drained,)),
     Requirement("R5", "host loss with a floating address", (cluster.floating_address,)),
     Requirement("R6", "host loss without one: linked continuation", (cluster.linked_continuation,)),

@@ -5,46 +5,15 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from siprecord.holder.messages import is_name
+from tests.holder.running import RECORDER, Running
 from tests.support.patience import PATIENCE
 
-RECORDER = Path(__file__).parent / "recorder.py"
 MEMORY_KIB = 30 * 1024
-
-
-class Running:
-    """`python -m siprecord.holder` around a small recorder."""
-
-    def __init__(self, mode: str, directory: Path, **environ: str) -> None:
-        self.notes = directory / "notes"
-        self.notes.touch()
-        self.log = directory / "log"
-        recorder = [sys.executable, str(RECORDER), mode, str(self.notes)]
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "siprecord.holder", *recorder],
-                stderr=log,
-                env={**os.environ, **environ},
-            )
-
-    def lines(self) -> list[str]:
-        return self.notes.read_text().splitlines()
-
-    def wait_lines(self, count: int) -> list[str]:
-        end = time.monotonic() + PATIENCE
-        while len(self.lines()) < count:
-            assert time.monotonic() < end, self.log.read_text() + self.notes.read_text()
-            time.sleep(0.01)
-        return self.lines()
-
-    def end(self, number: int = signal.SIGTERM) -> int:
-        self.process.send_signal(number)
-        return self.process.wait(PATIENCE)
 
 
 def test_a_killed_recorder_is_started_again_with_its_sockets(tmp_path: Path) -> None:
@@ -175,7 +144,9 @@ def test_it_imports_nothing_heavy() -> None:
         "siprecord",
         "siprecord.holder",
         "siprecord.holder.__main__",
+        "siprecord.holder.lives",
         "siprecord.holder.messages",
+        "siprecord.holder.place",
         "siprecord.holder.process",
         "siprecord.holder.store",
     }

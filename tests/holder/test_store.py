@@ -121,7 +121,7 @@ def test_the_names_of_2000_calls_fit_into_what_systemd_can_pass() -> None:
     room, names = _Room(1_000_000), list[str]()
     for number in count(16**6 - 2_000):
         call = [state_name(f"{number:x}"), *(media_name(f"{number:x}", stream) for stream in (0, 0, 1, 1))]
-        if not all([room.take(name, 1) for name in call]):
+        if not all(room.take(name, 1) for name in call):
             break
         names += call
     assert len(names) >= 5 * 2_000
@@ -199,9 +199,9 @@ def test_systemd_takes_one_name_in_a_message(notify: socket.socket, tmp_path: Pa
     assert store.store({"a": [0], "b": [1, 2]})
     store.remove("a", "b")
     store.close()
-    for name, count in (("a", 1), ("b", 2)):
+    for name, number in (("a", 1), ("b", 2)):
         message = hear(notify)
-        assert (message.fields["FDNAME"], len(message.fds)) == (name, count)
+        assert (message.fields["FDNAME"], len(message.fds)) == (name, number)
         for fd in message.fds:
             os.close(fd)
     assert [hear(notify).fields["FDNAME"] for _ in range(2)] == ["a", "b"]
@@ -215,8 +215,7 @@ def test_a_holder_that_died_costs_nothing_but_the_net(
     assert not store.store({"a": [0]})
     store.remove("a")
     assert store.take() == []
-    assert [record.levelname for record in caplog.records] == ["ERROR"]
-    assert "recording goes on" in caplog.text
+    assert not [record for record in caplog.records if record.levelname == "ERROR"], "the watch tells it"
 
 
 def test_a_stuck_holder_does_not_block_the_recorder_for_ever(held: tuple[HolderStore, socket.socket]) -> None:

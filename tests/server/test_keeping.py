@@ -28,7 +28,7 @@ def life(tmp_path: Path) -> Iterator[Life]:
             inherited = [(name, os.open(os.devnull, os.O_RDONLY)) for name in names]
             keeping = Keeping(SystemdStore(sock, None, inherited, 100), tmp_path, {})
             if serve:
-                keeping.serving()
+                keeping.serving(tmp_path)
             sock.close()
             return keeping, dict(told(systemd))
 
@@ -66,9 +66,11 @@ def test_what_is_kept_tells_that_somebody_died_before_we_began(life: Life) -> No
     assert said == {"start.0": "FDSTOREREMOVE", "-": "READY"}
 
 
-def test_sockets_of_a_unit_are_no_death(life: Life) -> None:
-    """A .socket unit passes listening sockets at the first start too; this one is none, and is let go."""
-    assert life("unknown")[1] == {"start.0": "FDSTORE", "unknown": "FDSTOREREMOVE"}
+def test_what_has_a_name_that_we_do_not_know_is_let_go(life: Life) -> None:
+    assert life("unknown", "s.", "s.x", "m.1", "m.1.x", "s.1.0")[1] == {
+        "start.0": "FDSTORE",
+        **dict.fromkeys(("unknown", "s.", "s.x", "m.1", "m.1.x", "s.1.0"), "FDSTOREREMOVE"),
+    }
 
 
 def test_after_three_deaths_in_a_row_old_calls_are_left_alone(life: Life) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from siprecord.errors import ConfigError
+from siprecord.holder.place import LOCK_NAME
 from siprecord.server.lifecycle import (
-    LOCK_NAME,
     DataDirLock,
     StopRequests,
     loop_factory,

@@ -7,12 +7,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
-import pytest
-
 from siprecord.media import EngineTotals, Notice
 from siprecord.server.config import Config
 from siprecord.server.handler import Handler
-from siprecord.server.reports import HOLDER_VARIABLE, Reports
+from siprecord.server.keeping import Keeping
+from siprecord.server.reports import Reports
 from siprecord.transport import ConnectionInfo, CustomSIPServer
 from tests.transport.fakes import FakeApplication
 
@@ -59,7 +58,7 @@ def test_reasons_are_told_one_by_one(tmp_path: Path) -> None:
     assert codes(found) == ["draining", "not_writable"]
 
 
-def test_the_status_names_processes_calls_and_health(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_status_names_processes_calls_and_health(tmp_path: Path) -> None:
     found = reports(tmp_path)
     found.listening = True
     found.notice(Notice("spool/r.pcapng", "write_failed", "full", 7))
@@ -69,8 +68,19 @@ def test_the_status_names_processes_calls_and_health(tmp_path: Path, monkeypatch
     assert (status["packets_dropped"], status["render_queue"], status["render_failed"]) == (7, 3, 1)
     assert status["health"] == {"live": True, "ready": True, "reasons": [], "warnings": []}
     assert cast(int, status["disk_free_bytes"]) > 0
-    monkeypatch.setenv(HOLDER_VARIABLE, "4711")
-    assert found.status()["holder_pid"] == 4711
+
+
+def test_a_holder_that_died_is_a_warning_and_no_reason_to_refuse_calls(tmp_path: Path) -> None:
+    found = reports(tmp_path)
+    found.listening = True
+    found.keeping = cast(Keeping, SimpleNamespace(holder_pid=4711, kept_by="holder", protected=True))
+    assert (found.status()["holder_pid"], found.status()["kept_by"]) == (4711, "holder")
+    assert (found.warnings(), found.snapshot().protected) == ([], True)
+    found.keeping = cast(Keeping, SimpleNamespace(holder_pid=None, protected=False))
+    (warning,) = found.warnings()
+    assert warning["code"] == "no_holder"
+    assert "start `siprecord serve` again" in str(warning["text"])
+    assert (codes(found), found.snapshot().protected) == ([], False)
 
 
 def test_the_snapshot_holds_the_figures_of_all_parts(tmp_path: Path) -> None:

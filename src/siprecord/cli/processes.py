@@ -27,6 +27,9 @@ def upgrade(config: ConfigFile = None, url: Url = None) -> None:
     """
     base = server_at(url, config)
     before = ask(base, "status")
+    warnings = before.get("health", {}).get("warnings") or []
+    for lost in (row for row in warnings if row.get("code") == "no_holder"):
+        raise SiprecordError(lost.get("text"))
     by_systemd = before.get("kept_by") == "systemd"
     keeper = before.get("recorder_pid" if by_systemd else "holder_pid")
     if not isinstance(keeper, int):

@@ -41,6 +41,7 @@ def serve(
     settings = load_config(config, environ)
     if config is not None:
         environ["SIPRECORD_CONFIG"] = str(config)
+    environ["SIPRECORD_INTERNAL_DATA_DIR"] = str(settings.data_dir)
     as_json = settings.log.format == "json" or (settings.log.format == "auto" and not sys.stderr.isatty())
     if as_json:
         environ["SIPRECORD_INTERNAL_JSON_LOG"] = "1"

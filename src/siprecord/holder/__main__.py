@@ -12,6 +12,8 @@ from json import dumps
 
 from siprecord.holder.process import Holder
 
+PRIVATE = 0o027
+"""No rights for others on any file that is made."""
 JSON_LOG = "SIPRECORD_INTERNAL_JSON_LOG"
 
 
@@ -19,6 +21,7 @@ def main() -> int:
     """Hold the sockets of the command given; exits as it does."""
     # Until the holder takes signals itself, Ctrl-C ends us without a trace.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    os.umask(PRIVATE)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(ValueError, OSError):  # a hard limit above what the kernel allows by now
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

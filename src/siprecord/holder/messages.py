@@ -18,9 +18,12 @@ MAX_MESSAGE = 65_536
 MAX_FDS = 250
 """Descriptors in one message; the kernel takes 253."""
 READY, STOPPING, WATCHDOG, STATUS = "READY", "STOPPING", "WATCHDOG", "STATUS"
+EXIT_STATUS = "EXIT_STATUS"
 FD_STORE, FD_REMOVE, FD_NAME, FD_POLL = "FDSTORE", "FDSTOREREMOVE", "FDNAME", "FDPOLL"
 SPARE, START = "SPARE", "START"
 """Ours too: a spare recorder has loaded everything and waits; the holder tells it to begin."""
+RECORDER = "RECORDER"
+"""Ours: the process that lost its holder and talks to the next one, with a pidfd of it; the first message."""
 FD_FETCH, FD_NAMES, FD_DONE = "FDFETCH", "FDNAMES", "FDDONE"
 
 _CONTROL = socket.CMSG_LEN(MAX_FDS * array("i").itemsize)

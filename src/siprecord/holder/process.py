@@ -14,12 +14,17 @@ import subprocess
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
 
 from siprecord.holder import messages
+from siprecord.holder.lives import Adopted, Recorder, adopt, how
 from siprecord.holder.messages import FD_DONE, FD_FETCH, FD_NAMES, FD_REMOVE, FD_STORE, Message
+from siprecord.holder.place import Place, PlaceError, TakenError
 from siprecord.holder.store import HOLDER_FD, SEND_SECONDS
 
+DATA_DIR = "SIPRECORD_INTERNAL_DATA_DIR"
+"""Where a recorder may run that lost its holder. Without it nobody looks for one."""
 HOLDER_PID = "SIPRECORD_INTERNAL_HOLDER_PID"
 DIED_AT = "SIPRECORD_INTERNAL_DIED_AT"
 """For a recorder that is started again: when the one before it ended, in nanoseconds since 1970."""
@@ -32,6 +37,9 @@ FORWARDED = (*STOP, signal.SIGHUP)
 WOKEN_BY = (*FORWARDED, signal.SIGUSR2, signal.SIGCHLD)
 HANDED_OVER = 75
 """Exit code of a recorder that was asked, by SIGUSR2, to leave its calls to the next one."""
+BUSY = "it ends its calls, or is kept by systemd; wait until it has ended, stop it, or set data_dir"
+AS_IT_WAS = "it goes on as it was configured, and `siprecord upgrade` brings what has changed since"
+POLL_SECONDS = 0.05
 RELAYED = (messages.READY, messages.STOPPING, messages.WATCHDOG, messages.STATUS)
 
 Say = Callable[[str, str], object]
@@ -57,20 +65,8 @@ class HolderSettings:
     """So long after the recorder serves, a second one is loaded, which waits to take over. -1: never."""
     watchdog: float = 60.0
     """A recorder that says nothing for so long, once ready, is killed. 0: never."""
-
-
-@dataclass(slots=True)
-class _Recorder:
-    """One life of the recorder."""
-
-    process: subprocess.Popen[bytes]
-    sock: socket.socket
-    ready: float = 0.0
-    """When it began to serve; 0: not yet."""
-    stopping: bool = False
-    spare: bool = False
-    """It has loaded everything, and waits to be told to begin."""
-    heard: float = field(default_factory=time.monotonic)
+    find: float = 10.0
+    """How long a recorder that runs without us may take to let itself be taken on."""
 
 
 class Holder:
@@ -94,12 +90,15 @@ class Holder:
         self._died_at = 0
         self._was_ready = False
         self._stopping = False
-        self._recorder: _Recorder | None = None
-        self._spare: _Recorder | None = None
+        self._recorder: Recorder | None = None
+        self._spare: Recorder | None = None
         self._upgrading = False
         self._selector = selectors.DefaultSelector()
         self._woken, self._waker = socket.socketpair()
         self._code: int | None = None
+        self._data_dir = self._environ.get(DATA_DIR)
+        self._place: Place | None = None
+        self._lock: int | None = None
 
     def run(self) -> int:
         """Until the recorder has ended for good; returns the exit code, its own where it gave one."""
@@ -109,7 +108,7 @@ class Holder:
         handlers = {number: signal.signal(number, lambda *_: None) for number in WOKEN_BY}
         self._selector.register(self._woken, selectors.EVENT_READ)
         try:
-            self._start()
+            self._begin()
             while self._code is None:
                 self._turn()
             return self._code
@@ -123,11 +122,68 @@ class Holder:
         for key, _ in self._selector.select(self._patience()):
             if key.fileobj is self._woken:
                 self._take_signals()
+            if isinstance(key.fileobj, Adopted):
+                self._reap()
             for recorder in (self._recorder, self._spare):
                 if recorder is not None and key.fileobj is recorder.sock:
                     self._take_messages(recorder)
         self._watch()
         self._prepare()
+
+    # The beginning
+
+    def _begin(self) -> None:
+        """Take on the recorder that lost its holder; where none runs, start one."""
+        place, end, asked = self._open_place(), time.monotonic() + self._settings.find, False
+        while self._code is None and self._recorder is None:
+            if place is None or (running := place.recorder()) is None:
+                self._start()
+            elif self._find(place):
+                break
+            elif time.monotonic() > end:
+                self._say("error", f"process {running} does not let itself be taken on: {BUSY}")
+                self._code = 1
+            else:
+                if not asked:
+                    self._say(
+                        "warning", f"process {running} records to {self._data_dir} already: asking for it"
+                    )
+                asked = True
+                self._sleep(POLL_SECONDS)
+
+    def _find(self, place: Place) -> bool:
+        """Whether there is a recorder to take on, or reason to give up."""
+        try:
+            sock = place.connect()
+        except PlaceError as error:
+            self._say("error", f"the recorder that runs can't be taken on: {error}")
+            self._code = 1
+            return True
+        if sock is None:
+            return False
+        if (process := adopt(sock, self._settings.find)) is None:
+            sock.close()
+            return False
+        self._recorder = Recorder(process, sock)
+        self._selector.register(sock, selectors.EVENT_READ)
+        self._selector.register(process, selectors.EVENT_READ)
+        return True
+
+    def _open_place(self) -> Place | None:
+        """Where recorders are found; None where we can't look. Only one holder gets it: any other ends."""
+        if self._data_dir is None:
+            return None
+        try:
+            self._place = Place(Path(self._data_dir))
+            self._lock = self._place.lock()
+            return self._place
+        except TakenError as taken:
+            text = f"a siprecord runs with {self._data_dir} already (holder: process {taken.pid})"
+            self._say("error", f"{text}: nothing is started")
+            self._code = 1
+        except PlaceError as error:
+            self._say("error", f"{error}. Should this process die, nobody could take its recorder on")
+        return None
 
     # The recorder's life
 
@@ -145,7 +201,7 @@ class Holder:
             self._drop(spare)
         self._recorder = self._spawn(self._news())
 
-    def _spawn(self, news: Mapping[str, str]) -> _Recorder:
+    def _spawn(self, news: Mapping[str, str]) -> Recorder:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
         with theirs:
@@ -157,7 +213,7 @@ class Holder:
                 process_group=0,
             )
         self._selector.register(ours, selectors.EVENT_READ)
-        return _Recorder(process, ours)
+        return Recorder(process, ours)
 
     def _recorder_environ(self, fd: int, news: Mapping[str, str]) -> dict[str, str]:
         own = {HOLDER_FD: str(fd), HOLDER_PID: str(os.getpid()), **news}
@@ -189,7 +245,7 @@ class Holder:
             self._dismiss(self._spare)
         self._upgrading = True
 
-    def _dismiss(self, spare: _Recorder) -> None:
+    def _dismiss(self, spare: Recorder) -> None:
         self._spare = None
         spare.process.kill()
         spare.process.wait()
@@ -206,9 +262,10 @@ class Holder:
                 self._upgrading = False
                 self._say("error", "upgrade: the new recorder does not start; the old one goes on")
         recorder = self._recorder
-        if recorder is None or (code := recorder.process.poll()) is None:
+        if recorder is None or recorder.process.poll() is None:
             return
-        self._take_messages(recorder)  # what it stored before it died
+        self._take_messages(recorder)  # what it stored before it died, and what it said of its end
+        code = recorder.process.poll() or 0
         self._died_at = time.time_ns()
         self._drop(recorder)
         if self._upgrading and code == HANDED_OVER:
@@ -219,13 +276,13 @@ class Holder:
             return
         self._plan_restart(recorder, code)
 
-    def _ended_on_purpose(self, recorder: _Recorder, code: int) -> bool:
+    def _ended_on_purpose(self, recorder: Recorder, code: int) -> bool:
         """Told to stop, or done, or never able to serve: a fault that a restart would only repeat."""
         if self._stopping or (recorder.stopping and code >= 0) or code == 0:
             return True
         return code > 0 and not self._was_ready
 
-    def _plan_restart(self, recorder: _Recorder, code: int) -> None:
+    def _plan_restart(self, recorder: Recorder, code: int) -> None:
         now = time.monotonic()
         if recorder.ready and now - recorder.ready >= self._settings.steady:
             self._deaths.clear()
@@ -233,7 +290,7 @@ class Holder:
         while now - self._deaths[0] > self._settings.within:
             self._deaths.popleft()
         self._unready = 0 if recorder.ready else self._unready + 1
-        what = f"recorder {recorder.process.pid} {_how(code)}"
+        what = f"recorder {recorder.process.pid} {how(code)}"
         if len(self._deaths) >= self._settings.most_deaths or self._unready >= self._settings.most_unready:
             text = f"{what}; it died {len(self._deaths)} times within {self._settings.within:g} s: giving up"
             self._say("error", text)
@@ -273,12 +330,15 @@ class Holder:
             due.append(recorder.ready + (0.0 if self._upgrading else settings.spare_after))
         return max(0.0, min(due) - time.monotonic()) + 0.01 if due else None
 
-    def _drop(self, recorder: _Recorder) -> None:
+    def _drop(self, recorder: Recorder) -> None:
         if recorder is self._recorder:
             self._recorder = None
         with contextlib.suppress(KeyError):
             self._selector.unregister(recorder.sock)
         recorder.sock.close()
+        if isinstance(recorder.process, Adopted):
+            self._selector.unregister(recorder.process)
+            recorder.process.close()
 
     # Signals and messages
 
@@ -303,7 +363,7 @@ class Holder:
         else:
             self._recorder.process.send_signal(number)
 
-    def _take_messages(self, recorder: _Recorder) -> None:
+    def _take_messages(self, recorder: Recorder) -> None:
         try:
             while (message := messages.receive(recorder.sock)) is not None:
                 self._take(recorder, message)
@@ -314,7 +374,7 @@ class Holder:
         except OSError as error:
             self._say("error", f"messages of the recorder can't be read: {error.strerror}")
 
-    def _take(self, recorder: _Recorder, message: Message) -> None:
+    def _take(self, recorder: Recorder, message: Message) -> None:
         fields = message.fields
         recorder.heard = time.monotonic()
         if message.cut:
@@ -332,13 +392,21 @@ class Holder:
             self._hand_over(recorder)
         self._note(recorder, fields)
 
-    def _note(self, recorder: _Recorder, fields: Mapping[str, str]) -> None:
+    def _note(self, recorder: Recorder, fields: Mapping[str, str]) -> None:
         recorder.stopping = recorder.stopping or fields.get(messages.STOPPING) == "1"
         if fields.get(messages.READY) == "1" and not recorder.ready:
             recorder.ready, self._was_ready = time.monotonic(), True
-            if self._died_at:
+            if isinstance(recorder.process, Adopted):
+                fds = sum(len(fds) for fds in self.kept.values())
+                self._say(
+                    "warning",
+                    f"took on recorder {recorder.process.pid} with {fds} sockets and states: {AS_IT_WAS}",
+                )
+            elif self._died_at:
                 took = (time.time_ns() - self._died_at) / 1e9
                 self._say("warning", f"recorder {recorder.process.pid} took over {took:.2f} s later")
+        if isinstance(recorder.process, Adopted) and fields.get(messages.EXIT_STATUS, "").isdigit():
+            recorder.process.told = int(fields[messages.EXIT_STATUS])
         if fields.get(messages.SPARE) == "1":
             recorder.spare = True
             if self._upgrading and self._recorder is not None:
@@ -348,7 +416,7 @@ class Holder:
             with contextlib.suppress(OSError):
                 messages.send(self._systemd, told)
 
-    def _hand_over(self, recorder: _Recorder) -> None:
+    def _hand_over(self, recorder: Recorder) -> None:
         kept = [(name, fd) for name, fds in self.kept.items() for fd in fds]
         recorder.sock.settimeout(SEND_SECONDS)
         try:
@@ -369,17 +437,12 @@ class Holder:
             messages.close_all(fds)
         self.kept.clear()
         self._selector.close()
+        if self._place is not None:
+            self._place.close()
+        if self._lock is not None:
+            os.close(self._lock)
         for sock in (self._woken, self._waker, *filter(None, [self._systemd])):
             sock.close()
-
-
-def _how(code: int) -> str:
-    if code >= 0:
-        return f"ended with status {code}"
-    try:
-        return f"was killed by {signal.Signals(-code).name}"
-    except ValueError:
-        return f"was killed by signal {-code}"
 
 
 def _notify_socket(address: str) -> socket.socket | None:

@@ -66,6 +66,9 @@ class FdStore(Protocol):
     def status(self, text: str) -> None:
         """One line for people."""
 
+    def ending(self, code: int) -> None:
+        """We end with this exit code: told to who is not our parent."""
+
 
 class NoStore:
     """Nobody keeps anything: what a library user has."""
@@ -96,19 +99,26 @@ class NoStore:
     def status(self, text: str) -> None:
         """Nobody asks."""
 
+    def ending(self, code: int) -> None:
+        """Nobody asks."""
+
 
 class _Notifier:
     """What both stores have in common: sd_notify over a connected socket."""
 
     keeps = True
+    watched = False
+    """Whether somebody notices by itself when the keeper is gone."""
 
     def __init__(self, sock: socket.socket, watchdog_s: float | None) -> None:
         self.watchdog_s = watchdog_s
-        self._sock = sock
         self._told = False
         self._put_off: list[tuple[Mapping[str, str], list[int]]] = []
         """What a busy keeper did not take, in order, with duplicates of the descriptors."""
-        self._gone = False
+        self._use(sock)
+
+    def _use(self, sock: socket.socket) -> None:
+        self._sock, self._gone = sock, False
         # SO_SNDTIMEO, not settimeout: the socket stays a blocking one, without a poll before each call.
         sock.setblocking(True)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(SEND_SECONDS))
@@ -154,6 +164,10 @@ class _Notifier:
         """One line for people."""
         self._send({messages.STATUS: " ".join(text.split())})
 
+    def ending(self, code: int) -> None:
+        """We end with this exit code."""
+        self._send({messages.EXIT_STATUS: str(code)})
+
     def close(self) -> None:
         """Say nothing any more."""
         self._sock.close()
@@ -190,13 +204,15 @@ class _Notifier:
         self._put_off = left
 
     def _try(self, fields: Mapping[str, str], fds: Sequence[int]) -> bool:
+        if self._gone:
+            return False
         try:
             messages.send(self._sock, fields, fds)
         except OSError as error:
             # Once is enough: the next ones find out without waiting, for calls wait meanwhile.
             self._sock.setblocking(False)
             self._gone = error.errno in _GONE
-            if not self._told:
+            if not self._told and not (self._gone and self.watched):
                 self._told = True
                 _log.error(
                     "whoever keeps our sockets does not answer (%s): recording goes on, but calls would not "
@@ -212,11 +228,29 @@ class _Notifier:
 
 
 class HolderStore(_Notifier):
-    """The holder at the other end of an inherited socket pair, which nobody else can open."""
+    """The holder at the other end of an inherited socket pair, or of a connection of the next one."""
+
+    watched = True
 
     def fileno(self) -> int:
         """Readable when the holder has died: it says nothing unless it is asked."""
         return self._sock.fileno()
+
+    def lost(self) -> None:
+        """The holder has died: tell nobody anything, until there is another."""
+        self._told, self._gone = True, True
+        self._forget(())
+        self._sock.close()
+
+    def found(self, sock: socket.socket) -> None:
+        """Talk to another holder from now on; it knows nothing yet. Raises OSError."""
+        pidfd = os.pidfd_open(os.getpid())
+        try:
+            messages.send(sock, {messages.RECORDER: str(os.getpid())}, [pidfd])
+        finally:
+            os.close(pidfd)
+        self._told = False
+        self._use(sock)
 
     def _storing(
         self, kept: Mapping[str, Sequence[int]]

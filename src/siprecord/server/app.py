@@ -23,6 +23,7 @@ from siprecord.server.config import Config
 from siprecord.server.continuity import Continuity
 from siprecord.server.eventlog import log_event, log_notice
 from siprecord.server.handler import Handler
+from siprecord.server.holder_watch import WHAT_TO_DO
 from siprecord.server.http_config import http_token
 from siprecord.server.keeping import Keeping
 from siprecord.server.lifecycle import DataDirLock, StopRequests, handing_over, raise_file_limit, reloading
@@ -37,8 +38,6 @@ from siprecord.transport import CustomSIPServer, ListenerInfo, TransportSettings
 if TYPE_CHECKING:
     from siprecord.server.membership import Membership
 
-ORPHAN_GRACE = 7 * 86_400.0
-"""Seconds: without a holder calls end by themselves, however long they are."""
 PRIVATE = 0o027
 """No rights for others on any file that is made."""
 FILES_PER_CALL = 5
@@ -70,7 +69,6 @@ class Application:
         self._tls = server_context(config.tls)
         self._keeping = keeping
         self._serving = asyncio.Event()
-        self._grace = config.recording.drain_grace_s
         continuity = keeping.continuity if keeping else None
         if config.cluster.servers and continuity is None:
             continuity = Continuity(NoStore(), config.spool_dir)
@@ -86,7 +84,7 @@ class Application:
             keeper=keeping.sockets if keeping else None,
         )
         self.reports = Reports(config, self.handler, self.server, self._engine, self._finisher)
-        self.reports.kept_by = keeping.kept_by if keeping else None
+        self.reports.keeping = keeping
         if self.membership is not None:
             self.reports.cluster = self.membership.row
         if self._assembly.live is not None:
@@ -105,8 +103,7 @@ class Application:
                 beat = spawn(self._keeping.beat(), name="signs of life")
                 stack.push_async_callback(finish, beat)
                 stack.enter_context(handing_over(self._hand_over))
-                if (holder := self._keeping.holder_fd) is not None:
-                    stack.callback(Wakeup(holder, self._orphaned).close)
+                stack.callback(self._keeping.close)
             stack.enter_context(reloading(self.reload_certificates))
             if self.membership is not None:
                 await self.membership.join(self._engine)
@@ -172,7 +169,7 @@ class Application:
         self.reports.listening = True
         self._serving.set()
         if self._keeping is not None:
-            self._keeping.serving()
+            self._keeping.serving(self.config.data_dir)
         if self.membership is not None:
             self.handler.takeover.listeners = lambda: self.server.listeners
             self.membership.start(self.handler.takeover)
@@ -186,7 +183,7 @@ class Application:
 
     async def _drain(self) -> None:
         """Refuse new calls and let the running ones finish, until the grace time ends or a second request."""
-        grace = self._grace
+        grace = self.config.recording.drain_grace_s
         if self._keeping is not None:
             self._keeping.stopping()
         _log.info("draining", calls=self.handler.active, grace_s=grace)
@@ -202,17 +199,13 @@ class Application:
 
     def _hand_over(self) -> None:
         """Leave all calls to the next recorder: what was taken is written, the rest waits in the sockets."""
+        assert self._keeping is not None, "the signal is taken only where somebody keeps our sockets"
+        if not self._keeping.protected:
+            _log.error(f"no upgrade without a holder: {WHAT_TO_DO}, then ask again")
+            return
         self._engine.close()
+        self._keeping.store.ending(HANDED_OVER)
         os._exit(HANDED_OVER)
-
-    def _orphaned(self) -> None:
-        """Nobody would start us again, and whoever starts another one needs our ports."""
-        assert self._keeping is not None
-        loop = asyncio.get_running_loop()
-        loop.remove_reader(self._keeping.holder_fd or 0)
-        _log.error("the holder has died: no new calls are taken, and when the running ones are over we end")
-        self._grace = ORPHAN_GRACE
-        self.stop.request()
 
     def _take_notices(self) -> None:
         for notice in self._engine.drain_notices():

@@ -11,7 +11,7 @@ import contextlib
 import os
 import re
 import socket
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -80,6 +80,7 @@ class _KeptCall:
     key: str
     """Stands for it in the names of its descriptors; no other call that is kept has it."""
     cell: StateCell
+    log: ports.CaptureLog
     told: bytes = b""
     """What other nodes know of it."""
     media: set[int] = field(default_factory=set)
@@ -144,8 +145,10 @@ class Continuity:
                 recording_id = state.recording_id
                 if self.fresh:
                     raise StateError("the recorder kept dying")
-                self.resumed.append(self._resume_one(engine, state, one, event))
-                self._calls[recording_id] = _KeptCall(key, cell, media={i.interface for i in state.streams})
+                resumed = self._resume_one(engine, state, one, event)
+                media = {stream.interface for stream in state.streams}
+                self._calls[recording_id] = _KeptCall(key, cell, resumed.log, media=media)
+                self.resumed.append(resumed)
                 spent.remove(cell.fd)
             except (SiprecordError, OSError, AssertionError) as error:
                 _log.error("a call can't go on", recording_id=recording_id, kept_as=key, reason=str(error))
@@ -195,11 +198,11 @@ class Continuity:
         kept = self._calls.get(runner.recording_id)
         new: dict[str, Sequence[int]] = {}
         if kept is None:
-            kept = self._begin(runner.recording_id)
+            kept = self._begin(runner.recording_id, runner.log)
             if kept is None:
                 return
             new[state_name(kept.key)] = [kept.cell.fd]
-        new.update(self._changed_media(kept, runner.log, state))
+        new.update(self._changed_media(kept, state))
         if new:
             self._store.store(new)
         document = encode(state)
@@ -209,10 +212,18 @@ class Continuity:
             kept.told = document
             self.replica.put(runner.recording_id, document)
 
-    def _begin(self, recording_id: str) -> _KeptCall | None:
+    def kept(self) -> dict[str, Sequence[int]]:
+        """All that is kept now, for a store that knows nothing of it."""
+        kept: dict[str, Sequence[int]] = {**self._shelters.kept()}
+        for call in self._calls.values():
+            kept[state_name(call.key)] = [call.cell.fd]
+            kept.update(_media_sockets(call, call.media))
+        return kept
+
+    def _begin(self, recording_id: str, log: ports.CaptureLog) -> _KeptCall | None:
         """Memory for a new call; None when there is none: the call goes on, but would not outlive us."""
         try:
-            kept = _KeptCall(f"{self._last_key + 1:x}", StateCell())
+            kept = _KeptCall(f"{self._last_key + 1:x}", StateCell(), log)
         except OSError as error:
             _log.error("a call can't be kept safe", recording_id=recording_id, error=error.strerror)
             return None
@@ -238,18 +249,13 @@ class Continuity:
         """Bytes of state of all calls."""
         return sum(kept.cell.size for kept in self._calls.values())
 
-    def _changed_media(
-        self, kept: _KeptCall, log: ports.CaptureLog, state: CallState
-    ) -> Mapping[str, Sequence[int]]:
+    def _changed_media(self, kept: _KeptCall, state: CallState) -> Mapping[str, Sequence[int]]:
         """Let go the sockets of streams that are no more; returns those of new ones, by name."""
         wanted = {stream.interface for stream in state.streams}
         gone, new, kept.media = kept.media - wanted, wanted - kept.media, wanted
         if gone:
             self._store.remove(*(media_name(kept.key, interface) for interface in gone))
-        with contextlib.suppress(MediaError):
-            sockets = log.filenos() if new and isinstance(log, CaptureLog) else {}
-            return {media_name(kept.key, each): sockets[each] for each in new & sockets.keys()}
-        return {}
+        return _media_sockets(kept, new)
 
     def _end(self, recording_id: str) -> None:
         kept = self._calls.pop(recording_id, None)
@@ -278,6 +284,14 @@ def _kept_state(left: _Left) -> tuple[StateCell, CallState]:
         raise StateError("its state was not kept")
     cell = StateCell(left.state)
     return cell, decode(cell.read())
+
+
+def _media_sockets(call: _KeptCall, interfaces: Set[int]) -> Mapping[str, Sequence[int]]:
+    """The sockets of these streams, as far as they are open, by the name to keep them under."""
+    with contextlib.suppress(MediaError):
+        sockets = call.log.filenos() if interfaces and isinstance(call.log, CaptureLog) else {}
+        return {media_name(call.key, each): sockets[each] for each in interfaces & sockets.keys()}
+    return {}
 
 
 def discard_unanswered(spool: Path, running: Collection[str]) -> None:

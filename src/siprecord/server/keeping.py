@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
 from pathlib import Path
 
 from siprecord.holder import FdStore, HolderStore, Kept, SystemdStore
-from siprecord.holder.process import DIED_AT, FRESH, HolderSettings
+from siprecord.holder.process import DIED_AT, FRESH, HOLDER_PID, HolderSettings
 from siprecord.server.continuity import Continuity
+from siprecord.server.holder_watch import HolderWatch
 from siprecord.server.sockets import LISTEN, KeptSockets
 
 BEATS = 3
@@ -23,6 +24,9 @@ class Keeping:
     """Everything that has to do with a store of descriptors. Takes out at once what an earlier life left."""
 
     def __init__(self, store: FdStore, spool: Path, environ: MutableMapping[str, str]) -> None:
+        holder = environ.get(HOLDER_PID, "")
+        self._holder = int(holder) if holder.isdigit() else None
+        self._watch: HolderWatch | None = None
         died, fresh = environ.pop(DIED_AT, ""), bool(environ.pop(FRESH, ""))
         died_ns = int(died) if died.isdigit() else None
         self.store = store
@@ -56,18 +60,36 @@ class Keeping:
         return "systemd" if isinstance(self.store, SystemdStore) else "holder"
 
     @property
-    def holder_fd(self) -> int | None:
-        """Readable when the holder has died; None without one."""
-        return self.store.fileno() if isinstance(self.store, HolderStore) else None
+    def holder_pid(self) -> int | None:
+        """The process that holds our sockets; None while there is none."""
+        return self._watch.pid if self._watch is not None else self._holder
 
-    def serving(self) -> None:
+    @property
+    def protected(self) -> bool:
+        """Whether calls would survive our death."""
+        return self._watch is None or not self._watch.lost
+
+    def serving(self, data_dir: Path) -> None:
         """All ports are open."""
         self.sockets.close_unused()
         self.store.remove(*self._starts)
         self.store.ready()
+        if isinstance(self.store, HolderStore):
+            self._watch = HolderWatch(self.store, data_dir, self._kept, self._holder)
+            self._watch.begin()
+
+    def close(self) -> None:
+        """Watch the holder no more."""
+        if self._watch is not None:
+            self._watch.end()
+
+    def _kept(self) -> Mapping[str, Sequence[int]]:
+        return {**self.sockets.kept(), **self.continuity.kept()}
 
     def stopping(self) -> None:
         """We end on purpose."""
+        if self._watch is not None:
+            self._watch.stay_alone()
         self.store.stopping()
 
     async def beat(self) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import gc
 import os
 import resource
@@ -16,10 +15,10 @@ from types import TracebackType
 from typing import Any, Literal, TypeVar
 
 from siprecord.errors import ConfigError
+from siprecord.holder.place import LOCK_NAME, TakenError, take_lock
 
 T = TypeVar("T")
 LoopKind = Literal["auto", "uvloop", "asyncio"]
-LOCK_NAME = "siprecord.lock"
 COLLECT_AFTER = (20_000, 20, 100)
 """New objects, rounds, and rounds of rounds before a collection; Python's are 700, 10, 10."""
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -37,25 +36,16 @@ class DataDirLock:
         path = self._data_dir / LOCK_NAME
         try:
             self._data_dir.mkdir(parents=True, exist_ok=True)
-            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            self._fd = take_lock(path)
+        except TakenError as taken:
+            who = f"another siprecord (process {taken.pid})"
+            raise ConfigError(f"{self._data_dir} is in use by {who}; stop it or set data_dir") from None
         except OSError as error:
             may_enter = os.access(self._data_dir, os.W_OK | os.X_OK)
             reason = f"{path.name}: {error.strerror}" if may_enter else error.strerror
             raise ConfigError(
                 f"{self._data_dir} can't be used: {reason}; set data_dir to a directory we may write"
             ) from error
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            holder = os.pread(fd, 20, 0).decode(errors="replace").strip() or "unknown"
-            os.close(fd)
-            raise ConfigError(
-                f"{self._data_dir} is in use by another siprecord (process {holder}); stop it or set data_dir"
-            ) from None
-        self._fd = fd
-        with contextlib.suppress(OSError):  # on a full disk nobody learns who we are, and that is all
-            os.ftruncate(fd, 0)
-            os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
         return self
 
     def __exit__(

@@ -116,6 +116,7 @@ class Snapshot:
     disk_free: int | None = None
     log_lines_dropped: int = 0
     ready: bool = True
+    protected: bool = False
     uptime: float = 0.0
     cluster: Mapping[str, object] | None = None
     """As `siprecord cluster` shows it; None without one."""
@@ -214,6 +215,9 @@ def _process(now: Snapshot) -> Iterator[Metric]:
         yield _gauge("disk_free_bytes", "Free space where recordings are kept.", now.disk_free)
     yield _counter("log_lines_dropped", "Log lines nobody took in time.", now.log_lines_dropped)
     yield _gauge("ready", "1 while new calls are taken.", int(now.ready))
+    yield _gauge(
+        "protected", "1 while running calls would survive a crash of the recorder.", int(now.protected)
+    )
     yield _gauge("uptime_seconds", "Since the start.", now.uptime)
 
 

@@ -11,11 +11,19 @@ import signal
 import sys
 
 from siprecord.errors import SiprecordError
-from siprecord.holder import HolderStore, find_store
+from siprecord.holder import FdStore, HolderStore, find_store
 from siprecord.holder.process import DIED_AT, FRESH, WAITING
 
 
 def main() -> int:
+    """Record until told to stop; returns the exit code."""
+    store = find_store(os.environ)
+    code = record(store)
+    store.ending(code)
+    return code
+
+
+def record(store: FdStore) -> int:
     """Record until told to stop; returns the exit code. A known error is one line on standard error."""
     # Until the server takes signals itself, Ctrl-C ends us without a trace.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -25,7 +33,6 @@ def main() -> int:
     from siprecord.server.lifecycle import loop_factory, run
     from siprecord.server.logs import start_logs
 
-    store = find_store(os.environ)
     if os.environ.pop(WAITING, "") and isinstance(store, HolderStore):
         loop_factory()  # loads what it needs
         news = store.wait_for_start()

@@ -29,6 +29,8 @@ from siprecord.server.health import (
     open_files,
     stalled,
 )
+from siprecord.server.holder_watch import WHAT_TO_DO
+from siprecord.server.keeping import Keeping
 from siprecord.server.listening import Listening
 from siprecord.server.metrics import MediaFigures, Snapshot, Statistics
 from siprecord.transcribe import Delays
@@ -36,7 +38,9 @@ from siprecord.transport import ConnectionInfo, CustomSIPServer
 
 ENGINE_PATIENCE = 10.0
 """Ours: the engine wakes ten times a second, so it is dead long before."""
-HOLDER_VARIABLE = "SIPRECORD_INTERNAL_HOLDER_PID"
+NO_HOLDER = Reason(
+    "no_holder", f"the holder has died: all is recorded, but a crash would end the calls; {WHAT_TO_DO}"
+)
 
 
 class Engine(Protocol):
@@ -88,9 +92,9 @@ class Reports:
         self.watch: Listening | None = None
         """What watches over the streams."""
         self.listening = False
+        self.keeping: Keeping | None = None
+        """Who keeps our sockets."""
         self.cluster: Callable[[], Row | None] = lambda: None
-        self.kept_by: str | None = None
-        """Who keeps our sockets: `holder`, `systemd` or nobody."""
         """How things stand with other nodes; None without a cluster."""
         self.statistics = Statistics()
         self.health = Health(live=self._live_checks(), ready=self._ready_checks(), clock=time.monotonic)
@@ -114,20 +118,22 @@ class Reports:
         """What is wrong and keeps nobody from recording."""
         cluster = self.cluster()
         trouble = cluster.get("trouble") if cluster is not None else None
-        return [Reason("cluster", f"cluster: {trouble}").as_dict()] if trouble else []
+        told = [Reason("cluster", f"cluster: {trouble}")] if trouble else []
+        if self.keeping is not None and not self.keeping.protected:
+            told.append(NO_HOLDER)
+        return [reason.as_dict() for reason in told]
 
     # Pages
 
     def status(self) -> Row:
         """The running server, in short."""
         stats, totals = self.statistics, self._engine.totals()
-        holder = os.environ.get(HOLDER_VARIABLE, "")
         return {
             "version": __version__,
             "node": self._config.node,
-            "holder_pid": int(holder) if holder.isdigit() else None,
+            "holder_pid": self.keeping.holder_pid if self.keeping is not None else None,
             "recorder_pid": os.getpid(),
-            "kept_by": self.kept_by,
+            "kept_by": self.keeping.kept_by if self.keeping is not None else None,
             "uptime_s": round(time.monotonic() - self._started, 1),
             "calls": self._handler.active,
             "calls_started": stats.started,
@@ -185,6 +191,7 @@ class Reports:
             grades=dict(self.watch.grades) if self.watch else {},
             disk_free=disk_free(self._config.data_dir),
             ready=not self.health.ready(),
+            protected=self.keeping is not None and self.keeping.protected,
             uptime=time.monotonic() - self._started,
             cluster=self.cluster(),
         )

@@ -21,6 +21,7 @@ class KeptShelters:
     def __init__(self, store: FdStore) -> None:
         self._store = store
         self._left: dict[str, int] = {}
+        self._own: dict[str, list[int]] = {}
 
     def inherit(self, name: str, fd: int) -> bool:
         """Take a descriptor that the store handed over; False when it is none of ours."""
@@ -35,7 +36,8 @@ class KeptShelters:
 
         Where the recorder keeps dying, what they hold may be the reason: then it is left alone.
         """
-        self._store.store({f"{SHELTER}.{time.time_ns()}": [engine.shelter_fileno()]})
+        self._own = {f"{SHELTER}.{time.time_ns()}": [engine.shelter_fileno()]}
+        self._store.store(self._own)
         for name in sorted(self._left, key=lambda name: int(name.partition(".")[2])):
             try:
                 if not fresh:
@@ -57,3 +59,7 @@ class KeptShelters:
             )
         self._store.remove(*self._left)
         self._left.clear()
+
+    def kept(self) -> dict[str, list[int]]:
+        """What is kept of this life, for a store that knows nothing of it."""
+        return self._own

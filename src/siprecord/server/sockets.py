@@ -16,7 +16,8 @@ class KeptSockets:
         self._store = store
         self._listeners: list[tuple[str, str, socket.socket]] = []
         self._connections: list[tuple[int, socket.socket]] = []
-        self._kept: set[int] = set()
+        self._open: dict[str, socket.socket] = {}
+        """What is kept of this life, by name."""
 
     def inherit(self, name: str, fd: int) -> bool:
         """Take a descriptor that the store handed over; False when it is none of ours."""
@@ -28,7 +29,7 @@ class KeptSockets:
         if kind == LISTEN:
             self._listeners.append((rest.partition(".")[0], name, sock))
         else:
-            self._kept.add(int(rest))
+            self._open[name] = sock
             self._connections.append((int(rest), sock))
         return True
 
@@ -39,13 +40,14 @@ class KeptSockets:
             name = sock.getsockname()
             if own == kind and name[0] == host and port in (0, name[1]):
                 self._listeners.remove(entry)
+                self._open[entry[1]] = sock
                 return sock
         return None
 
     def keep_listener(self, kind: str, sock: socket.socket) -> None:
         """Keep a listening socket."""
         host, port = sock.getsockname()[:2]
-        self._store.store({f"{LISTEN}.{kind}.{port}.{str(host).replace(':', '_')}": [sock.fileno()]})
+        self._keep(f"{LISTEN}.{kind}.{port}.{str(host).replace(':', '_')}", sock)
 
     def connections(self) -> list[tuple[int, socket.socket]]:
         """The kept TCP connections; once."""
@@ -54,15 +56,22 @@ class KeptSockets:
 
     def keep_connection(self, number: int, sock: socket.socket) -> None:
         """Keep a TCP connection."""
-        if number not in self._kept:
-            self._kept.add(number)
-            self._store.store({f"{CONNECTION}.{number}": [sock.fileno()]})
+        self._keep(f"{CONNECTION}.{number}", sock)
 
     def drop_connection(self, number: int) -> None:
         """Keep it no more."""
-        if number in self._kept:
-            self._kept.discard(number)
-            self._store.remove(f"{CONNECTION}.{number}")
+        name = f"{CONNECTION}.{number}"
+        if self._open.pop(name, None) is not None:
+            self._store.remove(name)
+
+    def kept(self) -> dict[str, list[int]]:
+        """All that is kept now, for a store that knows nothing of it."""
+        return {name: [sock.fileno()] for name, sock in self._open.items() if sock.fileno() >= 0}
+
+    def _keep(self, name: str, sock: socket.socket) -> None:
+        if name not in self._open:
+            self._open[name] = sock
+            self._store.store({name: [sock.fileno()]})
 
     def close_unused(self) -> None:
         """Let go of listening sockets that the configuration names no more."""
