@@ -117,7 +117,7 @@ def test_what_is_too_much_for_systemd_is_not_sent(
 
 
 def test_the_names_of_2000_calls_fit_into_what_systemd_can_pass() -> None:
-    """Of two streams each, after 16 million calls. The kernel is the judge: what is passed must start a program."""
+    """Of two streams each, after 16 million calls. The kernel is the judge: it must still start a program."""
     room, names = _Room(1_000_000), list[str]()
     for number in count(16**6 - 2_000):
         call = [state_name(f"{number:x}"), *(media_name(f"{number:x}", stream) for stream in (0, 0, 1, 1))]

@@ -19,7 +19,8 @@ def upgrade(config: ConfigFile = None, url: Url = None) -> None:
     """Replace the running recorder by the installed version; calls go on and nothing is lost.
 
     The new recorder is loaded beside the old one. If it does not start, the old one goes on and the exit code
-    is 1. Where systemd keeps the sockets it starts the new one when the old one has ended. Run it on the server's own machine, as the server's user or root.
+    is 1. Where systemd keeps the sockets it starts the new one when the old one has ended. Run it on the
+    server's own machine, as the server's user or root.
 
     Example:
 

@@ -25,7 +25,7 @@ SEND_SECONDS = 0.5
 """How long a busy holder may keep the recorder waiting before it goes on without it."""
 FETCH_SECONDS = 10.0
 MAX_NAMES = 127 * 1024
-"""systemd passes all names in one variable, and the kernel takes 128 KiB: with more it could start nothing."""
+"""systemd passes all names in one variable, of 128 KiB at most: with more the kernel would start nothing."""
 
 _GONE = (errno.EPIPE, errno.ECONNRESET, errno.ECONNREFUSED, errno.ENOTCONN, errno.EBADF)
 
@@ -336,7 +336,7 @@ class _Room:
             if not self._told:
                 self._told = True
                 _log.error(
-                    "systemd can keep no more than the %d sockets it has: recording goes on, but further calls "
+                    "systemd can keep no more than the %d sockets it has: all is recorded, but further calls "
                     "would not survive a crash; raise FileDescriptorStoreMax= (now %d), or leave it out and "
                     "siprecord keeps them itself",
                     self._fds,

@@ -44,7 +44,7 @@ class Keeping:
                 os.close(fd)
 
     def _look_back(self, kept: Kept) -> tuple[int | None, bool]:
-        """What systemd does not tell: when our predecessor died, at the latest, and whether all keep dying."""
+        """What systemd does not tell: by when our predecessor had died, and whether all keep dying."""
         self._starts = [name for name, _ in kept if name.partition(".")[0] == START]
         fresh = len(self._starts) >= HolderSettings().fresh_after
         again = any(name.partition(".")[0] != LISTEN for name, _ in kept)
