@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 RUST := $(shell find rust -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo.lock
 CORE := $(VENV)/.core
 DEPS := $(VENV)/.deps
+# Much of the suite waits for timers of SIP, so one worker more than there are cores; a file stays with one.
+WORKERS ?= $(shell echo $$(($$(nproc) < 8 ? $$(nproc) + 1 : 8)))
 
 .PHONY: help build wheel demo test lint bench chaos fuzz packages clean
 
@@ -26,7 +28,7 @@ test: build packages lint  ## Everything that must hold: lint, types, layers, Ru
 	@echo "== Rust tests"
 	@cargo test --quiet --workspace --exclude siprecord-python
 	@echo "== Python tests"
-	@$(BIN)/python -m pytest -q $(ARGS)
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(CORE)  ## Format, lint, types and import rules, both languages
 	@echo "== ruff, mypy, import-linter"

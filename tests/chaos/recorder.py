@@ -36,11 +36,11 @@ def packets(scale: Scale, directory: Path) -> str:
             for kind in ("u1", "t1")
         ]
         after = rage(server, plain)
+        need(not after.faults and after.kills, after)
         foreign = [each.finish() for each in others]
         protected = replace(storm, calls=half, kills=fewer, seconds=_lasting(fewer), more=("--srtp",))
         secret = rage(server, protected)
-        for each in (after, secret):
-            need(not each.faults and each.kills, each)
+        need(not secret.faults and secret.kills, secret)
         expected = scale.calls + half + sum(each.calls for each in others)
         recordings = server.wait_recordings(expected)
         outcomes = {json.loads((each / "metadata.json").read_text())["outcome"] for each in recordings}

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 Result = Literal["proved", "FAILED", "not built"]
 CODES: dict[Result, int] = {"proved": 0, "not built": 3, "FAILED": 1}
 WORST: tuple[Result, ...] = ("FAILED", "not built", "proved")
-MOST = 1500
+MOST = 3000
 """Characters of a failure."""
 
 

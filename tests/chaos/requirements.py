@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.chaos import cluster, endings, holder, merge, processes, recorder, room, start
+from tests.chaos import clock, cluster, endings, holder, merge, processes, recorder, room, start
 from tests.chaos.proof import Requirement
 
 REQUIREMENTS = (
@@ -22,6 +22,7 @@ REQUIREMENTS = (
     Requirement("R12", "every gap has its cause", ()),
     Requirement("R13", "partition: record twice rather than not", (cluster.partition,)),
     Requirement("R14", "a repeated INVITE opens no second recording", (recorder.invite_again,)),
+    Requirement("clock", "a clock that is set in mid-call changes nothing", (clock.clock_set,)),
 )
 REPORT = ("R15", "one command proves it")
 """The line of the report itself: proved when all others have a result in it."""

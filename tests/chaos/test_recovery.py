@@ -79,6 +79,7 @@ def test_an_upgrade_and_a_drain_lose_nothing(server: RunningServer) -> None:
     assert not after.faults, after
     assert server.recorder_pid != before
     assert "was killed" not in server.log.read_text()
+    assert "the holder is of the installed version too" in server.log.read_text()
     assert command("drain")
     assert server.process is not None
     assert server.process.wait(PATIENCE) == 0

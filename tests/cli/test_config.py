@@ -26,6 +26,29 @@ def test_faults_are_named(run: Run, tmp_path: Path) -> None:
     assert "did you mean sip.port?" in as_json.json["faults"][0]
 
 
+def test_a_token_that_can_t_be_read_is_a_fault_and_none_is_shown(run: Run, tmp_path: Path) -> None:
+    file, token = tmp_path / "siprecord.toml", tmp_path / "token"
+    file.write_text(f'[http]\ntoken_file = "{token}"\n')
+    assert "token can't be read: No such file" in str(run("config", "check", "--config", file).error)
+    token.write_text("short")
+    outcome = run("config", "check", "--config", file)
+    assert outcome.code == 1
+    assert "5 characters are too few" in str(outcome.error)
+    assert "short" not in str(outcome.error)
+    token.write_text("a-token-that-is-long-enough\n")
+    assert run("config", "check", "--config", file).text == f"{file} is good\n"
+
+
+def test_a_bad_name_is_told_in_words(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "siprecord.toml"
+    file.write_text('[[rules]]\nname = "no blanks"\n')
+    error = str(run("config", "check", "--config", file).error)
+    assert error == (
+        f"{file}: rules.0.name is 'no blanks': "
+        "a name has letters, digits, dots, hyphens and underscores, and begins with a letter or a digit"
+    )
+
+
 def test_the_origin_of_settings_is_shown(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SIPRECORD_SIP__PORT", "5071")
     settings = {row["key"]: row for row in run("config", "show", "--data", tmp_path, "--json").json}

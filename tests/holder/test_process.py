@@ -11,7 +11,7 @@ import pytest
 
 from siprecord.holder.messages import is_name
 from tests.holder.running import RECORDER, Running
-from tests.support.patience import PATIENCE
+from tests.support.patience import PATIENCE, wait_until
 
 MEMORY_KIB = 30 * 1024
 
@@ -105,8 +105,24 @@ def test_an_upgrade_loads_what_is_installed_and_hands_over(tmp_path: Path) -> No
         "start kept=['pair.1'] fresh=False",
         "heard b'hello'",
     ]
-    assert running.end() == 7
     assert "was killed" not in running.log.read_text()
+    wait_until(lambda: "the holder is of the installed version too" in running.log.read_text())
+    running.process.send_signal(signal.SIGUSR2)
+    wait_until(lambda: running.lines().count("handed over") == 2)
+    wait_until(lambda: running.log.read_text().count("installed version too") == 2)
+    os.kill(children(running.process.pid)[0], signal.SIGKILL)
+    wait_until(lambda: running.lines().count("heard b'hello'") == 3)
+    assert "was killed by SIGKILL; 1 sockets and states are kept" in running.log.read_text()
+    assert running.end() == 7
+
+
+def test_a_signal_that_comes_while_the_holder_is_renewed_is_not_lost(tmp_path: Path) -> None:
+    running = Running("code", tmp_path)
+    running.wait_lines(2)
+    running.process.send_signal(signal.SIGUSR2)
+    wait_until(lambda: "handed over" in running.lines())
+    assert running.end() == 7
+    assert "stop True" in running.lines()
 
 
 def test_it_stays_small_with_the_sockets_of_a_thousand_calls(tmp_path: Path) -> None:
@@ -148,6 +164,8 @@ def test_it_imports_nothing_heavy() -> None:
         "siprecord.holder.messages",
         "siprecord.holder.place",
         "siprecord.holder.process",
+        "siprecord.holder.renewal",
+        "siprecord.holder.search",
         "siprecord.holder.store",
     }
     assert not {"asyncio", "msgspec", "pydantic", "structlog", "typer", "uvloop"} & set(loaded.split())

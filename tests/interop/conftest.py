@@ -1,8 +1,7 @@
-"""A server for what SIPp plays; a scenario that takes 45 seconds begins before all others."""
+"""A server for what SIPp plays."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -10,7 +9,6 @@ import pytest
 
 from tests.support import sipp
 from tests.support.certificates import Authority
-from tests.support.patience import wait_until
 from tests.support.ports import free_port
 from tests.support.server import RunningServer
 from tests.support.tls_tunnel import TlsTunnel
@@ -69,27 +67,7 @@ class Player:
         return log.read_text(errors="replace")
 
 
-Players = dict[str, Player]
-
-
-def start_everywhere(scenario: str, server: RunningServer, authority: Authority) -> Players:
-    """The scenario over all transports at once."""
-    return {transport: Player(scenario, transport, server, authority) for transport in TRANSPORTS}
-
-
 def play_everywhere(scenario: str, server: RunningServer, authority: Authority) -> dict[str, str]:
-    """The messages of the scenario over each transport."""
-    players = start_everywhere(scenario, server, authority)
+    """The messages of the scenario over each transport, played over all of them at once."""
+    players = {transport: Player(scenario, transport, server, authority) for transport in TRANSPORTS}
     return {transport: player.finish() for transport, player in players.items()}
-
-
-@pytest.fixture(scope="session", autouse=True)
-def glare(request: pytest.FixtureRequest) -> Players | None:
-    """A re-INVITE crosses ours, which comes after half of the shortest session interval: 45 seconds."""
-    wanted = any(item.path.name == "test_sipp_glare.py" for item in request.session.items)
-    if not wanted or shutil.which("sipp") is None:
-        return None
-    server = request.getfixturevalue("dialog_server")
-    players = start_everywhere("glare", server, request.getfixturevalue("authority"))
-    wait_until(lambda: server.get("/api/status")["calls"] == len(players))
-    return players

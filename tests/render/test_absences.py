@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from siprecord.cli.document import absence_note, gap_text
+from siprecord.cli.document import absence_note, gap_text, setting_note
 from siprecord.render import render_recording
 from tests.support.capture_builder import MILLISECOND, START_NS, CaptureBuilder, Sender, codes
 
@@ -110,3 +110,11 @@ def test_R12_what_is_missing_elsewhere_is_the_networks(tmp_path: Path, missing: 
     document = document_of(recording(missing), tmp_path)
     assert [gap["cause"] for gap in document["streams"][0]["gaps"]] == ["network"]
     assert document["absences"][0]["missing_s"] == {}
+
+
+def test_a_clock_that_was_set_is_told(tmp_path: Path) -> None:
+    builder = recording(range(0))
+    builder.event("clock.set", 2000, by_s=-3600.0)
+    (setting,) = document_of(builder, tmp_path)["clock_settings"]
+    assert setting == {"time": "2023-11-14T22:13:22.000000+00:00", "by_s": -3600.0}
+    assert setting_note(setting).startswith("set by -3600 s at 2023-11-14T22:13:22")

@@ -42,7 +42,7 @@ def test_sentinels_have_another_usual_port() -> None:
         ({"tls_ca": "ca.pem"}, "tls is off"),
         ({"timeout_s": 4, "lease_s": 6}, "must be at most half of lease_s (6)"),
         ({"addresses": ["recorder.example"]}, "'recorder.example' is not an IPv4 or IPv6 address"),
-        ({"name": "two words"}, "pattern"),
+        ({"name": "two words"}, "letters, digits"),
     ],
 )
 def test_what_can_not_work_is_told_in_words(settings: dict[str, object], told: str) -> None:

@@ -206,7 +206,7 @@ async def test_a_flood_is_worth_one_line() -> None:
         ({"name": "a", "sources": ["10.0.0.0/33"]}, "is not an address or a network"),
         ({"name": "a", "certificates": ["*.example.com"]}, "names are compared whole"),
         ({"name": "a", "certificates": ["sip:example.com"]}, "is not a domain name"),
-        ({"name": "a b", "sources": ["::1"]}, "should match pattern"),
+        ({"name": "a b", "sources": ["::1"]}, "has letters, digits"),
         ({"name": "a", "users": {"": "x"}}, "at least 1 character"),
         ({"name": "a", "users": {"u": ""}}, "at least 1"),
         ({"name": "a", "users": {"u": "x"}, "algorithms": []}, "at least 1 item"),

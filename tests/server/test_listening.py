@@ -15,7 +15,7 @@ async def test_Q74_a_one_way_call_is_told_of_while_it_runs_and_in_its_log() -> N
     server = await VirtualServer(Config()).start()
     client = Client(server)
     client.call(body(sdp(*TWO)))
-    listening = Listening(Patience(30, 120), server.handler.runners, server.wall)
+    listening = Listening(Patience(30, 120), server.handler.runners)
     speaking, mute = (stream.counted for stream in server.log.streams)
     for _ in range(10):
         server.clock += 5

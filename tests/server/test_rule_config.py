@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,30 @@ def test_a_rule_becomes_what_it_says() -> None:
 )
 def test_faults_are_found(values: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
+        RuleConfig.model_validate({"name": "a", **values})
+
+
+@pytest.mark.parametrize(
+    ("values", "match"),
+    [
+        ({"route": "sip:b@c"}, r"route does nothing where action = \"record\"; .* action = \"route\"$"),
+        ({"action": "mask", "status": 403}, r"status does nothing .* set action = \"refuse\"$"),
+        ({"action": "refuse", "swap_sides": True}, r"swap_sides does nothing .* \"record\" or \"mask\"$"),
+        ({"action": "refuse", "digits": "kept"}, "digits does nothing"),
+    ],
+)
+def test_what_an_action_does_not_heed_is_a_fault(values: dict[str, object], match: str) -> None:
+    with pytest.raises(ValidationError) as told:
+        RuleConfig.model_validate({"name": "a", **values})
+    assert re.search(match, told.value.errors()[0]["msg"])
+
+
+def test_what_an_action_heeds_is_good() -> None:
+    for values in (
+        {"action": "refuse", "status": 488},
+        {"action": "mask", "digits": "kept"},
+        {"swap_sides": True},
+    ):
         RuleConfig.model_validate({"name": "a", **values})
 
 

@@ -19,10 +19,11 @@ from siprecord.syntax.sdp import CryptoLine, SrtpKeys, parse_sdp
 from siprecord.syntax.sip import Response, parse_message
 from tests.support import messages
 from tests.support.patience import PATIENCE
+from tests.support.ports import media_range
 from tests.support.server import RunningServer
 
 LEASE = {"SIPRECORD_CLUSTER__LEASE_S": "1", "SIPRECORD_CLUSTER__TIMEOUT_S": "0.5"}
-PORTS = {"a": (22000, 22998), "b": (23000, 23998)}
+NODES = ("a", "b")
 
 
 def node(directory: Path, name: str, settings: Mapping[str, str]) -> RunningServer:
@@ -30,7 +31,14 @@ def node(directory: Path, name: str, settings: Mapping[str, str]) -> RunningServ
     place = directory / name
     place.mkdir(parents=True, exist_ok=True)
     own = {**LEASE, "SIPRECORD_NODE": name, **settings}
-    return RunningServer(place, settings=own, media_ports=PORTS.get(name, (24000, 24998)))
+    return RunningServer(place, settings=own, media_ports=_share(NODES.index(name) if name in NODES else 2))
+
+
+def _share(number: int) -> tuple[int, int]:
+    """One of three parts of the media ports of this process."""
+    first, last = media_range()
+    size = (last - first) // 6 * 2
+    return first + number * size, first + number * size + size - 2
 
 
 def start_all(*nodes: RunningServer) -> None:

@@ -120,6 +120,7 @@ class FakeLog:
     streams: list[FakeStream] = field(default_factory=list)
     broken: bool = False
     closed: bool = False
+    clock_shift_ns: int = 0
 
     def append_sip(  # noqa: PLR0917 - the port asks for it
         self,

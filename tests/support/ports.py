@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import random
 import socket
+from functools import cache
 
 FIRST, LAST = 10_000, 19_999
 """Below what the kernel hands out by itself, and beside the media ports of the servers under test."""
+MEDIA = 1_000
+"""Media ports of one process of tests: enough for 250 calls of two streams at a time."""
+MEDIA_STARTS = (*range(20_000, 32_000, MEDIA), *range(61_000, 65_000, MEDIA))
 
 HAS_IPV6 = socket.has_ipv6
 with socket.socket(socket.AF_INET6 if HAS_IPV6 else socket.AF_INET) as _probe:
@@ -28,6 +32,18 @@ def free_range(count: int) -> tuple[int, int]:
         if all(_is_free(port) and _reserve(port) for port in range(first, first + count)):
             return first, first + count - 1
     raise AssertionError("no free range of ports")
+
+
+@cache
+def media_range() -> tuple[int, int]:
+    """The media ports of all servers that this process starts: the lowest and the highest.
+
+    SIPp sends a second stream to the port two above the first one's, whosever that is; and a node of a
+    cluster takes over the ports of another. So no other process of tests may have servers on them.
+    """
+    starts = random.SystemRandom().sample(MEDIA_STARTS, len(MEDIA_STARTS))
+    first = next((start for start in starts if _reserve(start)), starts[0])
+    return first, first + MEDIA - 2
 
 
 def _is_free(port: int) -> bool:

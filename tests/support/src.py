@@ -172,6 +172,14 @@ class Src:
                 return message
         raise AssertionError(f"no answer within {seconds} s")
 
+    def hears_nothing_new(self, seconds: float) -> bool:
+        """Whether the server asks nothing for so long; an answer that it repeats is nothing new."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            if isinstance(self.link.receive(left), Request):
+                return False
+        return True
+
     def await_request(self, method: str, seconds: float = PATIENCE) -> Request:
         """Wait until the server sends a request of this method, and answer it with 200."""
         end = time.monotonic() + seconds

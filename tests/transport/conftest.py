@@ -11,6 +11,7 @@ import pytest
 import uvloop
 
 from siprecord.transport import CustomSIPServer, TransportSettings
+from siprecord.transport.keeping import SocketKeeper
 from tests.support.patience import PATIENCE
 from tests.transport.fakes import FakeApplication, answer_all
 
@@ -26,10 +27,14 @@ class Running:
     """A server on loopback ports of the system's choice."""
 
     def __init__(
-        self, application: FakeApplication, settings: TransportSettings, client_tls: ssl.SSLContext
+        self,
+        application: FakeApplication,
+        settings: TransportSettings,
+        client_tls: ssl.SSLContext,
+        keeper: SocketKeeper | None,
     ) -> None:
         self.application = application
-        self.server = CustomSIPServer(application, settings=settings, client_tls=client_tls)
+        self.server = CustomSIPServer(application, settings=settings, client_tls=client_tls, keeper=keeper)
         self.tasks: list[asyncio.Task[None]] = []
 
     async def listen(self, kind: str, tls: ssl.SSLContext | None = None) -> int:
@@ -56,9 +61,11 @@ class Running:
 async def serve(tls: tuple[ssl.SSLContext, ssl.SSLContext]) -> AsyncIterator[Serve]:
     started: list[Running] = []
 
-    def build(application: FakeApplication | None = None, **settings: float) -> Running:
+    def build(
+        application: FakeApplication | None = None, keeper: SocketKeeper | None = None, **settings: float
+    ) -> Running:
         values = TransportSettings(**settings)  # type: ignore[arg-type]
-        started.append(Running(application or FakeApplication(answer_all), values, tls[1]))
+        started.append(Running(application or FakeApplication(answer_all), values, tls[1], keeper))
         return started[-1]
 
     yield build

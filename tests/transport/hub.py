@@ -36,6 +36,12 @@ class FakeTransport(asyncio.Transport):
     def write(self, data: Any) -> None:
         self.written += data
 
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        self.state = "half closed"
+
     def close(self) -> None:
         self.state = "closing"
 

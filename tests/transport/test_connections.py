@@ -54,12 +54,12 @@ async def test_TP_19_what_is_half_received_is_bounded_over_all_connections() -> 
     small.data_received(b"x" * 500)
     assert (usual.state, kept.state, refused.state) == ("open", "open", "open")
     large.data_received(b"x" * 1000)
-    assert (usual.state, kept.state, refused.state) == ("open", "open", "closing")
+    assert (usual.state, kept.state, refused.state) == ("open", "open", "half closed")
     assert refused.written.startswith(b"SIP/2.0 503 Too much is half received\r\nVia: ")
     assert hub.connections.held == regular.pending + small.pending
     assert hub.counters.partials_refused == 1
     regular.data_received(b"x" * 4000)
-    assert (usual.state, kept.state) == ("open", "closing")
+    assert (usual.state, kept.state) == ("open", "half closed")
     regular.connection_lost(None)
     small.connection_lost(None)
     assert hub.connections.held == 0

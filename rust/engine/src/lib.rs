@@ -1,6 +1,7 @@
 //! The media plane's hands: threads, sockets and files around the pure core.
 
 // Receiving: sockets, drain threads, the capture log's writer.
+mod clock;
 mod death;
 pub mod drain;
 pub mod error;

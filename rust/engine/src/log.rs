@@ -1,5 +1,6 @@
 //! The open capture log: appends whole blocks, and keeps what the disk does not take.
 
+use crate::clock::Clock;
 use crate::death;
 use crate::error::Error;
 use crate::notice::{Kind, Notice, Notices};
@@ -178,6 +179,11 @@ impl Log {
     pub fn knows(&self, interface: &Interface) {
         self.place.add(interface);
         self.place.know(self.written);
+    }
+
+    /// The recording's clock, for the next life.
+    pub fn note_clock(&self, clock: &Clock) {
+        self.place.note_clock(clock);
     }
 
     /// Room for the figures of a stream.

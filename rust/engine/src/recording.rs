@@ -11,6 +11,7 @@ pub use desk::{Blocks, Desk};
 pub use replay::Settled;
 pub use resources::Resources;
 
+use crate::clock::Clock;
 use crate::error::Error;
 use crate::log::{Keep, Log};
 use crate::notice::{lock, Kind};
@@ -18,7 +19,7 @@ use crate::ports::Pair;
 use crate::reporter::Target;
 use crate::secure::{Keys, Secure, SecureCounts};
 use crate::shelter::place::Interface;
-use crate::socket::{steady_clock, wall_clock};
+use crate::socket::steady_clock;
 use crate::stream::{Counts, Port, Stream, StreamSpec, Visit, Yield};
 use crate::survey::{rekeyed, Known};
 use inner::{report, Inner, State};
@@ -89,7 +90,7 @@ impl Recording {
             ..Known::default()
         };
         log.knows(&Interface { offset, known });
-        let inner = Inner::new(log, INTERFACE_SIP + 1);
+        let inner = Inner::new(log, Clock::begin(), INTERFACE_SIP + 1);
         Ok(Self::around(resources, path, inner))
     }
 
@@ -108,10 +109,22 @@ impl Recording {
     }
 
     pub fn append_sip(&self, message: &SipMessage<'_>, time_ns: u64) -> Result<(), Error> {
-        let time_ns = if time_ns == 0 { wall_clock() } else { time_ns };
+        let time_ns = if time_ns == 0 { self.now() } else { time_ns };
         let mut block = Vec::new();
         write::sip(&mut block, INTERFACE_SIP, time_ns, message);
         self.append(&block)
+    }
+
+    /// The time by this recording's clock, which nobody sets.
+    pub fn now(&self) -> u64 {
+        lock(&self.inner).clock.now()
+    }
+
+    /// What is to be added to the time of day to have it by this recording's clock, in nanoseconds.
+    pub fn clock_shift(&self) -> i64 {
+        let mut inner = lock(&self.inner);
+        inner.look_at_clock();
+        inner.clock.shift()
     }
 
     pub fn append_event(&self, json: &[u8]) -> Result<(), Error> {
@@ -162,7 +175,13 @@ impl Recording {
             ..Known::default()
         };
         inner.log.append_interface(&block, known);
-        let mut stream = Stream::new(interface, pair, spec, self.resources.reporter());
+        let mut stream = Stream::new(
+            interface,
+            pair,
+            spec,
+            self.resources.reporter(),
+            inner.clock,
+        );
         stream.keep_figures(inner.log.figures(interface), None);
         stream.keep_reached(inner.log.aim().position);
         inner.streams.push(stream);
@@ -174,7 +193,7 @@ impl Recording {
         self.with_desk(|inner, desk| {
             let index = inner.find(interface)?;
             if inner.streams[index].is_paused() != paused {
-                let now = wall_clock();
+                let now = inner.clock.now();
                 inner.streams[index].switch(paused, now);
                 inner.drain_finally(index, now, desk);
                 inner.streams[index].switched();
@@ -215,7 +234,8 @@ impl Recording {
     pub fn set_keys(&self, interface: u32, keys: Keys) -> Result<(), Error> {
         self.with_desk(|inner, desk| {
             let index = inner.find(interface)?;
-            inner.drain_finally(index, wall_clock(), desk);
+            let now = inner.clock.now();
+            inner.drain_finally(index, now, desk);
             inner.put_down(desk);
             let anew = match &mut inner.streams[index].secure {
                 Some(secure) => secure.set_keys(keys, steady_clock()),
@@ -226,7 +246,7 @@ impl Recording {
             };
             if anew {
                 let mut block = Vec::new();
-                write::custom(&mut block, rekeyed(interface, wall_clock()).as_bytes());
+                write::custom(&mut block, rekeyed(interface, inner.clock.now()).as_bytes());
                 inner.log.append(&block, Keep::IfRoom);
             }
             let position = inner.log.aim().position;
@@ -259,7 +279,8 @@ impl Recording {
     pub fn close_stream(&self, interface: u32) -> Result<(), Error> {
         closed_is_fine(self.with_desk(|inner, desk| {
             if let Ok(index) = inner.find(interface) {
-                inner.drain_finally(index, wall_clock(), desk);
+                let now = inner.clock.now();
+                inner.drain_finally(index, now, desk);
                 inner.put_down(desk);
                 inner.streams[index].leave();
                 self.end_stream(inner, index);
@@ -372,6 +393,7 @@ impl Recording {
         inner.log.retry();
         if with_rtcp {
             inner.log.watch();
+            inner.look_at_clock();
         }
         let visit = Visit {
             batches,

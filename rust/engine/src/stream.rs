@@ -2,6 +2,7 @@
 
 mod batch;
 
+use crate::clock::Clock;
 use crate::ports::Pair;
 use crate::prefetch;
 use crate::receiver::{Received, BATCH};
@@ -108,6 +109,8 @@ impl Yield {
 pub struct Stream {
     pub interface: u32,
     pub pair: Pair,
+    /// Its recording's.
+    pub clock: Clock,
     clock_rates: Vec<(u8, u32)>,
     pub mask: Mask,
     paused: bool,
@@ -160,12 +163,19 @@ impl Held {
 }
 
 impl Stream {
-    pub fn new(interface: u32, mut pair: Pair, spec: StreamSpec, reporter: Reporter) -> Self {
+    pub fn new(
+        interface: u32,
+        mut pair: Pair,
+        spec: StreamSpec,
+        reporter: Reporter,
+        clock: Clock,
+    ) -> Self {
         let mut sources = Sources::new(spec.policy);
         sources.beware_of(std::mem::take(&mut pair.former));
         Self {
             interface,
             pair,
+            clock,
             clock_rates: spec.clock_rates,
             mask: spec.mask,
             paused: false,
@@ -246,7 +256,10 @@ impl Stream {
         received: &Received<'_>,
         out: &mut Blocks,
     ) -> u64 {
-        let time_ns = received.control.time_ns.unwrap_or_else(socket::wall_clock);
+        let time_ns = match received.control.time_ns {
+            Some(stamp) => self.clock.arrival(stamp),
+            None => self.clock.now(),
+        };
         let Some(secure) = &mut self.secure else {
             return self.take(port, local, received, (time_ns, out));
         };
@@ -368,14 +381,14 @@ impl Stream {
         if let Some(left) = self.reporter.leave_collision() {
             self.send_report(target, left, &[], true);
         }
-        let blocks = self.reception.report_blocks(socket::wall_clock());
+        let blocks = self.reception.report_blocks(self.clock.now());
         self.send_report(target, self.reporter.ssrc, &blocks, false);
     }
 
     /// Says goodbye, if anything was said before (RFC 3550 section 6.3.7).
     pub fn leave(&mut self) {
         if let (Some(target), 1..) = (self.target(), self.reporter.sent) {
-            let blocks = self.reception.report_blocks(socket::wall_clock());
+            let blocks = self.reception.report_blocks(self.clock.now());
             self.send_report(target, self.reporter.ssrc, &blocks, true);
         }
     }

@@ -197,6 +197,11 @@ impl Log {
         detached(py, || self.recording.append_sip(&message, time_ns))
     }
 
+    /// Nanoseconds to add to the time of day: somebody has set the machine's clock since the recording began.
+    fn clock_shift_ns(&self) -> i64 {
+        self.recording.clock_shift()
+    }
+
     fn append_event(&self, py: Python<'_>, json: &[u8]) -> PyResult<()> {
         detached(py, || self.recording.append_event(json))
     }

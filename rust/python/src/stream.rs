@@ -8,7 +8,6 @@ use siprecord_core::digits::{set_of, Mask};
 use siprecord_core::source::Policy;
 use siprecord_engine::recording::Recording;
 use siprecord_engine::reporter::Target;
-use siprecord_engine::socket::wall_clock;
 use siprecord_engine::stream::{Port, StreamSpec};
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -136,7 +135,7 @@ impl Stream {
     }
 
     fn announce(&self, py: Python<'_>) -> PyResult<()> {
-        let now = wall_clock();
+        let now = self.recording.now();
         let change = |policy: &mut Policy| policy.known_from_ns = policy.known_from_ns.min(now);
         detached(py, || self.recording.change_policy(self.interface, change))
     }

@@ -38,10 +38,12 @@ def check(
     """
     from siprecord.errors import ConfigError
     from siprecord.server.config_file import load_config
+    from siprecord.server.http_config import http_token
 
     faults: list[str] = []
     try:
         loaded = load_config(config, environment(data))
+        http_token(loaded.http)
     except ConfigError as error:
         if not as_json:
             raise

@@ -36,6 +36,7 @@ def print_document(document: Row, *, folder: str | None = None) -> None:
     print_conversation(document)
     print_links(document)
     print_notes("Restarts", (absence_note(each) for each in document.get("absences") or []))
+    print_notes("Clock", (setting_note(each) for each in document.get("clock_settings") or []))
     deviations = document.get("deviations") or []
     print_notes("Deviations", (_sentence(each) for each in deviations))
 
@@ -207,6 +208,12 @@ def absence_note(absence: Row) -> str:
     )
     who = "another recorder took over" if absence.get("cause") == "failover" else "recorder restarted"
     return f"{who} at {absence.get('back')}: {what + ' missing' if what else 'nothing missing'}"
+
+
+def setting_note(setting: Row) -> str:
+    """One sentence: somebody set the clock of the recorder's machine."""
+    by = setting.get("by_s") or 0.0
+    return f"set by {by:+g} s at {setting.get('time')}; the times here go on as if it had not been"
 
 
 def _packets(stream: Row, name: str) -> object:

@@ -50,22 +50,23 @@ class Recorder:
 
 
 class Adopted:
-    """A recorder that is no child of ours, known by a pidfd that it has opened itself.
+    """A recorder that this program has not started, known by a pidfd.
 
-    The kernel tells such a one's exit code to its parent alone: it says it itself before it ends.
+    The kernel tells an exit code to the parent alone: who is no child of ours says it before it ends.
     """
 
     def __init__(self, pid: int, pidfd: int) -> None:
         self.pid = pid
         self.told: int | None = None
         self._pidfd = pidfd
+        self._status: int | None = None
 
     def fileno(self) -> int:
         """Readable when it has ended."""
         return self._pidfd
 
     def poll(self) -> int | None:
-        """What it said of its end, once that has come; UNKNOWN where it said nothing."""
+        """Its exit code, or what it said of it, once it has ended; UNKNOWN where it said nothing."""
         return self._code() if self._ended(0) else None
 
     def send_signal(self, sig: int) -> None:
@@ -93,7 +94,14 @@ class Adopted:
         return bool(watch.poll(milliseconds))
 
     def _code(self) -> int:
-        return UNKNOWN if self.told is None else self.told
+        if self._status is None:
+            try:
+                ended = os.waitid(os.P_PIDFD, self._pidfd, os.WEXITED | os.WNOHANG)
+            except ChildProcessError:
+                return UNKNOWN if self.told is None else self.told
+            assert ended is not None, "it has ended"
+            self._status = ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
+        return self._status
 
 
 def adopt(sock: socket.socket, seconds: float) -> Adopted | None:

@@ -13,14 +13,14 @@ import socket
 import subprocess
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from siprecord.holder import messages
-from siprecord.holder.lives import Adopted, Recorder, adopt, how
+from siprecord.holder.lives import Adopted, Recorder, how
 from siprecord.holder.messages import FD_DONE, FD_FETCH, FD_NAMES, FD_REMOVE, FD_STORE, Message
-from siprecord.holder.place import Place, PlaceError, TakenError
+from siprecord.holder.renewal import Estate, become_new, left_by_the_old
+from siprecord.holder.search import BUSY, Say, Search, SearchError
 from siprecord.holder.store import HOLDER_FD, SEND_SECONDS
 
 DATA_DIR = "SIPRECORD_INTERNAL_DATA_DIR"
@@ -37,13 +37,9 @@ FORWARDED = (*STOP, signal.SIGHUP)
 WOKEN_BY = (*FORWARDED, signal.SIGUSR2, signal.SIGCHLD)
 HANDED_OVER = 75
 """Exit code of a recorder that was asked, by SIGUSR2, to leave its calls to the next one."""
-BUSY = "it ends its calls, or is kept by systemd; wait until it has ended, stop it, or set data_dir"
 AS_IT_WAS = "it goes on as it was configured, and `siprecord upgrade` brings what has changed since"
 POLL_SECONDS = 0.05
 RELAYED = (messages.READY, messages.STOPPING, messages.WATCHDOG, messages.STATUS)
-
-Say = Callable[[str, str], object]
-"""Takes the level and the text of a line for the log."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,9 +78,11 @@ class Holder:
         self.kept: dict[str, list[int]] = {}
         self._command = command
         self._environ = dict(environ)
+        self._estate = left_by_the_old(self._environ)
+        self._notify = self._environ.pop("NOTIFY_SOCKET", "")
         self._say = say
         self._settings = settings or HolderSettings()
-        self._systemd = _notify_socket(self._environ.pop("NOTIFY_SOCKET", ""))
+        self._systemd = _notify_socket(self._notify)
         self._deaths: deque[float] = deque()
         self._unready = 0
         self._died_at = 0
@@ -93,11 +91,12 @@ class Holder:
         self._recorder: Recorder | None = None
         self._spare: Recorder | None = None
         self._upgrading = False
+        self._renewing = False
+        """The next recorder that serves is of another version than we are."""
         self._selector = selectors.DefaultSelector()
         self._woken, self._waker = socket.socketpair()
         self._code: int | None = None
         self._data_dir = self._environ.get(DATA_DIR)
-        self._place: Place | None = None
         self._lock: int | None = None
 
     def run(self) -> int:
@@ -107,8 +106,12 @@ class Holder:
         previous = signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
         handlers = {number: signal.signal(number, lambda *_: None) for number in WOKEN_BY}
         self._selector.register(self._woken, selectors.EVENT_READ)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, WOKEN_BY)
         try:
-            self._begin()
+            if self._estate is not None:
+                self._inherit(self._estate)
+            else:
+                self._begin()
             while self._code is None:
                 self._turn()
             return self._code
@@ -128,62 +131,62 @@ class Holder:
                 if recorder is not None and key.fileobj is recorder.sock:
                     self._take_messages(recorder)
         self._watch()
+        self._renew()
         self._prepare()
 
     # The beginning
 
     def _begin(self) -> None:
         """Take on the recorder that lost its holder; where none runs, start one."""
-        place, end, asked = self._open_place(), time.monotonic() + self._settings.find, False
+        try:
+            with contextlib.closing(Search(self._data_dir, self._say)) as search:
+                self._lock = search.lock
+                self._look(search)
+        except SearchError as error:
+            self._say("error", str(error))
+            self._code = 1
+
+    def _look(self, search: Search) -> None:
+        end = time.monotonic() + self._settings.find
         while self._code is None and self._recorder is None:
-            if place is None or (running := place.recorder()) is None:
+            if (running := search.running()) is None:
                 self._start()
-            elif self._find(place):
-                break
+            elif (found := search.ask(running)) is not None:
+                self._take_on(*found)
             elif time.monotonic() > end:
-                self._say("error", f"process {running} does not let itself be taken on: {BUSY}")
-                self._code = 1
+                raise SearchError(f"process {running} does not let itself be taken on: {BUSY}")
             else:
-                if not asked:
-                    self._say(
-                        "warning", f"process {running} records to {self._data_dir} already: asking for it"
-                    )
-                asked = True
                 self._sleep(POLL_SECONDS)
 
-    def _find(self, place: Place) -> bool:
-        """Whether there is a recorder to take on, or reason to give up."""
-        try:
-            sock = place.connect()
-        except PlaceError as error:
-            self._say("error", f"the recorder that runs can't be taken on: {error}")
-            self._code = 1
-            return True
-        if sock is None:
-            return False
-        if (process := adopt(sock, self._settings.find)) is None:
-            sock.close()
-            return False
+    def _take_on(self, process: Adopted, sock: socket.socket) -> None:
         self._recorder = Recorder(process, sock)
         self._selector.register(sock, selectors.EVENT_READ)
         self._selector.register(process, selectors.EVENT_READ)
-        return True
 
-    def _open_place(self) -> Place | None:
-        """Where recorders are found; None where we can't look. Only one holder gets it: any other ends."""
-        if self._data_dir is None:
-            return None
+    def _renew(self) -> None:
+        """Once the recorder of an upgrade serves, become the holder of that version."""
+        recorder = self._recorder
+        if not self._renewing or self._stopping or recorder is None or not recorder.ready:
+            return
+        self._renewing = False
+        if self._spare is not None:
+            self._dismiss(self._spare)
+        estate = Estate(self.kept, recorder.process.pid, recorder.sock.fileno(), self._lock)
+        environ = {**self._environ, "NOTIFY_SOCKET": self._notify} if self._notify else self._environ
         try:
-            self._place = Place(Path(self._data_dir))
-            self._lock = self._place.lock()
-            return self._place
-        except TakenError as taken:
-            text = f"a siprecord runs with {self._data_dir} already (holder: process {taken.pid})"
-            self._say("error", f"{text}: nothing is started")
-            self._code = 1
-        except PlaceError as error:
-            self._say("error", f"{error}. Should this process die, nobody could take its recorder on")
-        return None
+            become_new(estate, environ, WOKEN_BY)
+        except OSError as error:
+            self._say("error", f"the holder stays as it is, until it is started anew: {error}")
+
+    def _inherit(self, estate: Estate) -> None:
+        """Go on where the version before this one has left off."""
+        self.kept, self._lock, self._was_ready = estate.kept, estate.lock, True
+        sock = socket.socket(fileno=estate.sock)
+        sock.setblocking(False)
+        self._take_on(Adopted(estate.recorder, os.pidfd_open(estate.recorder)), sock)
+        assert self._recorder is not None, "it was just taken on"
+        self._recorder.ready = time.monotonic()
+        self._say("warning", "upgrade: the holder is of the installed version too")
 
     # The recorder's life
 
@@ -269,6 +272,7 @@ class Holder:
         self._died_at = time.time_ns()
         self._drop(recorder)
         if self._upgrading and code == HANDED_OVER:
+            self._renewing = True
             self._start()
             return
         if self._ended_on_purpose(recorder, code):
@@ -355,13 +359,15 @@ class Holder:
         self._reap()
 
     def _forward(self, number: int) -> None:
+        recorder, again = self._recorder, self._stopping
         self._stopping = self._stopping or number in STOP
         if self._stopping and self._spare is not None:
             self._dismiss(self._spare)
-        if self._recorder is None:
+        if recorder is None:
             self._code = 0 if self._stopping else None
-        else:
-            self._recorder.process.send_signal(number)
+        elif recorder.ready or again or not self._was_ready:
+            recorder.process.send_signal(number)
+        # Else it is taking calls over, and a signal would kill it: it is told when it serves.
 
     def _take_messages(self, recorder: Recorder) -> None:
         try:
@@ -405,6 +411,8 @@ class Holder:
             elif self._died_at:
                 took = (time.time_ns() - self._died_at) / 1e9
                 self._say("warning", f"recorder {recorder.process.pid} took over {took:.2f} s later")
+            if self._stopping:
+                recorder.process.send_signal(signal.SIGTERM)
         if isinstance(recorder.process, Adopted) and fields.get(messages.EXIT_STATUS, "").isdigit():
             recorder.process.told = int(fields[messages.EXIT_STATUS])
         if fields.get(messages.SPARE) == "1":
@@ -437,8 +445,6 @@ class Holder:
             messages.close_all(fds)
         self.kept.clear()
         self._selector.close()
-        if self._place is not None:
-            self._place.close()
         if self._lock is not None:
             os.close(self._lock)
         for sock in (self._woken, self._waker, *filter(None, [self._systemd])):

@@ -129,9 +129,18 @@ class CaptureLog:
         source, destination = ends[::-1] if inbound else ends
         self._core.append_sip(data, (source, destination, transport.lower() != "udp", inbound), time_ns)
 
+    @property
+    def clock_shift_ns(self) -> int:
+        """Nanoseconds to add to the time of day to have it by this log's clock; else 0.
+
+        A log keeps the time it began with: when somebody sets the machine's clock in mid-call, its packets
+        and events go on as if nobody had, and an event `clock.set` says by how much it was set.
+        """
+        return self._core.clock_shift_ns()
+
     def append_event(self, event: Mapping[str, object]) -> None:
         """Append one of our own events as a JSON object; `time_ns` is added when it is absent."""
-        stamped = event if "time_ns" in event else {**event, "time_ns": time.time_ns()}
+        stamped = event if "time_ns" in event else {**event, "time_ns": time.time_ns() + self.clock_shift_ns}
         self._core.append_event(to_json(stamped))
 
     def open_stream(self, spec: StreamSpec, sockets: tuple[int, int] | None = None) -> MediaStream:

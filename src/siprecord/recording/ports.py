@@ -142,6 +142,10 @@ class CaptureLog(Protocol):
     ) -> None:
         """Append a SIP message whose keys are blanked."""
 
+    @property
+    def clock_shift_ns(self) -> int:
+        """Nanoseconds to add to the time of day to have it by this log's clock, which nobody sets."""
+
     def append_event(self, event: Mapping[str, object]) -> None:
         """Append an event of ours."""
 

@@ -75,6 +75,7 @@ def build_document(
         "streams": rows,
         "absences": absences,
         "gaps": gaps,
+        "clock_settings": [_setting(event) for event in facts.clock_settings],
         "audio": _audio(renderer, made),
         "rules": [_rule_row(event) for event in facts.rules],
         "digits": _digits(facts),
@@ -89,6 +90,10 @@ def build_document(
             "bytes_damaged": facts.damaged,
         },
     }
+
+
+def _setting(event: Mapping[str, Any]) -> dict[str, Any]:
+    return {"time": rfc3339(event.get("time_ns")), "by_s": event.get("by_s")}
 
 
 def _place(stream: StreamFacts, channel: int, facts: LogFacts, made: AudioFiles | None) -> dict[str, Any]:

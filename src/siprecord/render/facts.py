@@ -87,6 +87,8 @@ class LogFacts:
     """Whether keys that were pressed are in the log, and who said so; empty in logs of older versions."""
     deviations: list[dict[str, Any]] = field(default_factory=list)
     absences: list[Absence] = field(default_factory=list)
+    clock_settings: list[dict[str, Any]] = field(default_factory=list)
+    """Each time that somebody set the recorder's clock; the log keeps the time it began with."""
     continues: dict[str, Any] | None = None
     """Which recording this one continues."""
     dialogs: list[dict[str, Any]] = field(default_factory=list)
@@ -237,6 +239,11 @@ def _restarted(facts: LogFacts, item: LogEvent) -> None:
     facts.absences.append(Absence(died if isinstance(died, int) else 0, item.time_ns, cause))
 
 
+def _clock_set(facts: LogFacts, item: LogEvent) -> None:
+    if len(facts.clock_settings) < MAX_ALARMS:
+        facts.clock_settings.append(item.event)
+
+
 def _metadata(facts: LogFacts, item: LogEvent) -> None:
     try:
         document = base64.b64decode(str(item.event.get("document", "")), validate=True)
@@ -308,5 +315,6 @@ _HANDLERS: dict[str, Callable[[LogFacts, LogEvent], None]] = {
     "digits.policy": _digits,
     "deviation": _deviation,
     "recorder.restarted": _restarted,
+    "clock.set": _clock_set,
     "recording.merged": _merged,
 }

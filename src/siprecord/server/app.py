@@ -90,7 +90,7 @@ class Application:
         if self._assembly.live is not None:
             self.reports.live_delays = self._assembly.live.delays
         patience = Patience(config.recording.alarm_one_way_s, config.recording.alarm_silence_s)
-        self.watch = Listening(patience, self.handler.runners, self._assembly.parts.wall)
+        self.watch = Listening(patience, self.handler.runners)
         self.reports.watch = self.watch
         self.http = HttpServer(self._sources(), config.http.host, config.http.port)
 

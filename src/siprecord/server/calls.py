@@ -76,8 +76,9 @@ class CallInfo:
         return sum(stream.packets for stream in self.streams)
 
 
-def describe(runner: CallRunner, wall: datetime) -> CallInfo:
-    """What there is to say about a running call at this time."""
+def describe(runner: CallRunner) -> CallInfo:
+    """What there is to say about a running call now."""
+    wall = runner.wall()
     session = runner.session
     identity = session.identity
     return CallInfo(

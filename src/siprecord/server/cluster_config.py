@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from siprecord.server.section import Section, ip_address
+from siprecord.server.section import Section, ip_address, written
 
 REDIS_PORT = 6379
 SENTINEL_PORT = 26379
+
+
+ClusterName = Annotated[
+    str,
+    Field(min_length=1, max_length=64),
+    written(r"[A-Za-z0-9._-]+", "a name has letters, digits, dots, hyphens and underscores"),
+]
 
 
 class ClusterConfig(Section):
@@ -23,11 +30,8 @@ class ClusterConfig(Section):
     sentinel: str = Field(
         default="", max_length=200, description="Name of the master that the Sentinels in servers know."
     )
-    name: str = Field(
+    name: ClusterName = Field(
         default="siprecord",
-        min_length=1,
-        max_length=64,
-        pattern=r"^[A-Za-z0-9._-]+$",
         description="Name of the cluster; clusters with different names may share a Redis.",
     )
     username: str = Field(default="", max_length=200, description="User at Redis; empty: the default user.")

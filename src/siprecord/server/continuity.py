@@ -169,7 +169,7 @@ class Continuity:
             raise StateError("it was kept twice")
         log = engine.resume_log(log_path(self._spool, state.recording_id))
         try:
-            log.append_event(event)
+            log.append_event(_by_its_clock(event, log))
             plans = {plan.mline: plan for plan in state.session.exchange.streams}
             streams = {
                 one.mline: _resume_stream(log, plans[one.mline], one, left.media.get(one.interface, []))
@@ -284,6 +284,12 @@ def _kept_state(left: _Left) -> tuple[StateCell, CallState]:
         raise StateError("its state was not kept")
     cell = StateCell(left.state)
     return cell, decode(cell.read())
+
+
+def _by_its_clock(event: Mapping[str, object], log: CaptureLog) -> Mapping[str, object]:
+    """When the recorder died was told by the machine's clock."""
+    died = event.get("died_ns")
+    return {**event, "died_ns": died + log.clock_shift_ns} if isinstance(died, int) else event
 
 
 def _media_sockets(call: _KeptCall, interfaces: Set[int]) -> Mapping[str, Sequence[int]]:

@@ -117,7 +117,7 @@ class Handler:
             version=__version__,
             node=parts.node,
         )
-        supervisor = Supervisor(Registry(parts.calls), control, parts.wall, parts.continuity)
+        supervisor = Supervisor(Registry(parts.calls), control, parts.continuity)
         maker = RunnerMaker(self.config, self._session_settings, services, parts)
         takeover = Takeover(self.config, maker, supervisor, control)
         self._publisher.subscribe(takeover.hear)
@@ -161,8 +161,7 @@ class Handler:
         """The calls that are being recorded, oldest first."""
         if self._started is None:
             return []
-        wall = self._started.parts.wall()
-        return [describe(runner, wall) for runner in self._started.calls.all()]
+        return [describe(runner) for runner in self._started.calls.all()]
 
     def runners(self) -> list[CallRunner]:
         """What records these calls."""
@@ -171,7 +170,7 @@ class Handler:
     def call(self, recording_id: str) -> CallInfo | None:
         """One call that is being recorded."""
         runner = self._running.calls.get(recording_id)
-        return describe(runner, self._running.parts.wall()) if runner is not None else None
+        return describe(runner) if runner is not None else None
 
     @property
     def takeover(self) -> Takeover:

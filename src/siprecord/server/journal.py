@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from siprecord.errors import MediaError
 from siprecord.protocol import Flow
@@ -26,6 +26,13 @@ class Journal:
         self._recording_id = recording_id
         self._session = session
         self._services = services
+        self._shift = timedelta()
+
+    def wall(self) -> datetime:
+        """The time of day by the recording's own clock: as if nobody had set the machine's since it began."""
+        if self.log is not None:
+            self._shift = timedelta(microseconds=self.log.clock_shift_ns // 1000)
+        return self._services.wall() + self._shift
 
     @property
     def call_id(self) -> str:
@@ -49,7 +56,7 @@ class Journal:
         """The same, with the fields as they are."""
         log = self.log
         if log is not None:
-            told: dict[str, object] = {"event": event, "time_ns": _nanoseconds(self._services.wall())}
+            told: dict[str, object] = {"event": event, "time_ns": _nanoseconds(self.wall())}
             told.update([row for row in fields.items() if row[1] is not None])
             self.attempt(lambda: log.append_event(told))
 

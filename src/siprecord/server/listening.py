@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable
-from datetime import datetime
 
 from siprecord.recording.listening import Heard, Patience, SoundWatch
 from siprecord.recording.quality import grade, quality_of
@@ -19,17 +18,11 @@ AT_A_TIME = 50
 
 
 class Listening:
-    """One watch for each call. `runners` gives the calls that are being recorded, `wall` the time."""
+    """One watch for each call. `runners` gives the calls that are being recorded."""
 
-    def __init__(
-        self,
-        patience: Patience,
-        runners: Callable[[], Iterable[CallRunner]],
-        wall: Callable[[], datetime],
-    ) -> None:
+    def __init__(self, patience: Patience, runners: Callable[[], Iterable[CallRunner]]) -> None:
         self._patience = patience
         self._runners = runners
-        self._wall = wall
         self._watches: dict[str, SoundWatch] = {}
         self.alarms: Counter[str] = Counter()
         """Streams that something is wrong with, by what, at the last look."""
@@ -72,5 +65,5 @@ class Listening:
                 audible=stats.level_dbov is not None,
                 paused=stream.paused or stream.plan.kind != "audio",
             )
-        for alarm in watch.check(streams, self._wall().timestamp()):
+        for alarm in watch.check(streams, runner.wall().timestamp()):
             runner.alarm(alarm)

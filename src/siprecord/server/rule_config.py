@@ -9,22 +9,24 @@ from pydantic import Field, field_validator, model_validator
 
 from siprecord.errors import ParseError
 from siprecord.recording.rules import Rule, participant_pattern
-from siprecord.server.section import Section
+from siprecord.server.section import Name, Section
 from siprecord.syntax.sip import SipUri, is_token
 
 Pattern = Annotated[str, Field(min_length=1, max_length=300)]
+
+ACTIONS_OF = {
+    "status": ("refuse",),
+    "route": ("route",),
+    "swap_sides": ("record", "mask"),
+    "digits": ("record", "mask"),
+}
+"""Settings that only these actions heed."""
 
 
 class RuleConfig(Section):
     """What becomes of certain calls. The first rule that fits a new call decides; all it names must hold."""
 
-    name: str = Field(
-        min_length=1,
-        max_length=64,
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
-        description="Name in logs and deviations.",
-        examples=["no-hotline"],
-    )
+    name: Name = Field(description="Name in logs and deviations.", examples=["no-hotline"])
     action: Literal["record", "refuse", "route", "mask"] = Field(
         default="record",
         description="record it; refuse it; route it to another recorder by 302; mask it: store nothing until "
@@ -48,7 +50,6 @@ class RuleConfig(Section):
     swap_sides: bool = Field(
         default=False, description="Caller and callee are the wrong way round on these calls: swap them."
     )
-
     digits: Literal["masked", "kept"] | None = Field(
         default=None, description="As recording.digits, for these calls; not set: that of the trunk holds."
     )
@@ -64,6 +65,18 @@ class RuleConfig(Section):
             except re.error as error:
                 raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
         return value
+
+    @model_validator(mode="after")
+    def _heeded(self) -> Self:
+        """What stands there and does nothing is a mistake that nobody would notice otherwise."""
+        for name, actions in ACTIONS_OF.items():
+            if name in self.model_fields_set and getattr(self, name) and self.action not in actions:
+                heeding = " or ".join(f'"{action}"' for action in actions)
+                raise ValueError(
+                    f'rule {self.name!r}: {name} does nothing where action = "{self.action}"; '
+                    f"take it out, or set action = {heeding}"
+                )
+        return self
 
     @model_validator(mode="after")
     def _routed(self) -> Self:

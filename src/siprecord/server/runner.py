@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from siprecord import protocol
@@ -159,8 +160,12 @@ class CallRunner:
                 queue.clear()
             queue.extendleft(reversed(self.session.receive(result, self._moment())))
 
+    def wall(self) -> datetime:
+        """The time of day by the recording's own clock, for what is compared with its packets and events."""
+        return self._journal.wall()
+
     def _moment(self) -> Moment:
-        return Moment(now=self._now, wall=self._services.wall())
+        return Moment(now=self._now, wall=self.wall())
 
     def _start(self, command: do.StartRecording) -> events.RecordingUnavailable | None:
         identity = command.identity
@@ -325,7 +330,7 @@ class CallRunner:
                 outcome=command.ending.outcome.value,
                 reason=command.ending.reason,
                 started=self.started,
-                ended=self._services.wall(),
+                ended=self.wall(),
                 packets=sum(counted.packets for _, counted in stats),
                 lost=sum(counted.lost for _, counted in stats),
             )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from siprecord.server.section import Host, Port, Positive, Seconds, Section, ip_address
+from siprecord.server.section import Host, Port, Positive, Seconds, Section, ip_address, written
 
 
 class ListenerConfig(Section):
@@ -101,11 +101,10 @@ class SipConfig(Section):
         default="refuse",
         description="What requests that belong to no trunk get: 403, or no answer at all.",
     )
-    realm: str = Field(
+    realm: Annotated[str, written(r"[\x20-\x7e]+", "a realm has signs of ASCII only")] = Field(
         default="siprecord",
         min_length=1,
         max_length=200,
-        pattern=r"^[\x20-\x7e]+$",
         description="Realm of digest authentication; passwords of clients are bound to it.",
     )
     nonce_lifetime_s: float = Field(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import datetime
 
 from siprecord.protocol import RequestReceived
 from siprecord.recording import events
@@ -26,12 +25,10 @@ class Supervisor:
         self,
         calls: Registry,
         control: EndpointControl,
-        wall: Callable[[], datetime],
         continuity: Continuity | None = None,
     ) -> None:
         self.calls = calls
         self._relations = Relations(calls)
-        self._wall = wall
         self.timers: dict[str, tuple[float, Deadline]] = {}
         """When each call is to be woken, by recording id."""
         self.goes_on_with_lost: Callable[[CallRunner], object] = lambda runner: None
@@ -53,13 +50,13 @@ class Supervisor:
 
     def _look_for_predecessor(self, runner: CallRunner) -> None:
         lost = self.goes_on_with_lost(runner)
-        found = self._relations.relate(runner, self._wall())
+        found = self._relations.relate(runner)
         if found is not None and lost is None:
             runner.note_continuation(found)
 
     def take_over(self, event: RequestReceived, now: float, rules: Sequence[Rule] = ()) -> Refusal | None:
         """An INVITE that replaces the dialog of a call (RFC 3891). It needs no room: that call has it."""
-        runner = self._relations.replaced(event, self._wall())
+        runner = self._relations.replaced(event)
         if isinstance(runner, Refusal):
             return runner
         before = runner.dialog or ""
@@ -73,7 +70,7 @@ class Supervisor:
     def go_on(self, runner: CallRunner) -> None:
         """A call of an earlier life. It is to be settled when all is said about it."""
         self.calls.restore(runner)
-        self._relations.relate(runner, self._wall())
+        self._relations.relate(runner)
         self._idle.clear()
 
     def tell(self, runner: CallRunner | None, event: events.Event, now: float) -> bool:

@@ -11,7 +11,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from siprecord.recording.rates import Rate
 from siprecord.recording.security import SrtpPolicy
 from siprecord.recording.trunks import Password, Trunk
-from siprecord.server.section import Section
+from siprecord.server.section import Name, Section
 from siprecord.syntax.sip.digest import Algorithm
 
 _DOMAIN = re.compile(r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
@@ -26,13 +26,7 @@ class TrunkConfig(Section):
     belongs to the first trunk that fits. As soon as there is one, calls that fit none are refused.
     """
 
-    name: str = Field(
-        min_length=1,
-        max_length=64,
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
-        description="Name in logs, recordings and metadata.json.",
-        examples=["sbc"],
-    )
+    name: Name = Field(description="Name in logs, recordings and metadata.json.", examples=["sbc"])
     sources: tuple[str, ...] = Field(
         default=(), description="Addresses or networks it calls from.", examples=[("192.0.2.0/24",)]
     )

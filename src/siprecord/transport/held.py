@@ -50,6 +50,7 @@ class HeldTransport(asyncio.Transport):
         self._left = 0
         self._taken = False
         self._unsent = bytearray()
+        self._ending = False
         self._closing = False
         self._over = False
 
@@ -75,7 +76,7 @@ class HeldTransport(asyncio.Transport):
 
     def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
         """Send, now if the kernel takes it."""
-        if self.is_closing():
+        if self.is_closing() or self._ending:
             return
         if not self._unsent:
             data = memoryview(data)[self._send(data) :]
@@ -83,6 +84,22 @@ class HeldTransport(asyncio.Transport):
                 return
             self._loop.add_writer(self._sock.fileno(), self._writable)
         self._unsent += data
+        self._tell()
+
+    def can_write_eof(self) -> bool:
+        """Whether our half can be closed alone."""
+        return True
+
+    def write_eof(self) -> None:
+        """Close our half when all is sent, and go on to receive."""
+        if self.is_closing() or self._ending:
+            return
+        self._ending = True
+        if self._left:  # it must be read too, and so it has to wake us
+            self._left = 0
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+        if not self._unsent:
+            self._send_end()
         self._tell()
 
     def close(self) -> None:
@@ -138,8 +155,10 @@ class HeldTransport(asyncio.Transport):
         self._loop.remove_writer(self._sock.fileno())
         if self._closing:
             self._end(None)
-        else:
-            self._tell()
+            return
+        if self._ending:
+            self._send_end()
+        self._tell()
 
     def _send(self, data: bytes | bytearray | memoryview[Any]) -> int:
         try:
@@ -150,8 +169,14 @@ class HeldTransport(asyncio.Transport):
             self._end(error)
             return 0
 
+    def _send_end(self) -> None:
+        try:
+            self._sock.shutdown(socket.SHUT_WR)
+        except OSError as error:
+            self._end(error)
+
     def _tell(self) -> None:
-        safe = not (self._unsent or self._taken or self.is_closing())
+        safe = not (self._unsent or self._taken or self._ending or self.is_closing())
         if safe != self._safe:
             self._safe = safe
             self._on_safe(safe)

@@ -15,6 +15,8 @@ from siprecord.transport.settings import ConnectionInfo, TransportCounters, Tran
 PONG = b"\r\n"
 """The answer to a double CRLF (RFC 5626 section 3.5.1)."""
 HIGH_WATER = 256 * 1024
+MOST_DISCARDED = 1024 * 1024
+"""Bytes that a peer may still send after a last answer before it is cut off; ours."""
 
 _log = logging.getLogger("siprecord.transport")
 
@@ -67,6 +69,7 @@ class StreamConnection(asyncio.Protocol):
         self._received = 0
         self._sent = 0
         self._heard = False
+        self._discarded = 0
 
     @property
     def usable(self) -> bool:
@@ -114,6 +117,7 @@ class StreamConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Bytes arrived; whole messages go on to the endpoint."""
         if not self.usable:
+            self._discard(len(data))
             return
         self._last_active = self._hub.now()
         self._received += len(data)
@@ -179,6 +183,18 @@ class StreamConnection(asyncio.Protocol):
             if self._transport is not None:
                 self._transport.close()
 
+    def hang_up(self) -> None:
+        """Close after the last answer, as soon as the peer does, within bounds.
+
+        To close before the peer's bytes are read makes a reset of it, which may overtake the answer (RFC 1122
+        section 4.2.2.13). TLS says by itself that it ends, and reads on until then.
+        """
+        if not self.usable or self._transport is None or not self._transport.can_write_eof():
+            self.close()
+            return
+        self._closing_since = self._hub.now()
+        self._transport.write_eof()
+
     def abort(self) -> None:
         """Close at once."""
         if self._closing_since is None:
@@ -194,13 +210,18 @@ class StreamConnection(asyncio.Protocol):
             self._count("framing_errors")
             if (answer := refusal(frame, self._hub.limits)) is not None:
                 self.write(answer)
-            self.close()
+            self.hang_up() if self._sent else self.close()
         elif isinstance(frame, Keepalive):
             self.write(PONG)
         else:
             self._messages += 1
             self.proven = True
             self._hub.receive(frame, self.flow)
+
+    def _discard(self, count: int) -> None:
+        self._discarded += count
+        if self._discarded > MOST_DISCARDED:
+            self.abort()
 
     def _count_held(self) -> None:
         change, self._held = self._framer.pending - self._held, self._framer.pending

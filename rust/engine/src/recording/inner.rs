@@ -2,13 +2,14 @@
 
 use super::desk::Desk;
 use super::StreamReport;
+use crate::clock::Clock;
 use crate::error::Error;
 use crate::log::{Keep, Log};
 use crate::notice::Kind;
 use crate::shelter::layout::GATHER;
-use crate::socket::wall_clock;
 use crate::stream::{Port, Stream, Visit, Yield};
 use crate::survey::Known;
+use siprecord_core::pcapng::write;
 
 /// A final drain ends at the latest when it meets a datagram this much younger than its own beginning: a sender
 /// that is faster than we are can't hold it up.
@@ -16,6 +17,7 @@ const FINAL_GRACE_NS: u64 = 100_000_000;
 
 pub(super) struct Inner {
     pub(super) log: Log,
+    pub(super) clock: Clock,
     pub(super) streams: Vec<Stream>,
     pub(super) ended: Vec<(u32, StreamReport)>,
     pub(super) interfaces: u32,
@@ -46,9 +48,11 @@ pub(super) fn report(stream: &Stream) -> StreamReport {
 }
 
 impl Inner {
-    pub(super) fn new(log: Log, interfaces: u32) -> Self {
+    pub(super) fn new(log: Log, clock: Clock, interfaces: u32) -> Self {
+        log.note_clock(&clock);
         Self {
             log,
+            clock,
             streams: Vec::new(),
             ended: Vec::new(),
             interfaces,
@@ -121,7 +125,7 @@ impl Inner {
     }
 
     pub(super) fn drain_all_finally(&mut self, desk: &mut Desk) {
-        let now = wall_clock();
+        let now = self.clock.now();
         for index in 0..self.streams.len() {
             self.drain_finally(index, now, desk);
         }
@@ -134,6 +138,22 @@ impl Inner {
         self.streams
             .iter_mut()
             .for_each(|stream| stream.keep_reached(position));
+    }
+
+    /// Looks whether somebody has set the machine's clock, and says so in the log.
+    pub(super) fn look_at_clock(&mut self) {
+        let Some(set) = self.clock.look() else {
+            return;
+        };
+        self.log.note_clock(&self.clock);
+        for stream in &mut self.streams {
+            stream.clock = self.clock;
+        }
+        let (time_ns, by) = (self.clock.now(), set as f64 / 1e9);
+        let event = format!(r#"{{"event":"clock.set","time_ns":{time_ns},"by_s":{by:.3}}}"#);
+        let mut block = Vec::new();
+        write::custom(&mut block, event.as_bytes());
+        self.log.append(&block, Keep::IfRoom);
     }
 
     /// Writes the gathered blocks.

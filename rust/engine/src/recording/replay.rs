@@ -6,7 +6,6 @@ use super::{Recording, Resources};
 use crate::error::Error;
 use crate::notice::lock;
 use crate::shelter::estate::Batch;
-use crate::socket::wall_clock;
 use siprecord_core::ip::Datagram;
 use siprecord_core::pcapng::write;
 use std::net::SocketAddr;
@@ -46,7 +45,10 @@ impl Inner {
         let origin = &batch.origin;
         for index in 0..desk.receiver.count() {
             let received = desk.receiver.datagram(index);
-            let time_ns = received.control.time_ns.unwrap_or_else(wall_clock);
+            let time_ns = match received.control.time_ns {
+                Some(stamp) => self.clock.arrival(stamp),
+                None => self.clock.now(),
+            };
             let wanted = (time_ns > origin.switched_at) != origin.paused;
             if !wanted || !origin.plain {
                 settled.lost += u64::from(wanted);

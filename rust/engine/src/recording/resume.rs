@@ -2,10 +2,10 @@
 
 use super::inner::Inner;
 use super::{Recording, Resources};
+use crate::clock::Clock;
 use crate::error::Error;
 use crate::log::Log;
 use crate::notice::lock;
-use crate::socket::wall_clock;
 use crate::stream::{Stream, StreamSpec};
 use crate::survey::{survey, Known};
 use siprecord_core::pcapng::block::LINK_RAW_IP;
@@ -20,9 +20,10 @@ impl Recording {
         let estate = lock(&resources.estate);
         let found = estate.find(path);
         let (log, survey) = Log::resume(path, notices, &resources.shelter, &found)?;
+        let clock = estate.clock(path).unwrap_or_else(Clock::begin);
         estate.written(path);
         drop(estate);
-        let mut inner = Inner::new(log, survey.interfaces.len() as u32);
+        let mut inner = Inner::new(log, clock, survey.interfaces.len() as u32);
         let numbered = (0..).zip(survey.interfaces);
         let mut names = Vec::new();
         for (number, interface) in numbered {
@@ -66,12 +67,18 @@ impl Recording {
             known = protected(path, interface)?;
         }
         spec.keys.go_on_from(known.reached.into_iter());
-        let mut stream = Stream::new(interface, pair, spec, self.resources.reporter());
+        let mut stream = Stream::new(
+            interface,
+            pair,
+            spec,
+            self.resources.reporter(),
+            inner.clock,
+        );
         let earlier = lock(&self.resources.estate).figures(path, interface);
         stream.keep_figures(inner.log.figures(interface), earlier);
         stream.keep_reached(inner.log.aim().position);
         if let Some(source) = known.followed {
-            stream.sources.resume(source, wall_clock());
+            stream.sources.resume(source, stream.clock.now());
         }
         stream.switch(paused, 0);
         inner.streams.push(stream);

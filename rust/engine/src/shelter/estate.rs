@@ -7,6 +7,7 @@ use super::layout::{self, at, Layout, DESKS, PLACE, PLACES};
 use super::memory::Memory;
 use super::place::{self, Interface, Legacy};
 use super::reached::Checkpoint;
+use crate::clock::Clock;
 use crate::log::is_sound;
 use std::collections::HashMap;
 use std::io;
@@ -104,6 +105,14 @@ impl Estate {
         self.lives.iter().rev().find_map(|life| {
             let (index, _) = life.places.get(path)?;
             place::read_figures(&life.place(*index).ok()?, interface)
+        })
+    }
+
+    /// The clock of this recording; the latest life knows.
+    pub fn clock(&self, path: &Path) -> Option<Clock> {
+        self.lives.iter().rev().find_map(|life| {
+            let (index, _) = life.places.get(path)?;
+            place::read_clock(&life.place(*index).ok()?)
         })
     }
 

@@ -6,6 +6,7 @@ use super::layout::{PLACE, REACHED};
 use super::memory::Memory;
 use super::reached::{self, Checkpoint};
 use super::Shelter;
+use crate::clock::Clock;
 use crate::survey::Known;
 use std::ffi::OsString;
 use std::io;
@@ -24,6 +25,8 @@ const WHOLE: usize = 8;
 /// Lengths of the path and of all that is said of the interfaces.
 const LENGTHS: usize = 16;
 pub(super) const BACKLOG: usize = 24;
+/// The three leads of its clock; the first is 0 when they are not known.
+const LEADS: usize = 32;
 /// The figures of its streams.
 const FIGURES: usize = 64;
 const TEXT: usize = FIGURES + figures::LENGTH;
@@ -58,6 +61,7 @@ impl Place {
         memory.word(LENGTHS).set(path.len() as u64);
         memory.word(WHOLE).set(0);
         memory.word(BACKLOG).set(0);
+        memory.word(LEADS).set(0);
         memory.word(STATE).set(TAKEN);
         let backlog = Backlog::new(shelter.clone(), index, memory.clone());
         Ok(Self {
@@ -66,6 +70,13 @@ impl Place {
             memory,
             backlog,
         })
+    }
+
+    /// The recording's clock, for the next life.
+    pub fn note_clock(&self, clock: &Clock) {
+        for (index, lead) in clock.leads().into_iter().enumerate() {
+            self.memory.word(LEADS + index * 8).set(lead as u64);
+        }
     }
 
     pub fn index(&self) -> u32 {
@@ -142,6 +153,12 @@ pub(super) fn read(memory: &Memory) -> Option<Legacy> {
         whole: memory.word(WHOLE).get(),
         interfaces,
     })
+}
+
+/// The recording's clock, if that is known.
+pub(super) fn read_clock(memory: &Memory) -> Option<Clock> {
+    let leads = [0, 8, 16].map(|at| memory.word(LEADS + at).get() as i64);
+    (leads[0] != 0).then(|| Clock::resume(leads))
 }
 
 /// What an earlier life has counted of a stream.

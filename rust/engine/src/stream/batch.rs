@@ -4,7 +4,6 @@ use super::{Port, Stream};
 use crate::recording::Desk;
 use crate::shelter::figures::{Figures, Slot};
 use crate::shelter::flight::Origin;
-use crate::socket::wall_clock;
 use siprecord_core::digits::Mask;
 use siprecord_core::stats::Reception;
 use std::net::SocketAddr;
@@ -58,7 +57,7 @@ impl Stream {
         if let Some(earlier) = earlier {
             self.counts = earlier.counts;
             if let Some(source) = earlier.followed {
-                self.sources.resume(source, wall_clock());
+                self.sources.resume(source, self.clock.now());
             }
             self.reception = Reception::resumed(&earlier.standing);
         }
