@@ -18,14 +18,22 @@ from typing import Protocol
 
 import structlog
 
-from siprecord.errors import MediaError, SiprecordError
+from siprecord.errors import MediaError
 from siprecord.holder import FdStore
 from siprecord.media import CaptureLog, MediaEngine
 from siprecord.media.reader import CaptureReader, PacketSummary, SipMessage
 from siprecord.recording import ports
 from siprecord.recording.plan import StreamPlan
 from siprecord.server.archive import log_path, stream_spec
-from siprecord.server.callstate import CallState, StateCell, StateError, StreamState, decode, encode
+from siprecord.server.callstate import (
+    CallState,
+    StateCell,
+    StateError,
+    StreamState,
+    decode,
+    encode,
+    reason_of,
+)
 from siprecord.server.runner import CallRunner
 from siprecord.server.shelters import KeptShelters
 from siprecord.server.streams import OpenStream
@@ -150,8 +158,9 @@ class Continuity:
                 self._calls[recording_id] = _KeptCall(key, cell, resumed.log, media=media)
                 self.resumed.append(resumed)
                 spent.remove(cell.fd)
-            except (SiprecordError, OSError, AssertionError) as error:
-                _log.error("a call can't go on", recording_id=recording_id, kept_as=key, reason=str(error))
+            except Exception as error:  # noqa: BLE001 - whatever a state says must cost no other call
+                reason = reason_of(error)
+                _log.error("a call can't go on", recording_id=recording_id, kept_as=key, reason=reason)
                 self._forget(key, one.media)
             finally:
                 for fd in spent:
@@ -175,7 +184,7 @@ class Continuity:
                 one.mline: _resume_stream(log, plans[one.mline], one, left.media.get(one.interface, []))
                 for one in state.streams
             }
-        except (SiprecordError, OSError, KeyError):
+        except Exception:
             log.close(sync=False)
             raise
         return Resumed(state, log, streams)
