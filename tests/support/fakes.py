@@ -134,7 +134,7 @@ class FakeLog:
     ) -> None:
         self._check()
         self.messages.append((inbound, data))
-        self.order.append(("in " if inbound else "out ") + data.split(b"\r\n")[0].decode())
+        self.order.append(("in " if inbound else "out ") + data.partition(b"\r\n")[0].decode())
 
     def append_event(self, event: Mapping[str, object]) -> None:
         self._check()

@@ -16,6 +16,7 @@ from siprecord.errors import MediaError
 from siprecord.protocol import Flow, OutgoingRequest
 from siprecord.recording import commands as do
 from siprecord.recording import events
+from siprecord.recording.identity import CallIdentity
 from siprecord.recording.listening import Alarm
 from siprecord.recording.model import Moment
 from siprecord.recording.outcome import Ending
@@ -192,11 +193,7 @@ class CallRunner:
         self._journal.publish(
             news.RecordingStarted(
                 recording_id=self.recording_id,
-                call_id=identity.call_id,
-                from_uri=identity.from_uri,
-                to_uri=identity.to_uri,
-                source=identity.source,
-                transport=identity.transport,
+                **_caller(identity),
                 trunk=identity.trunk,
                 started=self.started,
             )
@@ -372,17 +369,24 @@ def ended_fields(counted: StreamStats) -> dict[str, int]:
     return {"packets": counted.packets, "lost": counted.lost, **told}
 
 
+def _caller(identity: CallIdentity) -> dict[str, str]:
+    """What the news of a recording that begins or goes on tells of its call."""
+    return {
+        "call_id": identity.call_id,
+        "from_uri": identity.from_uri,
+        "to_uri": identity.to_uri,
+        "source": identity.source,
+        "transport": identity.transport,
+    }
+
+
 def resumption(runner: CallRunner) -> news.RecordingResumed:
     """The news that a call of an earlier life goes on."""
     identity = runner.session.identity
     assert identity is not None, "a call that was answered has an identity"
     return news.RecordingResumed(
         recording_id=runner.recording_id,
-        call_id=identity.call_id,
-        from_uri=identity.from_uri,
-        to_uri=identity.to_uri,
-        source=identity.source,
-        transport=identity.transport,
+        **_caller(identity),
         started=runner.started,
         streams=len(runner.streams),
     )
