@@ -133,6 +133,7 @@ class Reports:
             "node": self._config.node,
             "holder_pid": self.keeping.holder_pid if self.keeping is not None else None,
             "recorder_pid": os.getpid(),
+            "kept_by": self.keeping.kept_by if self.keeping is not None else None,
             "uptime_s": round(time.monotonic() - self._started, 1),
             "calls": self._handler.active,
             "calls_started": stats.started,
