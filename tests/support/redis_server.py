@@ -126,9 +126,13 @@ class SlowWire:
         while True:
             try:
                 near, _ = self._listener.accept()
-                far = socket.create_connection(("127.0.0.1", self._target), 5)
             except OSError:
                 return
+            try:
+                far = socket.create_connection(("127.0.0.1", self._target), 5)
+            except OSError:
+                near.close()
+                continue
             self._open += [near, far]
             for one, other in ((near, far), (far, near)):
                 threading.Thread(target=self._pass, args=(one, other), daemon=True).start()
@@ -142,3 +146,5 @@ class SlowWire:
                     other.sendall(data)
         except OSError:
             pass
+        with contextlib.suppress(OSError):
+            other.shutdown(socket.SHUT_RDWR)
