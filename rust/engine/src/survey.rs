@@ -199,6 +199,7 @@ mod tests {
     use siprecord_core::pcapng::block::LINK_RAW_IP;
     use siprecord_core::pcapng::write::{self, custom, interface, section_header, Section};
     use siprecord_core::source::Event;
+    use siprecord_core::source::Source;
 
     fn known(link_type: u16, name: &str) -> Known {
         Known {
