@@ -1,0 +1,215 @@
+"""R12: an audit. A client goes through all that makes gaps, and what is told is compared with what it did."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+
+from siprecord.media.reader import CaptureReader, PacketSummary
+from siprecord.media.sender import Impairments
+from tests.chaos.proof import Scale, need
+from tests.chaos.storm import kill_recorder
+from tests.support.patience import PATIENCE, wait_until
+from tests.support.recording import FoundRecording, wait_recording
+from tests.support.server import RunningServer, served
+from tests.support.src import Play, Src, src
+from tests.support.voices import Voice
+
+FRAME_S = 0.02
+SECONDS = 14.0
+LATE_S = 1.0
+"""By so much the second stream begins later."""
+SLACK_S = 0.4
+"""A moment of the client is known only so well: messages and packets take their time on a busy machine."""
+RATE = 8000
+VOICES = (Voice(seed=91, seconds=SECONDS), Voice(seed=92, seconds=SECONDS - LATE_S, law="pcma"))
+SETTINGS = {"SIPRECORD_MEDIA__RECEIVE_BUFFER": str(32 * 1024)}
+"""Small enough to overflow while no recorder is there, as it does after some 20 s with the usual one."""
+AWAY_S = 3.0
+
+
+@dataclass
+class Diary:
+    """What the client did, and when: the truth. Moments are seconds of its own clock."""
+
+    began: float = 0.0
+    spans: list[tuple[str, float, float]] = field(default_factory=list)
+    lost: tuple[frozenset[int], ...] = ()
+
+    @contextmanager
+    def note(self, cause: str) -> Iterator[None]:
+        begun = time.monotonic()
+        yield
+        self.spans.append((cause, begun - SLACK_S, time.monotonic() + SLACK_S))
+
+    def cause(self, stream: int, packet: int) -> str:
+        """Why a packet of a stream must be missing."""
+        if packet in self.lost[stream]:
+            return "network"
+        sent = self.began + LATE_S * stream + packet * FRAME_S
+        causes = [cause for cause, start, end in self.spans if start <= sent <= end]
+        return causes[0] if causes else f"nothing that was done: packet {packet} of stream {stream}"
+
+
+Gap = tuple[str, int, int]
+"""Cause, first and last sample."""
+
+
+def audit(scale: Scale, directory: Path) -> str:
+    """Network losses, a hold, a pause by the API, a late stream, and a recorder that is away for long."""
+    chance = scale.chance("gaps")
+    diary = Diary(lost=tuple(_bursts(chance.randrange(20, 40)) for _ in VOICES))
+    with served(directory, settings=SETTINGS) as server, src(server.sip_port) as client:
+        client.call()
+        plays = [
+            Play(voice=voice, delay=LATE_S * number, impairments=Impairments(drop=tuple(sorted(lost))))
+            for number, (voice, lost) in enumerate(zip(VOICES, diary.lost, strict=True))
+        ]
+        client.start(*plays)
+        diary.began = time.monotonic()
+        _live(server, client, diary)
+        need(client.sender.wait(PATIENCE), "the audio does not end")
+        need(client.bye().status == 200, "BYE")
+        targets = client.targets
+        recording = wait_recording(server, client.call_id)
+        wait_until(lambda: _metrics(server) == _sums(recording), "the metrics tell of it")
+        shown = _shown(server, recording)
+    missing = [_missing(recording, port, voice) for port, voice in zip(targets, VOICES, strict=True)]
+    for number, packets in enumerate(missing):
+        _compare(recording, number, packets, diary)
+    sums = _sums(recording)
+    need(set(sums) == {"network", "hold", "pause", "restart", "before_start"}, sums)
+    need(all(f"{cause.replace('_', ' ')} (" in shown for cause in sums), f"recordings show: {shown}")
+    _check_absence(recording)
+    told = ", ".join(f"{cause} {seconds:.2f} s" for cause, (_, seconds) in sorted(sums.items()))
+    count = sum(map(len, missing))
+    return f"{count} packets missing on purpose, each in a gap of its cause and place: {told}; {_WHERE}"
+
+
+_WHERE = "the same in metadata.json, recordings show and /metrics; failover: see R5 and R6"
+
+
+def _bursts(first: int) -> frozenset[int]:
+    """Losses of one packet and of several, in the first two seconds."""
+    return frozenset({first, *range(first + 10, first + 17), *range(first + 30, first + 32)})
+
+
+def _live(server: RunningServer, client: Src, diary: Diary) -> None:
+    (call,) = server.get("/api/calls")["calls"]
+    _until(client, 150)
+    with diary.note("hold"):
+        need(client.reinvite("inactive", "inactive").status == 200, "no hold")
+        time.sleep(0.5)
+        need(client.reinvite("sendonly", "sendonly").status == 200, "no resumption")
+    _until(client, client.sent[0] + 75)
+    with diary.note("pause"):
+        _post(server, f"/api/calls/{call['id']}/pause")
+        time.sleep(0.5)
+        _post(server, f"/api/calls/{call['id']}/resume")
+    _until(client, client.sent[0] + 75)
+    with diary.note("restart"):
+        os.kill(server.pid, signal.SIGSTOP)
+        need(kill_recorder(server), "no recorder to kill")
+        time.sleep(AWAY_S)
+        os.kill(server.pid, signal.SIGCONT)
+        server.wait_ready()
+    need(
+        min(client.sent) < VOICES[1].packets - 25, "the machine is too busy: the audio ended before the rest"
+    )
+
+
+def _until(client: Src, packets: int) -> None:
+    wait_until(lambda: client.sent[0] >= packets, "audio flows")
+
+
+def _post(server: RunningServer, path: str) -> None:
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{server.http_port}{path}",
+        data=b"{}",
+        headers={"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+        need(answer.status < 300, answer.status)
+
+
+def _missing(recording: FoundRecording, port: int, voice: Voice) -> list[int]:
+    """Which packets of a stream are not in the log, by its own account of what came to that port."""
+    stored = {
+        int.from_bytes(item.payload[2:4]) - Play(voice=voice).sequence
+        for item in CaptureReader(recording.capture, packets=True)
+        if isinstance(item, PacketSummary) and item.destination[1] == port
+    }
+    return [number for number in range(voice.packets) if number not in stored]
+
+
+def _compare(recording: FoundRecording, number: int, missing: list[int], diary: Diary) -> None:
+    """Each gap that must be there, with its cause and to the sample, and no other."""
+    base = recording.place(number, VOICES[number].heard[: 160 * missing[0]])
+    expected: list[Gap] = []
+    marked = [(diary.cause(number, packet), packet) for packet in missing]
+    for cause, run in groupby(enumerate(marked), lambda row: (row[1][0], row[1][1] - row[0])):
+        packets = [packet for _, (_, packet) in run]
+        expected.append((cause[0], base + 160 * packets[0], base + 160 * (packets[-1] + 1)))
+    told = [
+        (gap["cause"], round(gap["start_s"] * RATE), round(gap["end_s"] * RATE))
+        for gap in recording.stream(number)["gaps"]
+        if gap["cause"] not in ("before_start", "after_end")
+    ]
+    need(told == expected, f"stream {number}: told {told}, but it was {expected}")
+    late = [gap for gap in recording.stream(number)["gaps"] if gap["cause"] == "before_start"]
+    need(len(late) == number, late)
+    need(all(abs(gap["end_s"] - LATE_S) < SLACK_S and gap["start_s"] == 0 for gap in late), late)
+
+
+def _check_absence(recording: FoundRecording) -> None:
+    (absence,) = recording.metadata["absences"]
+    need(absence["cause"] == "restart", absence)
+    gaps = [
+        sum(gap["end_s"] - gap["start_s"] for gap in row["gaps"] if gap["cause"] == "restart")
+        for row in recording.metadata["streams"]
+    ]
+    told = list(absence["missing_s"].values())
+    need([round(each, 3) for each in told] == [round(each, 3) for each in gaps], f"{told}, {gaps}")
+
+
+def _sums(recording: FoundRecording) -> dict[str, tuple[int, float]]:
+    """Number and seconds of gaps by cause, added up here."""
+    sums: dict[str, tuple[int, float]] = {}
+    for row in recording.metadata["streams"]:
+        for gap in row["gaps"]:
+            count, seconds = sums.get(gap["cause"], (0, 0.0))
+            sums[gap["cause"]] = count + 1, seconds + gap["end_s"] - gap["start_s"]
+    return {cause: (count, round(seconds, 3)) for cause, (count, seconds) in sums.items()}
+
+
+def _metrics(server: RunningServer) -> dict[str, tuple[int, float]]:
+    text = server.get("/metrics")
+    counts, seconds = (
+        dict(re.findall(rf'(?m)^siprecord_{name}_total{{cause="(\w+)"}} (\S+)$', text))
+        for name in ("gaps", "gap_seconds")
+    )
+    return {cause: (int(float(counts[cause])), round(float(seconds[cause]), 3)) for cause in counts}
+
+
+def _shown(server: RunningServer, recording: FoundRecording) -> str:
+    words = ["recordings", "show", recording.metadata["recording_id"], "--data", str(server.data)]
+    done = subprocess.run(
+        [sys.executable, "-m", "siprecord", *words],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+        env={**os.environ, "COLUMNS": "300"},
+    )
+    need(done.returncode == 0, done.stderr)
+    return done.stdout
