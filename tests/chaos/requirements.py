@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.chaos import clock, cluster, endings, gaps, holder, merge, processes, recorder, room, start
+from tests.chaos import clock, cluster, endings, gaps, holder, links, merge, processes, recorder, room, start
 from tests.chaos.proof import Requirement
 
 REQUIREMENTS = (
@@ -19,7 +19,7 @@ REQUIREMENTS = (
     ),
     Requirement("R10", "what was unfinished is repaired at start", (start.repaired,)),
     Requirement("R11", "a missing BYE ends the recording", (endings.silence, endings.unrefreshed)),
-    Requirement("R12", "every gap has its cause", (gaps.audit,)),
+    Requirement("R12", "every gap has its cause", (gaps.audit, links.bad_network)),
     Requirement("R13", "partition: record twice rather than not", (cluster.partition,)),
     Requirement("R14", "a repeated INVITE opens no second recording", (recorder.invite_again,)),
     Requirement("clock", "a clock that is set in mid-call changes nothing", (clock.clock_set,)),
