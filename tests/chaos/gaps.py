@@ -26,10 +26,11 @@ from tests.support.src import Play, Src, src
 from tests.support.voices import Voice
 
 FRAME_S = 0.02
-SECONDS = 14.0
+SECONDS = 60.0
+"""More than it takes: the client falls silent when all is done."""
 LATE_S = 1.0
 """By so much the second stream begins later."""
-SLACK_S = 0.4
+SLACK_S = 0.9
 """A moment of the client is known only so well: messages and packets take their time on a busy machine."""
 RATE = 8000
 VOICES = (Voice(seed=91, seconds=SECONDS), Voice(seed=92, seconds=SECONDS - LATE_S, law="pcma"))
@@ -78,7 +79,7 @@ def audit(scale: Scale, directory: Path) -> str:
         client.start(*plays)
         diary.began = time.monotonic()
         _live(server, client, diary)
-        need(client.sender.wait(PATIENCE), "the audio does not end")
+        client.silence()
         need(client.bye().status == 200, "BYE")
         targets = client.targets
         recording = wait_recording(server, client.call_id)
@@ -88,7 +89,7 @@ def audit(scale: Scale, directory: Path) -> str:
     for number, packets in enumerate(missing):
         _compare(recording, number, packets, diary)
     sums = _sums(recording)
-    need(set(sums) == {"network", "hold", "pause", "restart", "before_start"}, sums)
+    need(set(sums) - {"after_end"} == {"network", "hold", "pause", "restart", "before_start"}, sums)
     need(all(f"{cause.replace('_', ' ')} (" in shown for cause in sums), f"recordings show: {shown}")
     _check_absence(recording)
     told = ", ".join(f"{cause} {seconds:.2f} s" for cause, (_, seconds) in sorted(sums.items()))
@@ -106,26 +107,28 @@ def _bursts(first: int) -> frozenset[int]:
 
 def _live(server: RunningServer, client: Src, diary: Diary) -> None:
     (call,) = server.get("/api/calls")["calls"]
-    _until(client, 150)
+    _until(client, _APART)
     with diary.note("hold"):
         need(client.reinvite("inactive", "inactive").status == 200, "no hold")
         time.sleep(0.5)
         need(client.reinvite("sendonly", "sendonly").status == 200, "no resumption")
-    _until(client, client.sent[0] + 75)
+    _until(client, client.sent[0] + _APART)
     with diary.note("pause"):
         _post(server, f"/api/calls/{call['id']}/pause")
         time.sleep(0.5)
         _post(server, f"/api/calls/{call['id']}/resume")
-    _until(client, client.sent[0] + 75)
+    _until(client, client.sent[0] + _APART)
     with diary.note("restart"):
         os.kill(server.pid, signal.SIGSTOP)
         need(kill_recorder(server), "no recorder to kill")
         time.sleep(AWAY_S)
         os.kill(server.pid, signal.SIGCONT)
         server.wait_ready()
-    need(
-        min(client.sent) < VOICES[1].packets - 25, "the machine is too busy: the audio ended before the rest"
-    )
+    _until(client, client.sent[0] + _APART)
+
+
+_APART = 120
+"""Packets between two things that are done: more than twice the slack."""
 
 
 def _until(client: Src, packets: int) -> None:
@@ -149,7 +152,7 @@ def _missing(recording: FoundRecording, port: int, voice: Voice) -> list[int]:
         for item in CaptureReader(recording.capture, packets=True)
         if isinstance(item, PacketSummary) and item.destination[1] == port
     }
-    return [number for number in range(voice.packets) if number not in stored]
+    return [number for number in range(max(stored)) if number not in stored]
 
 
 def _compare(recording: FoundRecording, number: int, missing: list[int], diary: Diary) -> None:

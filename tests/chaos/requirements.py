@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from tests.chaos import clock, cluster, endings, gaps, holder, links, merge, processes, recorder, room, start
+from tests.chaos import (
+    clock,
+    cluster,
+    endings,
+    gaps,
+    holder,
+    links,
+    merge,
+    processes,
+    recorder,
+    room,
+    services,
+    start,
+)
 from tests.chaos.proof import Requirement
 
 REQUIREMENTS = (
@@ -13,7 +26,11 @@ REQUIREMENTS = (
     Requirement("R5", "host loss with a floating address", (cluster.floating_address,)),
     Requirement("R6", "host loss without one: linked continuation", (cluster.linked_continuation,)),
     Requirement("R7", "2N: two recordings merged per packet", (merge.copies,)),
-    Requirement("R8", "services may fail while calls run", (cluster.redis_down,)),
+    Requirement(
+        "R8",
+        "services may fail while calls run",
+        (cluster.redis_down, services.speech, services.rendering, services.http),
+    ),
     Requirement(
         "R9", "only lack of room refuses, before the 200", (room.full_disk, room.no_ports, room.no_files)
     ),
