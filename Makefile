@@ -9,13 +9,17 @@ DEPS := $(VENV)/.deps
 # Much of the suite waits for timers of SIP, so one worker more than there are cores; a file stays with one.
 WORKERS ?= $(shell echo $$(($$(nproc) < 8 ? $$(nproc) + 1 : 8)))
 
-.PHONY: help build demo test lint bench chaos fuzz packages clean
+.PHONY: help build wheel demo test lint bench chaos fuzz packages clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 build: $(CORE)  ## Make .venv with the command `siprecord` in it
 	@echo "== ready: $(BIN)/siprecord --help"
+
+wheel: $(DEPS)  ## Make dist/siprecord-*.whl, for machines without Rust
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/maturin build --quiet --release --interpreter $(BIN)/python --out dist
+	@ls dist/*.whl
 
 demo: build packages  ## Start a server, record a real two-party SIPREC call, check the audio that came back
 	@$(BIN)/python scripts/demo.py

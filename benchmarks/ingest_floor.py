@@ -1,10 +1,18 @@
 """CPU per packet of the media engine beside that of the least a recorder must do, in one run.
 
-The engine and two bare loops (`recvmmsg`, then one `write` for each file and tick) empty the same number of
-sockets, equally often. One loop stores the payloads only. The other makes the same stores as the engine: it
-fetches time stamps and addresses and writes as many bytes for each packet. One sender process, which is not
-measured, feeds all three the same packets at the same time, so that whatever disturbs the machine disturbs
-all of them. Of several rounds the one with the median ratio counts.
+The engine and two bare loops empty the same number of sockets, equally often, each in one thread. One
+sender process, which is not measured, feeds all three the same packets at the same time, so that whatever
+disturbs the machine disturbs all of them. Each round has new sockets and files; the figure is the median of
+the ratios of all rounds, and the lowest and the highest tell how far to trust it.
+
+What a bare loop does: at each tick one `recvmmsg` for each socket and one `write` for each file, of two
+sockets. `bare` stores the payloads only. `same` stores as the engine must: it fetches time stamps and
+addresses, and writes as many bytes for each packet, though nothing of use is in them.
+
+What it does not do, and the engine does: RTCP (a second socket for each stream, emptied at every tenth
+tick, and reports sent every five seconds), headers and block lengths, telling senders apart, loss, jitter
+and level, the look for keys to mask, pauses, what outlives the recorder's death, locks and counters for the
+rest of the program.
 
 With a suite the packets are SRTP, and all three open them before they store them: the bare loops do nothing
 but call what does that in the engine too. As with any sender, the port beside the media's takes our reports.
@@ -24,6 +32,8 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 
 from siprecord.media import (
@@ -48,7 +58,7 @@ class Plan:
     sockets: int = 200
     rate: int = 50
     seconds: float = 4.0
-    rounds: int = 3
+    rounds: int = 5
     interval_ms: int = 100
     suite: str | None = None
     """Of SRTP; None sends RTP."""
@@ -83,11 +93,27 @@ class Outcome:
         return self.engine.us_per_packet / self.same_stores.us_per_packet
 
 
-def measure(plan: Plan) -> Outcome:
-    """Run all three side by side, several times; the round with the median ratio."""
+@dataclass(frozen=True)
+class Rounds:
+    """All rounds, the lowest ratio first."""
+
+    outcomes: Sequence[Outcome]
+
+    @property
+    def median(self) -> Outcome:
+        return self.outcomes[len(self.outcomes) // 2]
+
+    @property
+    def spread(self) -> str:
+        """Number of rounds, lowest and highest ratio."""
+        lowest, highest = self.outcomes[0].ratio, self.outcomes[-1].ratio
+        return f"median of {len(self.outcomes)}, {lowest:.2f} to {highest:.2f}"
+
+
+def measure(plan: Plan) -> Rounds:
+    """Run all three side by side, several times."""
     raise_file_limit()
-    rounds = sorted((_round(plan) for _ in range(plan.rounds)), key=lambda outcome: outcome.ratio)
-    return rounds[len(rounds) // 2]
+    return Rounds(sorted((_round(plan) for _ in range(plan.rounds)), key=lambda outcome: outcome.ratio))
 
 
 def _round(plan: Plan) -> Outcome:
@@ -110,11 +136,12 @@ def _measure(plan: Plan, folder: Path) -> Outcome:
     ports = [stream.rtp_port for stream in streams]
     floors = [Floor(plan, folder / name, same, keys) for name, same in (("bare", False), ("same", True))]
     ports += [port for floor in floors for port in floor.ports]
+    sender = Sender(ports, plan, keys)
     before = engine.totals()
     for floor in floors:
         time.sleep(plan.interval_ms / 3_000)  # their ticks fall between one another's
         floor.start()
-    sent = send(ports, plan, keys)
+    sent = sender.send()
     costs = [floor.finish() for floor in floors]
     after = engine.totals()
     if sum(stream.stats().srtp_failed for stream in streams):
@@ -143,8 +170,9 @@ class Floor:
         self._keys = keys
         self._sockets = [self._bind(same_stores) for _ in range(plan.sockets)]
         self.ports = [one.getsockname()[1] for one in self._sockets]
-        # A second more than the sender: what is sent last is drained too.
-        self._plan = (STREAMS_PER_RECORDING, plan.interval_ms, plan.seconds + 1, same_stores)
+        # A bit more than the sender: what is sent last is drained too.
+        seconds = plan.seconds + 5 * plan.interval_ms / 1_000
+        self._plan = (STREAMS_PER_RECORDING, plan.interval_ms, seconds, same_stores)
         self._folder = folder
         self._cost: list[Cost] = []
         self._thread = threading.Thread(target=self._run)
@@ -173,24 +201,42 @@ class Floor:
         return self._cost[0]
 
 
-def send(ports: Sequence[int], plan: Plan, keys: SrtpKeys | None) -> int:
-    """Send to all ports from another process, in real time; RuntimeError when that fails."""
-    context = multiprocessing.get_context("spawn")
-    sent = context.Value("q", 0)
-    process = context.Process(target=_send, args=(ports, plan, keys, sent))
-    process.start()
-    process.join()
-    if process.exitcode != 0:
-        raise RuntimeError(f"the sender ended with {process.exitcode}: there is nothing to measure")
-    return int(sent.value)
+class Sender:
+    """Another process that sends to all ports in real time. It is up when this is made, and waits."""
+
+    def __init__(self, ports: Sequence[int], plan: Plan, keys: SrtpKeys | None) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._sent = context.Value("q", 0)
+        self._go, ours = context.Pipe()
+        self._process = context.Process(target=_send, args=(ports, plan, keys, ours, self._sent))
+        self._process.start()
+        ours.close()
+        self._receive()
+
+    def send(self) -> int:
+        """Packets sent, when all are; RuntimeError when that fails."""
+        self._go.send(None)
+        self._receive()
+        self._process.join()
+        return int(self._sent.value)
+
+    def _receive(self) -> None:
+        try:
+            self._go.recv()
+        except EOFError:
+            raise RuntimeError("the sender has failed: there is nothing to measure") from None
 
 
-def _send(ports: Sequence[int], plan: Plan, keys: SrtpKeys | None, sent: object) -> None:
+def _send(
+    ports: Sequence[int], plan: Plan, keys: SrtpKeys | None, go: Connection, sent: Synchronized[int]
+) -> None:
     protect = bytes if keys is None else SrtpSender(keys).protect_rtp
     addresses = [("127.0.0.1", port) for port in ports]
     frames = int(plan.seconds * plan.rate)
     media, reports = _pair()
     with media, reports:
+        go.send(None)
+        go.recv()
         start = time.monotonic()
         for frame in range(frames):
             head = struct.pack("!BBHII", 0x80, 8, frame & 0xFFFF, frame * 160 & 0xFFFFFFFF, 0x51)
@@ -198,7 +244,8 @@ def _send(ports: Sequence[int], plan: Plan, keys: SrtpKeys | None, sent: object)
             for address in addresses:
                 media.sendto(packet, address)
             time.sleep(max(0.0, start + (frame + 1) / plan.rate - time.monotonic()))
-    sent.value = frames * len(ports)  # type: ignore[attr-defined]
+    sent.value = frames * len(ports)
+    go.send(None)
 
 
 def _pair() -> tuple[socket.socket, socket.socket]:
@@ -220,7 +267,8 @@ def raise_file_limit() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def report(outcome: Outcome) -> str:
+def report(rounds: Rounds) -> str:
+    outcome = rounds.median
     rows = [
         ("engine", outcome.engine),
         ("bare loop, payloads only", outcome.bare),
@@ -229,7 +277,9 @@ def report(outcome: Outcome) -> str:
     lines = [
         f"{name:28}{cost.packets:9,} of {outcome.sent:,}  {cost.us_per_packet:6.3f} us" for name, cost in rows
     ]
-    ratios = f"ratio {outcome.ratio:.2f}, with the same stores {outcome.ratio_same_stores:.2f}"
+    ratios = (
+        f"ratio {outcome.ratio:.2f} ({rounds.spread}), with the same stores {outcome.ratio_same_stores:.2f}"
+    )
     return "\n".join([*lines, ratios])
 
 
@@ -238,7 +288,7 @@ def main() -> None:
     parser.add_argument("--sockets", type=int, default=200)
     parser.add_argument("--rate", type=int, default=50)
     parser.add_argument("--seconds", type=float, default=4.0)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--suite", choices=list(SUITES), help="send SRTP")
     options = parser.parse_args()
     plan = Plan(options.sockets, options.rate, options.seconds, options.rounds, suite=options.suite)

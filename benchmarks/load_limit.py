@@ -20,6 +20,8 @@ COUNTS = (500, 1000, 1500, 2000, 2500)
 RATE = 100.0
 STEADY_SECONDS = 20.0
 """How long all calls are up together."""
+LAST_STEADY_SECONDS = 60.0
+"""The same for the last count, the one that is asked for."""
 STORED = 0.99999
 PACE_MS = 100.0
 """99 % of the packets leave within it: the recorder looks that often, and sees no difference below."""
@@ -27,6 +29,7 @@ TARGET = 2500
 RESULTS = ROOT / "benchmarks" / "results"
 COLUMNS = {
     "calls": "calls",
+    "steady": "all up, s",
     "failed": "failed",
     "sent": "packets sent",
     "lost": "lost",
@@ -49,12 +52,19 @@ def run() -> Sequence[Result]:
         print(f"   {count} calls: {reports[count]['packets_lost']} lost", flush=True)
     keep(reports)
     good = [count for count in COUNTS if stored(reports[count], count)]
-    note = f"{STEADY_SECONDS:g} s each, all calls at once; 20,000 open files are this machine's limit"
+    note = (
+        f"all calls at once for {STEADY_SECONDS:g} s, {COUNTS[-1]:,} of them for {LAST_STEADY_SECONDS:g} s; "
+        "20,000 open files are this machine's limit"
+    )
     return [Result("calls_stored", max(good, default=0), "calls", TARGET, at_most=False, note=note)]
 
 
 def shape(count: int) -> Shape:
-    return Shape(calls=count, rate=RATE, seconds=count / RATE + STEADY_SECONDS)
+    return Shape(calls=count, rate=RATE, seconds=count / RATE + steady_seconds(count))
+
+
+def steady_seconds(count: int) -> float:
+    return LAST_STEADY_SECONDS if count == COUNTS[-1] else STEADY_SECONDS
 
 
 def stored(report: dict[str, Any], count: int) -> bool:
@@ -68,6 +78,7 @@ def row(count: int, report: dict[str, Any]) -> dict[str, Any]:
     server = report["server"]
     return {
         "calls": count,
+        "steady": round(steady_seconds(count)),
         "failed": report["calls_failed"],
         "sent": report["packets_sent"],
         "lost": report["packets_lost"],
@@ -106,8 +117,9 @@ def document(name: str, rows: Sequence[dict[str, Any]]) -> str:
     return f"""# How many calls are stored
 
 Concurrent SIPREC calls of two PCMU streams on one machine: `siprecord serve` and `siprecord bench` beside
-each other. All calls are up together for {STEADY_SECONDS:g} s; every packet in the capture logs is compared
-with what was sent. Server CPU is what the recorder needs when all calls are up, set-up and end included.
+each other. All calls are up together for as long as the table says; every packet in the capture logs is
+compared with what was sent. Server CPU is what the recorder needs when all calls are up, set-up and end
+included.
 
 A count is reached when 99.999 % of the packets are stored, no call failed, and 99 % of the packets left
 within {PACE_MS:g} ms of their time. The load average includes the run before; where it is high at the first
@@ -118,7 +130,7 @@ count, others used the cores too, and lateness says more about the machine than 
 ![packets lost and CPU against the number of calls]({name}.svg)
 
 - Command: `make bench ONLY=calls_stored`; for each count N: `siprecord bench URI --calls N --rate {RATE:g}
-  --seconds N/{RATE:g}+{STEADY_SECONDS:g} --verify`
+  --seconds S --verify`, where S is N/{RATE:g} and the time that all are up
 - Commit: `{commit()}`
 - Machine: `{json.dumps(machine())}`; at most 20,000 open files, five for each call
 - Rendering is off: it takes place in other processes, after the call.

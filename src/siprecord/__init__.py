@@ -32,7 +32,7 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        return _version()
+        return import_module("siprecord.version").own_version()
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -40,14 +40,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
-
-
-def _version() -> str:
-    """The version of the installed package; of the compiled core in a source tree that isn't installed."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("siprecord")
-    except PackageNotFoundError:
-        core: str = import_module("siprecord.media._core").__version__
-        return core

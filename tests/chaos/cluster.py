@@ -39,8 +39,10 @@ def floating_address(scale: Scale, directory: Path) -> str:
     with floating.a_site(directory) as site:
         a, b = site.nodes
         first = floating.lose_network(site, a, b, calls)
-        second = floating.lose_network(site, b, a, calls)
-    return f"network namespaces, cable of a pulled: {first}; then that of b: {second}; lease 1 s"
+        second = floating.lose_network(site, b, a, calls, "--srtp")
+    return (
+        f"network namespaces, cable of a pulled: {first}; then that of b: {second}; lease 1 s, Redis over TLS"
+    )
 
 
 def linked_continuation(scale: Scale, directory: Path) -> str:

@@ -6,12 +6,15 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
 
 from siprecord.holder import HolderStore, NoStore, SystemdStore, find_store, kept_by_systemd
 from siprecord.holder.messages import Message, receive, send
+from siprecord.holder.store import _Room
+from siprecord.server.continuity import media_name, state_name
 from tests.support.patience import PATIENCE
 
 
@@ -94,6 +97,40 @@ def test_systemd_is_told_how_we_are(notify: socket.socket, tmp_path: Path) -> No
     ]
 
 
+def test_what_is_too_much_for_systemd_is_not_sent(
+    notify: socket.socket, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = systemd_store(under_systemd(tmp_path, FDSTORE="3"))
+    with (tmp_path / "f").open("w") as file:
+        assert [store.store({name: [file.fileno()] * 2}) for name in "abc"] == [True, False, False]
+        store.remove("a")
+        assert store.store({"d": [file.fileno()]})
+    store.close()
+    heard = [notify.recv(4096).decode() for _ in range(3)]
+    assert [line for text in heard for line in text.splitlines() if "FDNAME" in line] == [
+        "FDNAME=a",
+        "FDNAME=a",
+        "FDNAME=d",
+    ]
+    assert len(caplog.messages) == 1
+    assert "raise FileDescriptorStoreMax= (now 3)" in caplog.text
+
+
+def test_the_names_of_2000_calls_fit_into_what_systemd_can_pass() -> None:
+    """Of two streams each, after 16 million calls. The kernel is the judge: it must still start a program."""
+    room, names = _Room(1_000_000), list[str]()
+    for number in count(16**6 - 2_000):
+        call = [state_name(f"{number:x}"), *(media_name(f"{number:x}", stream) for stream in (0, 0, 1, 1))]
+        if not all(room.take(name, 1) for name in call):
+            break
+        names += call
+    assert len(names) >= 5 * 2_000
+    passed = ":".join(names)
+    subprocess.run(["true"], env={"LISTEN_FDNAMES": passed}, check=True)
+    with pytest.raises(OSError, match="Argument list too long"):
+        subprocess.run(["true"], env={"LISTEN_FDNAMES": passed + ":" + passed[:2_000]}, check=True)
+
+
 def test_abstract_sockets_are_understood() -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         sock.bind(f"\0siprecord-test-{os.getpid()}")
@@ -162,9 +199,9 @@ def test_systemd_takes_one_name_in_a_message(notify: socket.socket, tmp_path: Pa
     assert store.store({"a": [0], "b": [1, 2]})
     store.remove("a", "b")
     store.close()
-    for name, count in (("a", 1), ("b", 2)):
+    for name, number in (("a", 1), ("b", 2)):
         message = hear(notify)
-        assert (message.fields["FDNAME"], len(message.fds)) == (name, count)
+        assert (message.fields["FDNAME"], len(message.fds)) == (name, number)
         for fd in message.fds:
             os.close(fd)
     assert [hear(notify).fields["FDNAME"] for _ in range(2)] == ["a", "b"]

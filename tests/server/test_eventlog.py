@@ -51,6 +51,7 @@ def test_lines_carry_recording_and_call(written: tuple[Logs, io.StringIO]) -> No
             ended=NOW + timedelta(milliseconds=250),
             packets=5,
             lost=0,
+            overflowed=0,
         )
     )
     log_event(StreamResumed(recording_id="r1", call_id="c1", name="1"))

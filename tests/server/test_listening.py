@@ -6,7 +6,7 @@ from siprecord.recording.listening import Patience
 from siprecord.server.config import Config
 from siprecord.server.listening import Listening
 from siprecord.server.metrics import Snapshot, Statistics, metrics_page
-from siprecord.server.publisher import StreamAlarm
+from siprecord.server.publisher import RecordingFinished, StreamAlarm
 from tests.support.fakes import Client, VirtualServer
 from tests.support.recorder import TWO, body, sdp
 
@@ -46,12 +46,17 @@ async def test_what_was_measured_stands_in_the_end_of_the_log() -> None:
     client.call(body(sdp(*TWO)))
     stats = server.log.streams[0].counted
     stats.packets, stats.lost, stats.expected, stats.jitter, stats.clock_rate = 95, 5, 100, 40, 8000
+    stats.dropped_kernel = 4
+    assert [stream.overflowed for stream in server.handler.calls()[0].streams] == [4, 0]
     client.request("BYE")
     server.wait(1)
     (ended,) = [event for event in server.log.events if event["event"] == "recording.ended"]
     first = ended["streams"][0]["quality"]
     assert (first["loss_percent"], first["jitter_ms"]) == (5.0, 5.0)
     assert 1 < first["mos"] < 3
+    assert [stream.get("overflowed") for stream in ended["streams"]] == [4, None]
+    (finished,) = [event for event in server.news if isinstance(event, RecordingFinished)]
+    assert finished.overflowed == 4
 
 
 def test_streams_are_counted_for_prometheus_without_naming_a_call() -> None:

@@ -22,7 +22,7 @@ ABOUT = {"recording_id": "r1", "call_id": "secret-call"}
 
 def finished(outcome: str, packets: int = 10, lost: int = 1) -> RecordingFinished:
     return RecordingFinished(
-        **ABOUT, outcome=outcome, reason="x", started=NOW, ended=NOW, packets=packets, lost=lost
+        **ABOUT, outcome=outcome, reason="x", started=NOW, ended=NOW, packets=packets, lost=lost, overflowed=0
     )
 
 

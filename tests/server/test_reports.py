@@ -73,8 +73,8 @@ def test_the_status_names_processes_calls_and_health(tmp_path: Path) -> None:
 def test_a_holder_that_died_is_a_warning_and_no_reason_to_refuse_calls(tmp_path: Path) -> None:
     found = reports(tmp_path)
     found.listening = True
-    found.keeping = cast(Keeping, SimpleNamespace(holder_pid=4711, protected=True))
-    assert found.status()["holder_pid"] == 4711
+    found.keeping = cast(Keeping, SimpleNamespace(holder_pid=4711, kept_by="holder", protected=True))
+    assert (found.status()["holder_pid"], found.status()["kept_by"]) == (4711, "holder")
     assert (found.warnings(), found.snapshot().protected) == ([], True)
     found.keeping = cast(Keeping, SimpleNamespace(holder_pid=None, protected=False))
     (warning,) = found.warnings()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 
+import msgspec
+
 from siprecord.cluster import Claim, Snapshot
 from siprecord.server.callstate import encode
 from siprecord.server.config import Config
@@ -164,6 +166,20 @@ async def test_another_call_is_linked_to_nothing() -> None:
     client.call(body(offer(*TWO)))
     runner = next(each for each in server.handler._running.calls.all() if each.call_id == "c3")
     assert server.archive.logs[runner.recording_id].named("recording.continues") == []
+
+
+async def test_a_state_that_makes_no_sense_costs_that_call_only() -> None:
+    claim, _ = await a_lost_call()
+    (snapshot,) = claim.calls.values()
+    state = msgspec.msgpack.decode(snapshot.document)
+    flows = state["session"]["knowledge"]["told"]["flows"]
+    for intervals in flows.values():
+        intervals.clear()
+    bad = Snapshot(msgspec.msgpack.encode(state), snapshot.wall, snapshot.monotonic)
+    server = await node()
+    links = await server.handler.takeover.take(Claim("other", claim.seen, {"bad": bad, **claim.calls}))
+    assert list(links) == list(claim.calls)
+    assert [call.id for call in server.handler.calls()] == list(links.values())
 
 
 async def test_a_state_of_an_unknown_version_costs_that_call_only() -> None:

@@ -55,6 +55,7 @@ class FakeStats:
     dropped_paused: int = 0
     last_arrival_ns: int = 0
     strays: int = 0
+    dropped_kernel: int = 0
     srtp_failed: int = 0
     srtp_replayed: int = 0
 
@@ -133,7 +134,7 @@ class FakeLog:
     ) -> None:
         self._check()
         self.messages.append((inbound, data))
-        self.order.append(("in " if inbound else "out ") + data.split(b"\r\n")[0].decode())
+        self.order.append(("in " if inbound else "out ") + data.partition(b"\r\n")[0].decode())
 
     def append_event(self, event: Mapping[str, object]) -> None:
         self._check()

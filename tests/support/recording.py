@@ -55,7 +55,7 @@ class FoundRecording:
         samples = self.channels[number]
         keep = np.ones(len(samples), np.bool_)
         for gap in self.stream(number)["gaps"]:
-            keep[round(gap["start_s"] * audio.RATE) : round(gap["end_s"] * audio.RATE)] = False
+            keep[max(0, round(gap["start_s"] * audio.RATE)) : round(gap["end_s"] * audio.RATE)] = False
         kept: Samples = samples[keep]
         return kept
 

@@ -28,22 +28,27 @@ class RedisServer:
     tls: bool = False
     more: dict[str, str] = field(default_factory=dict)
     """What a node needs to know beside where it is."""
+    address: str = "127.0.0.1"
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> RedisServer:
-        assert PROGRAM, "redis-server is not installed; run scripts/packages.sh"
         self.directory.mkdir(parents=True, exist_ok=True)
-        port = ("--port", "0", "--tls-port", str(self.port)) if self.tls else ("--port", str(self.port))
-        common = ("--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", str(self.directory))
         with (self.directory / "redis.log").open("ab") as log:
-            self.process = subprocess.Popen([PROGRAM, *port, *common, *self.options], stdout=log, stderr=log)
+            self.process = subprocess.Popen(self.arguments(), stdout=log, stderr=log)
         end = time.monotonic() + START_SECONDS
         while not self._answers():
             assert time.monotonic() < end, (self.directory / "redis.log").read_text()
             assert self.process.poll() is None, (self.directory / "redis.log").read_text()
             time.sleep(0.01)
         return self
+
+    def arguments(self) -> list[str]:
+        """Its command line."""
+        assert PROGRAM, "redis-server is not installed; run scripts/packages.sh"
+        port = ("--port", "0", "--tls-port", str(self.port)) if self.tls else ("--port", str(self.port))
+        common = ("--bind", self.address, "--save", "", "--appendonly", "no", "--dir", str(self.directory))
+        return [PROGRAM, *port, *common, *self.options]
 
     def stop(self) -> None:
         if self.process is not None:
@@ -59,7 +64,7 @@ class RedisServer:
 
     def settings(self) -> dict[str, str]:
         """What a node needs to find it."""
-        return {"SIPRECORD_CLUSTER__SERVERS": f'["127.0.0.1:{self.port}"]', **self.more}
+        return {"SIPRECORD_CLUSTER__SERVERS": f'["{self.address}:{self.port}"]', **self.more}
 
     def _answers(self) -> bool:
         try:
@@ -71,11 +76,13 @@ class RedisServer:
             return False
 
 
-def secure_redis(directory: Path, password: str = "secret") -> RedisServer:
+def secure_redis(
+    directory: Path, address: str = "127.0.0.1", port: int = 0, password: str = "secret"
+) -> RedisServer:
     """One that wants a password and a certificate of its own authority, not started yet."""
     directory.mkdir(parents=True, exist_ok=True)
     authority = Authority.create(directory)
-    own = authority.issue("127.0.0.1")
+    own = authority.issue(address)
     files = {"cert": own.chain, "key": own.key, "ca-cert": authority.certificate}
     options = [part for name, path in files.items() for part in (f"--tls-{name}-file", str(path))]
     more = {
@@ -86,7 +93,10 @@ def secure_redis(directory: Path, password: str = "secret") -> RedisServer:
         "PASSWORD": password,
     }
     named = {f"SIPRECORD_CLUSTER__{name}": value for name, value in more.items()}
-    return RedisServer(directory, (*options, "--requirepass", password), tls=True, more=named)
+    options += ["--requirepass", password]
+    return RedisServer(
+        directory, tuple(options), tls=True, more=named, address=address, port=port or free_port()
+    )
 
 
 def _encoded(parts: Iterable[str]) -> bytes:

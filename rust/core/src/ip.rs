@@ -3,8 +3,9 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// The larger of the two header lengths: IPv6 and UDP.
-pub const MAX_HEADERS: usize = 48;
+/// Bytes of the headers of IPv4 and UDP, and of IPv6 and UDP.
+pub const IPV4_UDP: usize = 28;
+pub const IPV6_UDP: usize = 48;
 const UDP: u8 = 17;
 
 /// A datagram as the capture log keeps it.
@@ -18,49 +19,50 @@ pub struct Datagram<'a> {
     pub original: usize,
 }
 
-/// Headers ready to be put before a payload.
-#[derive(Clone, Copy, Debug)]
-pub struct Headers {
-    bytes: [u8; MAX_HEADERS],
-    length: usize,
+impl Datagram<'_> {
+    /// Bytes of the headers that it gets. Both addresses become IPv6 when only one of them is.
+    #[inline]
+    pub fn headers_length(&self) -> usize {
+        match (self.source.ip(), self.destination.ip()) {
+            (IpAddr::V4(_), IpAddr::V4(_)) => IPV4_UDP,
+            _ => IPV6_UDP,
+        }
+    }
+
+    /// Writes the headers; `out` has exactly the room for them.
+    ///
+    /// The UDP checksum is zero ("none") for IPv4 and computed for IPv6, where a captured part is not enough to
+    /// compute it and zero stands for that.
+    #[inline]
+    pub fn put_headers(&self, out: &mut [u8]) {
+        let length = u16::try_from(self.original + 8).unwrap_or(0);
+        match (self.source.ip(), self.destination.ip()) {
+            (IpAddr::V4(source), IpAddr::V4(destination)) => {
+                let (ip, udp) = out.split_at_mut(IPV4_UDP - 8);
+                ipv4(ip, source, destination, length);
+                self.udp(udp, length);
+            }
+            (source, destination) => {
+                let (ip, udp) = out.split_at_mut(IPV6_UDP - 8);
+                ipv6(ip, to_v6(source), to_v6(destination), length);
+                self.udp(udp, length);
+                if self.payload.len() == self.original {
+                    let checksum = udp_checksum(out, self.payload, length);
+                    out[46..48].copy_from_slice(&checksum.to_be_bytes());
+                }
+            }
+        }
+    }
+
+    fn udp(&self, out: &mut [u8], length: u16) {
+        let (source, destination) = (self.source.port(), self.destination.port());
+        put32(out, 0, u32::from(source) << 16 | u32::from(destination));
+        put32(out, 4, u32::from(length) << 16);
+    }
 }
 
-impl Headers {
-    pub fn as_slice(&self) -> &[u8] {
-        &self.bytes[..self.length]
-    }
-}
-
-/// Builds the headers of a datagram. Both addresses become IPv6 when only one of them is.
-///
-/// The UDP checksum is zero ("none") for IPv4 and computed for IPv6, where a captured part is not enough to
-/// compute it and zero stands for that.
-pub fn headers(datagram: &Datagram<'_>) -> Headers {
-    let mut bytes = [0; MAX_HEADERS];
-    let ports = (datagram.source.port(), datagram.destination.port());
-    let udp_length = u16::try_from(datagram.original + 8).unwrap_or(0);
-    let length = match (datagram.source.ip(), datagram.destination.ip()) {
-        (IpAddr::V4(source), IpAddr::V4(destination)) => {
-            ipv4(&mut bytes, source, destination, udp_length);
-            20
-        }
-        (source, destination) => {
-            ipv6(&mut bytes, to_v6(source), to_v6(destination), udp_length);
-            40
-        }
-    };
-    let udp = &mut bytes[length..length + 8];
-    udp[0..2].copy_from_slice(&ports.0.to_be_bytes());
-    udp[2..4].copy_from_slice(&ports.1.to_be_bytes());
-    udp[4..6].copy_from_slice(&udp_length.to_be_bytes());
-    if length == 40 && datagram.payload.len() == datagram.original {
-        let checksum = udp_checksum(&bytes, datagram.payload, udp_length);
-        bytes[46..48].copy_from_slice(&checksum.to_be_bytes());
-    }
-    Headers {
-        bytes,
-        length: length + 8,
-    }
+fn put32(out: &mut [u8], at: usize, word: u32) {
+    out[at..at + 4].copy_from_slice(&word.to_be_bytes());
 }
 
 fn to_v6(address: IpAddr) -> Ipv6Addr {
@@ -70,30 +72,38 @@ fn to_v6(address: IpAddr) -> Ipv6Addr {
     }
 }
 
-fn ipv4(bytes: &mut [u8], source: Ipv4Addr, destination: Ipv4Addr, udp_length: u16) {
-    bytes[0] = 0x45;
-    bytes[2..4].copy_from_slice(&udp_length.saturating_add(20).to_be_bytes());
-    bytes[6] = 0x40; // do not fragment
-    bytes[8] = 64;
-    bytes[9] = UDP;
-    bytes[12..16].copy_from_slice(&source.octets());
-    bytes[16..20].copy_from_slice(&destination.octets());
-    let checksum = !fold(sum(&bytes[..20]));
-    bytes[10..12].copy_from_slice(&checksum.to_be_bytes());
+/// Whole words only, and the checksum of the values: reading back what was just written would make the processor
+/// wait, for each packet.
+fn ipv4(out: &mut [u8], source: Ipv4Addr, destination: Ipv4Addr, udp_length: u16) {
+    let length = u32::from(udp_length.saturating_add(20));
+    let words = [
+        0x4500 << 16 | length,
+        0x4000, // do not fragment
+        64 << 24 | u32::from(UDP) << 16,
+        source.to_bits(),
+        destination.to_bits(),
+    ];
+    let checksum = !fold(words.iter().map(|word| u64::from(*word)).sum());
+    for (index, word) in words.into_iter().enumerate() {
+        put32(out, 4 * index, word);
+    }
+    put32(out, 8, words[2] | u32::from(checksum));
 }
 
-fn ipv6(bytes: &mut [u8], source: Ipv6Addr, destination: Ipv6Addr, udp_length: u16) {
-    bytes[0] = 0x60;
-    bytes[4..6].copy_from_slice(&udp_length.to_be_bytes());
-    bytes[6] = UDP;
-    bytes[7] = 64;
-    bytes[8..24].copy_from_slice(&source.octets());
-    bytes[24..40].copy_from_slice(&destination.octets());
+fn ipv6(out: &mut [u8], source: Ipv6Addr, destination: Ipv6Addr, udp_length: u16) {
+    put32(out, 0, 0x60 << 24);
+    put32(
+        out,
+        4,
+        u32::from(udp_length) << 16 | u32::from(UDP) << 8 | 64,
+    );
+    out[8..24].copy_from_slice(&source.octets());
+    out[24..40].copy_from_slice(&destination.octets());
 }
 
 /// RFC 8200 section 8.1: over both addresses, the length, the protocol, the UDP header and the payload.
-fn udp_checksum(bytes: &[u8; MAX_HEADERS], payload: &[u8], udp_length: u16) -> u16 {
-    let pseudo = sum(&bytes[8..48]) + u64::from(udp_length) + u64::from(UDP);
+fn udp_checksum(headers: &[u8], payload: &[u8], udp_length: u16) -> u16 {
+    let pseudo = sum(&headers[8..]) + u64::from(udp_length) + u64::from(UDP);
     match !fold(pseudo + sum(payload)) {
         0 => 0xffff,
         checksum => checksum,
@@ -203,6 +213,12 @@ fn split(data: &[u8], length: usize) -> Result<(&[u8], &[u8]), NotUdp> {
 mod tests {
     use super::*;
 
+    fn with_headers(datagram: &Datagram<'_>) -> Vec<u8> {
+        let mut headers = vec![0xaa; datagram.headers_length()];
+        datagram.put_headers(&mut headers);
+        [&headers, datagram.payload].concat()
+    }
+
     fn packet(source: &str, destination: &str, payload: &[u8]) -> Vec<u8> {
         let datagram = Datagram {
             source: source.parse().unwrap(),
@@ -210,7 +226,7 @@ mod tests {
             payload,
             original: payload.len(),
         };
-        [headers(&datagram).as_slice(), payload].concat()
+        with_headers(&datagram)
     }
 
     #[test]
@@ -270,7 +286,7 @@ mod tests {
             payload: &payload,
             original: 9_000,
         };
-        let data = [headers(&datagram).as_slice(), &payload].concat();
+        let data = with_headers(&datagram);
         assert_eq!(parse(&data), Ok(datagram));
     }
 

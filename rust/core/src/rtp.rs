@@ -54,6 +54,7 @@ pub struct Packet<'a> {
 
 impl<'a> Packet<'a> {
     /// Reads one datagram.
+    #[inline] // so that what is read stays in registers
     pub fn parse(data: &'a [u8]) -> Result<Self, Malformed> {
         let fixed = data.first_chunk::<FIXED_HEADER>().ok_or(Malformed::Short {
             needed: FIXED_HEADER,

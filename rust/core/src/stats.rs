@@ -137,6 +137,7 @@ impl Reception {
     }
 
     /// Takes a packet in: `arrival_ns` since any fixed moment, `clock_rate` in ticks a second.
+    #[inline]
     pub fn take(&mut self, packet: &Packet<'_>, arrival_ns: u64, clock_rate: u32) {
         let transit = ticks(arrival_ns, clock_rate).wrapping_sub(packet.timestamp);
         let known = match self.sources.get(self.current) {

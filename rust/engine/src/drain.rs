@@ -18,8 +18,8 @@ use std::sync::{Arc, Mutex, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// Reports are rare: their sockets are emptied on every fifth tick only.
-const RTCP_EVERY: u64 = 5;
+/// Reports are rare, seconds lie between them: their sockets are emptied on every tenth tick only.
+const RTCP_EVERY: u64 = 10;
 /// Batches of 64 datagrams that one socket gets before the others have their turn.
 const TURN: usize = 4;
 
@@ -246,8 +246,11 @@ impl Worker {
         let now = socket::steady_clock();
         for (index, recording) in mine.iter().enumerate() {
             let with_rtcp = (tick + index as u64) % RTCP_EVERY == 0;
+            if let Some(soon) = mine.get(index + 2) {
+                prefetch::value(&**soon);
+            }
             if let Some(next) = mine.get(index + 1) {
-                prefetch::value(&**next);
+                next.prefetch();
             }
             if self.visit(recording, (with_rtcp, now), desk) {
                 busy.push(recording);

@@ -1,5 +1,8 @@
 //! The least that a recorder must do, as a yardstick: `recvmmsg` and one `write` for each file and tick, and for
 //! protected streams the cryptography in between.
+//!
+//! Nothing else is done: no RTCP, no headers, no statistics, no judging of senders, and nothing that would outlive a
+//! death in between.
 
 use crate::drain::thread_cpu_ns;
 use siprecord_srtp::{MasterKey, Receiver};

@@ -249,7 +249,10 @@ pub struct RtpView<'a> {
 pub enum Media<'a> {
     Rtp(RtpView<'a>),
     /// A compound packet; see [`rtcp::walk`].
-    Rtcp(&'a [u8]),
+    Rtcp {
+        compound: &'a [u8],
+        source: SocketAddr,
+    },
     Malformed,
 }
 
@@ -259,7 +262,10 @@ pub fn media<'a>(packet: &Packet<'a>) -> Media<'a> {
         return Media::Malformed;
     };
     if rtcp::looks_like_rtcp(datagram.payload) {
-        return Media::Rtcp(datagram.payload);
+        return Media::Rtcp {
+            compound: datagram.payload,
+            source: datagram.source,
+        };
     }
     let Ok(found) = rtp::Packet::parse(datagram.payload) else {
         return Media::Malformed;

@@ -197,6 +197,7 @@ impl Receiver {
     }
 
     /// A datagram of the last batch.
+    #[inline]
     pub fn datagram(&self, index: usize) -> Received<'_> {
         assert!(index < self.used);
         let message = self.message(index);

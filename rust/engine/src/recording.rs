@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::log::{Keep, Log};
 use crate::notice::{lock, Kind};
 use crate::ports::Pair;
+use crate::prefetch;
 use crate::reporter::Target;
 use crate::secure::{Keys, Secure, SecureCounts};
 use crate::shelter::place::Interface;
@@ -378,6 +379,13 @@ impl Recording {
             inner.open()?;
             work(&mut inner, desk)
         })
+    }
+
+    /// Asks for the memory that a visit needs first, if nobody uses the recording just now.
+    pub fn prefetch(&self) {
+        if let Ok(inner) = self.inner.try_lock() {
+            inner.streams.iter().for_each(prefetch::value);
+        }
     }
 
     /// One round of a drain thread: at most `batches` from each socket, reports only when asked for.

@@ -10,6 +10,7 @@ mod channel;
 mod codec;
 mod index;
 mod pages;
+mod reports;
 mod sources;
 
 use std::fs::File;

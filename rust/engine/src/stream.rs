@@ -196,9 +196,8 @@ impl Stream {
         }
     }
 
-    /// Asks for the memory that the next packet needs.
+    /// Asks for the memory that the next packet needs beside the stream itself.
     pub fn prefetch(&self) {
-        prefetch::value(self);
         for (from, length) in [self.sources.hot(), self.reception.hot()] {
             prefetch::bytes(from, length);
         }

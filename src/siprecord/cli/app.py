@@ -54,9 +54,9 @@ app.add_typer(config.app, name="config")
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        from siprecord import __version__
+        from siprecord.version import own_version
 
-        typer.echo(f"siprecord {__version__}")
+        typer.echo(f"siprecord {own_version()}")
         raise typer.Exit
 
 

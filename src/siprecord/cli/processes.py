@@ -19,7 +19,8 @@ def upgrade(config: ConfigFile = None, url: Url = None) -> None:
     """Replace the running recorder by the installed version; calls go on and nothing is lost.
 
     The new recorder is loaded beside the old one. If it does not start, the old one goes on and the exit code
-    is 1. Run it on the server's own machine, as the server's user or root.
+    is 1. Where systemd keeps the sockets it starts the new one when the old one has ended. Run it on the
+    server's own machine, as the server's user or root.
 
     Example:
 
@@ -27,13 +28,14 @@ def upgrade(config: ConfigFile = None, url: Url = None) -> None:
     """
     base = server_at(url, config)
     before = ask(base, "status")
-    holder = before.get("holder_pid")
     warnings = before.get("health", {}).get("warnings") or []
     for lost in (row for row in warnings if row.get("code") == "no_holder"):
         raise SiprecordError(lost.get("text"))
-    if not isinstance(holder, int):
-        raise SiprecordError("this server has no holder: restart its systemd unit, calls go on all the same")
-    _signal(holder, signal.SIGUSR2)
+    by_systemd = before.get("kept_by") == "systemd"
+    keeper = before.get("recorder_pid" if by_systemd else "holder_pid")
+    if not isinstance(keeper, int):
+        raise SiprecordError("nobody keeps this server's sockets: restart it when no call runs")
+    _signal(keeper, signal.SIGUSR2)
     end = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < end:
         time.sleep(POLL_SECONDS)
@@ -45,7 +47,8 @@ def upgrade(config: ConfigFile = None, url: Url = None) -> None:
             old, new = before.get("version"), after.get("version")
             console().print(f"recorder {after.get('recorder_pid')} took over: {old} -> {new}", markup=False)
             return
-    raise SiprecordError("the old recorder still runs; the server's log says why")
+    why = "systemd does not get a new recorder to run" if by_systemd else "the old recorder still runs"
+    raise SiprecordError(f"{why}; the server's log says why")
 
 
 def drain(config: ConfigFile = None, url: Url = None) -> None:

@@ -45,11 +45,16 @@ def serve(
     as_json = settings.log.format == "json" or (settings.log.format == "auto" and not sys.stderr.isatty())
     if as_json:
         environ["SIPRECORD_INTERNAL_JSON_LOG"] = "1"
+    sys.stdout.flush()
+    if kept_by_systemd(environ):
+        # In this process: there is no spare, so to load everything once more would cost a call half a second.
+        from siprecord.server.recorder import main
+
+        os.environ.update(environ)
+        raise typer.Exit(main())
     # This process, full of the command's libraries, becomes the small holder; the recorder is its child.
     # -P: what lies in the current directory must not be taken for a library.
     python = (sys.executable, "-P", "-m")
-    recorder = (*python, "siprecord.server.recorder")
-    command = recorder if kept_by_systemd(environ) else (*python, "siprecord.holder", *recorder)
-    sys.stdout.flush()
+    command = (*python, "siprecord.holder", *python, "siprecord.server.recorder")
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.execve(sys.executable, command, environ)

@@ -84,7 +84,9 @@ def _counted(counts: dict[str, int] | None) -> str | None:
 def _processes(answer: dict[str, Any]) -> str:
     holder = answer.get("holder_pid")
     recorder = f"recorder {answer.get('recorder_pid')}"
-    return f"holder {holder}, {recorder}" if holder else recorder
+    if holder:
+        return f"holder {holder}, {recorder}"
+    return f"{recorder}, kept by systemd" if answer.get("kept_by") == "systemd" else recorder
 
 
 def _reasons(answer: dict[str, Any]) -> list[str]:

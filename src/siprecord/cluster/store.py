@@ -5,18 +5,22 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 import msgspec
-from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
+from redis.exceptions import ReadOnlyError, RedisError
 
 from siprecord.cluster import scripts
 from siprecord.cluster.connect import RedisSettings, connect
+from siprecord.cluster.faults import NONSENSE, words_for
 from siprecord.errors import SiprecordError
 
+P = ParamSpec("P")
+T = TypeVar("T")
 REMEMBER_S = 7 * 86_400
 """How long it is remembered who took over the calls of a dead node: until then it may come back and ask."""
 FIRST_WITH_FLAGS = 7
@@ -78,6 +82,19 @@ class _Keys:
         return ":".join((f"{{{self.cluster}}}", *parts))
 
 
+def _sensible(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+    """An answer that can't be read is trouble with Redis, like any other."""
+
+    @wraps(method)
+    async def read(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return await method(*args, **kwargs)
+        except NONSENSE as error:
+            raise ClusterError(words_for(error)) from None
+
+    return read
+
+
 class RedisStore:
     """All methods raise ClusterError when Redis is down, slow or full, and never take longer than the
     time-out of the settings and a second.
@@ -92,6 +109,7 @@ class RedisStore:
         self._key = _Keys(cluster)
         self._flags: bool | None = None
 
+    @_sensible
     async def acquire(self, instance: str, process: str, lease_ms: int, row: NodeRow) -> NodeRow | None:
         """Take the lease of our name; an earlier life of ours (`instance`) gives way. Raises NameTaken.
 
@@ -109,6 +127,7 @@ class RedisStore:
         self.token = token.decode()
         return known
 
+    @_sensible
     async def beat(self, lease_ms: int, row: NodeRow) -> None:
         """Renew our lease. Raises Fenced when it has ended, NameTaken when somebody else has it."""
         keys = (self._key("lease", self.node), self._key("nodes"))
@@ -119,6 +138,7 @@ class RedisStore:
         if told < 0:
             raise NameTaken(f"another process has taken the name {self.node}: give each node its own (node)")
 
+    @_sensible
     async def push(self, changed: Mapping[str, bytes], gone: Sequence[str]) -> None:
         """Write and delete snapshots of our calls. Raises Fenced."""
         keys = (self._key("lease", self.node), self._key("calls", self.node))
@@ -126,10 +146,12 @@ class RedisStore:
         if not await self._run(scripts.PUSH, keys, self.token, len(gone), *gone, *pairs):
             raise Fenced("the lease of this node is over: what it writes is not taken")
 
+    @_sensible
     async def own(self) -> dict[str, bytes]:
         """All snapshots that are stored as ours."""
         return dict(_pairs(await self._do("HGETALL", self._key("calls", self.node))))
 
+    @_sensible
     async def nodes(self) -> dict[str, NodeRow]:
         """All nodes there are or were, by name."""
         rows = {
@@ -147,6 +169,7 @@ class RedisStore:
             for (name, row), left in zip(rows.items(), leases, strict=True)
         }
 
+    @_sensible
     async def claim(self, dead: str, epoch: str) -> dict[str, bytes] | None:
         """Make the calls of a node ours whose lease has ended; None when another node was first."""
         keys = (
@@ -169,6 +192,7 @@ class RedisStore:
         """Our calls that others took over, as long as it is remembered."""
         return await self._taken(self.node)
 
+    @_sensible
     async def _taken(self, node: str) -> dict[str, TakenRow]:
         found: dict[str, TakenRow] = {}
         for name, text in _pairs(await self._do("HGETALL", self._key("taken", node))):
@@ -196,6 +220,7 @@ class RedisStore:
             fields = [part for one in recordings for part in (one, self.node)]
             await self._do("HSET", self._key("wanted", holder), *fields)
 
+    @_sensible
     async def wanted(self) -> dict[str, str]:
         """Calls that we took over and that still run where they were, with the name of that node; once."""
         key = self._key("wanted", self.node)
@@ -255,19 +280,13 @@ class RedisStore:
         try:
             async with asyncio.timeout(self._timeout):
                 yield
-        except TimeoutError:
-            raise ClusterError("Redis does not answer in time") from None
-        except OutOfMemoryError:
-            raise ClusterError("Redis is full: it takes no more (maxmemory)") from None
-        except ResponseError as error:
-            text = str(error)
-            full = "OOM" in text.split("command not allowed", maxsplit=1)[0]
-            raise ClusterError(
-                "Redis is full: it takes no more (maxmemory)" if full else f"Redis refuses: {text}"
-            ) from None
-        except (RedisError, OSError) as error:
+        except ClusterError:
+            raise
+        except (RedisError, OSError, *NONSENSE) as error:
             self._flags = None  # what answers next may be another release
-            raise ClusterError(f"Redis can't be reached: {error}") from None
+            if isinstance(error, ReadOnlyError):
+                await self._redis.connection_pool.disconnect()  # the name may lead to the master by now
+            raise ClusterError(words_for(error)) from None
 
 
 def _pairs(reply: Any) -> Iterable[tuple[str, bytes]]:

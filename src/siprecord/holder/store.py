@@ -24,6 +24,8 @@ FIRST_FD = 3
 SEND_SECONDS = 0.5
 """How long a busy holder may keep the recorder waiting before it goes on without it."""
 FETCH_SECONDS = 10.0
+MAX_NAMES = 127 * 1024
+"""systemd passes all names in one variable, of 128 KiB at most: with more the kernel would start nothing."""
 
 _GONE = (errno.EPIPE, errno.ECONNRESET, errno.ECONNREFUSED, errno.ENOTCONN, errno.EBADF)
 
@@ -293,20 +295,69 @@ class HolderStore(_Notifier):
 
 
 class SystemdStore(_Notifier):
-    """systemd's own store (FileDescriptorStoreMax= in the unit). Descriptors come back at the start."""
+    """systemd's own store (FileDescriptorStoreMax= in the unit). Descriptors come back at the start.
 
-    def __init__(self, sock: socket.socket, watchdog_s: float | None, inherited: Kept) -> None:
+    It tells nobody when it drops some, so we count: what would be too much for it is not stored at all.
+    """
+
+    def __init__(self, sock: socket.socket, watchdog_s: float | None, inherited: Kept, most: int) -> None:
         super().__init__(sock, watchdog_s)
         self._inherited = inherited
+        self._room = _Room(most)
+        for name, _ in inherited:
+            self._room.take(name, 1)
 
     def take(self) -> Kept:
         """What systemd passed to this process."""
         inherited, self._inherited = self._inherited, []
         return inherited
 
+    def _send(self, fields: Mapping[str, str], fds: Sequence[int] = ()) -> bool:
+        if FD_STORE in fields and not self._room.take(fields[FD_NAME], len(fds)):
+            return False
+        if FD_REMOVE in fields:
+            self._room.give_back(fields[FD_NAME])
+        return super()._send(fields, fds)
+
+
+class _Room:
+    """How much systemd can keep: so many descriptors, and so many bytes of names."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._kept: dict[str, int] = {}
+        self._fds = self._bytes = 0
+        self._told = False
+
+    def take(self, name: str, fds: int) -> bool:
+        """Room for these under this name; False when there is none, which is told once."""
+        size = fds * (len(name) + 1)
+        if self._fds + fds > self._most or self._bytes + size > MAX_NAMES:
+            if not self._told:
+                self._told = True
+                _log.error(
+                    "systemd can keep no more than the %d sockets it has: all is recorded, but further calls "
+                    "would not survive a crash; raise FileDescriptorStoreMax= (now %d), or leave it out and "
+                    "siprecord keeps them itself",
+                    self._fds,
+                    self._most,
+                )
+            return False
+        self._kept[name] = self._kept.get(name, 0) + fds
+        self._fds, self._bytes = self._fds + fds, self._bytes + size
+        return True
+
+    def give_back(self, name: str) -> None:
+        """What was kept under this name is let go."""
+        fds = self._kept.pop(name, 0)
+        self._fds, self._bytes = self._fds - fds, self._bytes - fds * (len(name) + 1)
+
 
 def kept_by_systemd(environ: Mapping[str, str]) -> bool:
-    """Whether systemd runs us and keeps descriptors, so that no holder is needed."""
+    """Whether systemd runs us and keeps descriptors, so that no holder is needed.
+
+    From version 254 on it says so itself; before, the unit has to (Environment=FDSTORE=).
+    """
     return (
         bool(environ.get("NOTIFY_SOCKET"))
         and environ.get("FDSTORE", "0").isdigit()
@@ -331,7 +382,7 @@ def find_store(environ: MutableMapping[str, str]) -> FdStore:
         sock.close()
         _log.error("systemd's notify socket %s can't be used: %s", address, error.strerror)
         return NoStore()
-    return SystemdStore(sock, _watchdog(environ), _inherited(environ))
+    return SystemdStore(sock, _watchdog(environ), _inherited(environ), int(environ.pop("FDSTORE")))
 
 
 def _inherited(environ: MutableMapping[str, str]) -> Kept:

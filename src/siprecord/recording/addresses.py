@@ -59,11 +59,18 @@ def literal(socket: tuple[str, int] | None) -> tuple[str, int] | None:
     if socket is None or not socket[1]:
         return None
     host, port = socket
+    bare = host.partition("%")[0]
+    known = _known_literal(bare) if len(bare) <= _MAX_REMEMBERED else None
+    return (known, port) if known is not None else None
+
+
+@lru_cache(maxsize=256)
+def _known_literal(host: str) -> str | None:
     try:
-        address = ip_address(host.partition("%")[0])
+        address = ip_address(host)
     except ValueError:
         return None
-    return None if address.is_unspecified or address.is_multicast else (str(address), port)
+    return None if address.is_unspecified or address.is_multicast else str(address)
 
 
 def is_internal(aor: str) -> bool:

@@ -74,6 +74,10 @@ class StreamStats(Protocol):
         """RTP packets of senders that the stream does not follow."""
 
     @property
+    def dropped_kernel(self) -> int:
+        """Datagrams that the kernel dropped because the socket's buffer was full."""
+
+    @property
     def srtp_failed(self) -> int:
         """Packets that could not be authenticated; they are not stored."""
 

@@ -197,6 +197,11 @@ def _own_deviations(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
             found.append(f"{name}: {row['packets_broken']} packets do not keep to the format of their codec")
         if row["packets_malformed"]:
             found.append(f"{name}: {row['packets_malformed']} packets are no RTP")
+        if row["packets_overflowed"]:
+            found.append(
+                f"{name}: {row['packets_overflowed']} packets came faster than they were taken, and the "
+                "kernel dropped them: a flood, a machine too busy, or too small a media.receive_buffer"
+            )
     return [{"text": text, "reference": None, "time": None} for text in found]
 
 

@@ -58,6 +58,7 @@ def stream_row(
         "comfort_noise_packets": sum(row["packets"] for row in codecs if row["encoding"] == "CN"),
         "rtcp_packets": report.rtcp_packets,
         "packets_stray": report.strays,
+        "packets_overflowed": ended.get("overflowed", 0),
         "srtp": _srtp(stream, ended),
         "quality": _quality(ended),
         "alarms": [_alarm_row(event) for event in stream.alarms],

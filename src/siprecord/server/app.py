@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from siprecord import __version__
 from siprecord.aio import Wakeup, finish, spawn
 from siprecord.control import HttpServer, Sources
 from siprecord.errors import ConfigError
@@ -34,6 +33,7 @@ from siprecord.server.sip_config import ListenerConfig, SipConfig
 from siprecord.server.tls import client_context, server_context
 from siprecord.transcribe import AudioCallback
 from siprecord.transport import CustomSIPServer, ListenerInfo, TransportSettings
+from siprecord.version import own_version
 
 if TYPE_CHECKING:
     from siprecord.server.membership import Membership
@@ -177,7 +177,7 @@ class Application:
         where = [f"{info.transport} {info.host}:{info.port}" for info in listeners]
         http = f"http://{self.http.host}:{self.http.port}" if self.config.http.enabled else None
         _log.info(
-            "ready to record", version=__version__, sip=where, http=http, data=str(self.config.data_dir)
+            "ready to record", version=own_version(), sip=where, http=http, data=str(self.config.data_dir)
         )
         self._on_ready(listeners)
 
@@ -214,7 +214,7 @@ class Application:
 
     def _sources(self) -> Sources:
         return Sources(
-            version=__version__,
+            version=own_version(),
             health=self.reports,
             recordings=self._finisher,
             status=self.reports.status,

@@ -27,6 +27,8 @@ class StreamInfo:
     """Datagrams that came while nothing was to be stored."""
     strays: int
     """Packets of senders that the stream does not follow."""
+    overflowed: int
+    """Packets that the kernel dropped, as more came than the socket's buffer holds."""
     srtp: str | None
     """The suite that protects it."""
     srtp_failed: int
@@ -131,6 +133,7 @@ def _stream(stream: OpenStream, model: RecordingModel, wall: datetime) -> Stream
         lost=stats.lost,
         dropped=stats.dropped_paused,
         strays=stats.strays,
+        overflowed=stats.dropped_kernel,
         srtp=plan.security.suite if plan.security is not None else None,
         srtp_failed=stats.srtp_failed,
         paused=stream.paused,

@@ -78,6 +78,13 @@ def decode(data: bytes) -> CallState:
         raise StateError(f"its state is damaged: {error}") from None
 
 
+def reason_of(error: Exception) -> str:
+    """Why a call can't go on, for people."""
+    if isinstance(error, SiprecordError | OSError):
+        return str(error)
+    return f"its state makes no sense ({type(error).__name__}: {error})"
+
+
 class StateCell:
     """Anonymous memory that holds one document and outlives us in whoever keeps its descriptor.
 

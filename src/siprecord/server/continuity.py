@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import socket
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,22 +18,32 @@ from typing import Protocol
 
 import structlog
 
-from siprecord.errors import MediaError, SiprecordError
+from siprecord.errors import MediaError
 from siprecord.holder import FdStore
 from siprecord.media import CaptureLog, MediaEngine
 from siprecord.media.reader import CaptureReader, PacketSummary, SipMessage
 from siprecord.recording import ports
 from siprecord.recording.plan import StreamPlan
 from siprecord.server.archive import log_path, stream_spec
-from siprecord.server.callstate import CallState, StateCell, StateError, StreamState, decode, encode
+from siprecord.server.callstate import (
+    CallState,
+    StateCell,
+    StateError,
+    StreamState,
+    decode,
+    encode,
+    reason_of,
+)
 from siprecord.server.runner import CallRunner
 from siprecord.server.shelters import KeptShelters
 from siprecord.server.streams import OpenStream
 from siprecord.transport import EndpointControl
 
-STATE, MEDIA = "state", "media"
+STATE, MEDIA = "s", "m"
+"""Short, and followed by the call's key: systemd passes all names in one string of at most 128 KiB."""
 UNANSWERED_BYTES = 4 * 1024 * 1024
 """Ours: a log with more than that is read by nobody at the start; it holds more than an INVITE."""
+_KEY = re.compile(r"[0-9a-f]{1,12}")
 _FINAL = re.compile(rb"SIP/2\.0 [2-6]")
 _log = structlog.stdlib.get_logger("siprecord.server")
 
@@ -74,6 +85,8 @@ class Replica(Protocol):
 class _KeptCall:
     """What is kept of a running call."""
 
+    key: str
+    """Stands for it in the names of its descriptors; no other call that is kept has it."""
     cell: StateCell
     log: ports.CaptureLog
     told: bytes = b""
@@ -93,10 +106,14 @@ class Continuity:
         """For other nodes, where there are any."""
         self._store = store
         self._spool = spool
-        self._died_ns = died_ns
-        self._fresh = fresh
+        self.died_ns = died_ns
+        """When the earlier life ended; None without one."""
+        self.fresh = fresh
+        """The calls of the earlier life are to be closed: one of them may be what kills us."""
         self._calls: dict[str, _KeptCall] = {}
         self._left: dict[str, _Left] = {}
+        """By key."""
+        self._last_key = 0
         self._shelters = KeptShelters(store)
 
     # An earlier life
@@ -106,15 +123,18 @@ class Continuity:
         kind, _, rest = name.partition(".")
         if self._shelters.inherit(name, fd):
             return True
-        if kind == STATE and rest:
-            self._left.setdefault(rest, _Left()).state = fd
-        elif kind == MEDIA:
-            recording_id, _, interface = rest.rpartition(".")
-            if not recording_id or not interface.isdigit():
-                return False
-            self._left.setdefault(recording_id, _Left()).media.setdefault(int(interface), []).append(fd)
+        key, _, interface = rest.partition(".")
+        if kind not in (STATE, MEDIA) or not _KEY.fullmatch(key):
+            return False
+        left = self._left.get(key) or _Left()
+        if kind == STATE and not interface and left.state is None:
+            left.state = fd
+        elif kind == MEDIA and interface.isdigit():
+            left.media.setdefault(int(interface), []).append(fd)
         else:
             return False
+        self._left[key] = left
+        self._last_key = max(self._last_key, int(key, 16))
         return True
 
     def resume(self, engine: MediaEngine) -> frozenset[str]:
@@ -124,35 +144,39 @@ class Continuity:
         on a thread. The holder may ask to give all calls up, since one of them may be what kills us.
         """
         left, self._left = self._left, {}
-        self._shelters.begin(engine, fresh=self._fresh)
-        event = {"event": "recorder.restarted", "died_ns": self._died_ns}
-        fresh = self._fresh
-        for recording_id, one in left.items():
+        self._shelters.begin(engine, fresh=self.fresh)
+        event = {"event": "recorder.restarted", "died_ns": self.died_ns}
+        for key, one in left.items():
+            recording_id, spent = None, list(one.fds())
             try:
-                if fresh:
+                cell, state = _kept_state(one)
+                recording_id = state.recording_id
+                if self.fresh:
                     raise StateError("the recorder kept dying")
-                self.resumed.append(self._resume_one(engine, recording_id, one, event))
-            except (SiprecordError, OSError, AssertionError) as error:
-                _log.error("a call can't go on", recording_id=recording_id, reason=str(error))
-                self._forget(recording_id, one.media)
+                resumed = self._resume_one(engine, state, one, event)
+                media = {stream.interface for stream in state.streams}
+                self._calls[recording_id] = _KeptCall(key, cell, resumed.log, media=media)
+                self.resumed.append(resumed)
+                spent.remove(cell.fd)
+            except Exception as error:  # noqa: BLE001 - whatever a state says must cost no other call
+                reason = reason_of(error)
+                _log.error("a call can't go on", recording_id=recording_id, kept_as=key, reason=reason)
+                self._forget(key, one.media)
             finally:
-                for fd in one.fds():
-                    if recording_id not in self._calls or fd != self._calls[recording_id].cell.fd:
-                        os.close(fd)
+                for fd in spent:
+                    os.close(fd)
         self._shelters.end(engine)
         running = frozenset(one.state.recording_id for one in self.resumed)
-        if self._died_ns is not None:
+        if self.died_ns is not None:
             discard_unanswered(self._spool, running)
         return running
 
     def _resume_one(
-        self, engine: MediaEngine, recording_id: str, left: _Left, event: Mapping[str, object]
+        self, engine: MediaEngine, state: CallState, left: _Left, event: Mapping[str, object]
     ) -> Resumed:
-        if left.state is None:
-            raise StateError("its state was not kept")
-        cell = StateCell(left.state)
-        state = decode(cell.read())
-        log = engine.resume_log(log_path(self._spool, recording_id))
+        if state.recording_id in self._calls:
+            raise StateError("it was kept twice")
+        log = engine.resume_log(log_path(self._spool, state.recording_id))
         try:
             log.append_event(_by_its_clock(event, log))
             plans = {plan.mline: plan for plan in state.session.exchange.streams}
@@ -160,10 +184,9 @@ class Continuity:
                 one.mline: _resume_stream(log, plans[one.mline], one, left.media.get(one.interface, []))
                 for one in state.streams
             }
-        except (SiprecordError, OSError, KeyError):
+        except Exception:
             log.close(sync=False)
             raise
-        self._calls[recording_id] = _KeptCall(cell, log, media={one.interface for one in state.streams})
         return Resumed(state, log, streams)
 
     def take_resumed(self) -> list[Resumed]:
@@ -187,8 +210,8 @@ class Continuity:
             kept = self._begin(runner.recording_id, runner.log)
             if kept is None:
                 return
-            new[f"{STATE}.{runner.recording_id}"] = [kept.cell.fd]
-        new.update(self._changed_media(kept, runner.recording_id, state))
+            new[state_name(kept.key)] = [kept.cell.fd]
+        new.update(self._changed_media(kept, state))
         if new:
             self._store.store(new)
         document = encode(state)
@@ -201,18 +224,19 @@ class Continuity:
     def kept(self) -> dict[str, Sequence[int]]:
         """All that is kept now, for a store that knows nothing of it."""
         kept: dict[str, Sequence[int]] = {**self._shelters.kept()}
-        for recording_id, call in self._calls.items():
-            kept[f"{STATE}.{recording_id}"] = [call.cell.fd]
-            kept.update(_media_sockets(recording_id, call.log, call.media))
+        for call in self._calls.values():
+            kept[state_name(call.key)] = [call.cell.fd]
+            kept.update(_media_sockets(call, call.media))
         return kept
 
     def _begin(self, recording_id: str, log: ports.CaptureLog) -> _KeptCall | None:
         """Memory for a new call; None when there is none: the call goes on, but would not outlive us."""
         try:
-            kept = _KeptCall(StateCell(), log)
+            kept = _KeptCall(f"{self._last_key + 1:x}", StateCell(), log)
         except OSError as error:
             _log.error("a call can't be kept safe", recording_id=recording_id, error=error.strerror)
             return None
+        self._last_key += 1
         self._calls[recording_id] = kept
         return kept
 
@@ -234,27 +258,41 @@ class Continuity:
         """Bytes of state of all calls."""
         return sum(kept.cell.size for kept in self._calls.values())
 
-    def _changed_media(
-        self, kept: _KeptCall, recording_id: str, state: CallState
-    ) -> Mapping[str, Sequence[int]]:
+    def _changed_media(self, kept: _KeptCall, state: CallState) -> Mapping[str, Sequence[int]]:
         """Let go the sockets of streams that are no more; returns those of new ones, by name."""
         wanted = {stream.interface for stream in state.streams}
         gone, new, kept.media = kept.media - wanted, wanted - kept.media, wanted
         if gone:
-            self._store.remove(*(f"{MEDIA}.{recording_id}.{interface}" for interface in gone))
-        return _media_sockets(recording_id, kept.log, new)
+            self._store.remove(*(media_name(kept.key, interface) for interface in gone))
+        return _media_sockets(kept, new)
 
     def _end(self, recording_id: str) -> None:
         kept = self._calls.pop(recording_id, None)
         if kept is not None:
             os.close(kept.cell.fd)
-            self._forget(recording_id, kept.media)
+            self._forget(kept.key, kept.media)
             if self.replica is not None:
                 self.replica.drop(recording_id)
 
-    def _forget(self, recording_id: str, interfaces: Iterable[int]) -> None:
-        media = (f"{MEDIA}.{recording_id}.{interface}" for interface in interfaces)
-        self._store.remove(f"{STATE}.{recording_id}", *media)
+    def _forget(self, key: str, interfaces: Iterable[int]) -> None:
+        self._store.remove(state_name(key), *(media_name(key, interface) for interface in interfaces))
+
+
+def state_name(key: str) -> str:
+    """The name that the state of a call is kept under."""
+    return f"{STATE}.{key}"
+
+
+def media_name(key: str, interface: int) -> str:
+    """The name that the two sockets of a stream are kept under, by its interface in the capture log."""
+    return f"{MEDIA}.{key}.{interface}"
+
+
+def _kept_state(left: _Left) -> tuple[StateCell, CallState]:
+    if left.state is None:
+        raise StateError("its state was not kept")
+    cell = StateCell(left.state)
+    return cell, decode(cell.read())
 
 
 def _by_its_clock(event: Mapping[str, object], log: CaptureLog) -> Mapping[str, object]:
@@ -263,13 +301,11 @@ def _by_its_clock(event: Mapping[str, object], log: CaptureLog) -> Mapping[str, 
     return {**event, "died_ns": died + log.clock_shift_ns} if isinstance(died, int) else event
 
 
-def _media_sockets(
-    recording_id: str, log: ports.CaptureLog, interfaces: Set[int]
-) -> Mapping[str, Sequence[int]]:
+def _media_sockets(call: _KeptCall, interfaces: Set[int]) -> Mapping[str, Sequence[int]]:
     """The sockets of these streams, as far as they are open, by the name to keep them under."""
     with contextlib.suppress(MediaError):
-        sockets = log.filenos() if interfaces and isinstance(log, CaptureLog) else {}
-        return {f"{MEDIA}.{recording_id}.{each}": sockets[each] for each in interfaces & sockets.keys()}
+        sockets = call.log.filenos() if interfaces and isinstance(call.log, CaptureLog) else {}
+        return {media_name(call.key, each): sockets[each] for each in interfaces & sockets.keys()}
     return {}
 
 
@@ -325,7 +361,13 @@ def _resume_stream(log: CaptureLog, plan: StreamPlan, state: StreamState, socket
     if len(sockets) != 2:
         raise StateError(f"the sockets of stream {plan.name} were not kept")
     spec = replace(stream_spec(plan, announced=True), srtp_indices=state.srtp_indices)
-    rtp, rtcp = sockets
+    rtp, rtcp = sorted(sockets, key=_port)  # systemd gives them back in another order than it got them
     media = log.resume_stream(spec, rtp, rtcp, state.interface, paused=state.paused)
     media.set_rtcp_target(plan.reports, mux=plan.mux)
     return OpenStream(plan, media, state.paused)
+
+
+def _port(fd: int) -> int:
+    """Of a socket's own address. Raises OSError for what is no socket."""
+    with socket.socket(fileno=os.dup(fd)) as sock:
+        return int(sock.getsockname()[1])

@@ -13,8 +13,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from siprecord import __version__
-from siprecord.errors import SiprecordError
 from siprecord.protocol import EndpointSettings, Event, Transmit
 from siprecord.recording import events, outcome
 from siprecord.recording.outcome import Ending, Outcome
@@ -22,6 +20,7 @@ from siprecord.recording.policy import Load, busy
 from siprecord.recording.refusal import Refusal
 from siprecord.server import translation
 from siprecord.server.calls import CallInfo, describe
+from siprecord.server.callstate import reason_of
 from siprecord.server.config import Config
 from siprecord.server.continuity import Continuity, Resumed
 from siprecord.server.entrance import Entrance
@@ -36,6 +35,7 @@ from siprecord.server.supervisor import Supervisor
 from siprecord.server.takeover import Takeover
 from siprecord.transcribe import AudioCallback
 from siprecord.transport import EndpointControl
+from siprecord.version import own_version
 
 if TYPE_CHECKING:
     from siprecord.server.assembly import Assembly
@@ -94,7 +94,7 @@ class Handler:
 
     def settings(self) -> EndpointSettings:
         """How the endpoint is to behave."""
-        return translation.endpoint_settings(self.config, __version__, self.entrance)
+        return translation.endpoint_settings(self.config, own_version(), self.entrance)
 
     async def start(self, control: EndpointControl) -> None:
         """Make what calls need. Raises when that can't be had, for then no call could be recorded."""
@@ -114,7 +114,7 @@ class Handler:
             archive=parts.archive,
             publish=self._publisher.publish,
             wall=parts.wall,
-            version=__version__,
+            version=own_version(),
             node=parts.node,
         )
         supervisor = Supervisor(Registry(parts.calls), control, parts.continuity)
@@ -235,16 +235,20 @@ class Handler:
         now = running.control.now()
         try:
             runner = running.maker.restored(one, running.control, now)
-        except (SiprecordError, ValueError) as error:
-            _log.error("recording %s can't go on: %s", one.state.recording_id, error)
+        except Exception as error:  # noqa: BLE001 - whatever a state says must cost no other call
+            _log.error("recording %s can't go on: %s", one.state.recording_id, reason_of(error))
             continuity.give_up(one.state.recording_id)
             running.parts.archive.finish(one.state.recording_id, one.log)
             return
-        running.supervisor.go_on(runner)
-        self._publisher.publish(resumption(runner))
-        if one.state.dialog is not None and runner.session.ending is not None:
-            runner.hang_up_again(now)
-        running.supervisor.settle(runner)
+        try:
+            running.supervisor.go_on(runner)
+            self._publisher.publish(resumption(runner))
+            if one.state.dialog is not None and runner.session.ending is not None:
+                runner.hang_up_again(now)
+            running.supervisor.settle(runner)
+        except Exception as error:  # noqa: BLE001
+            _log.error("recording %s can't go on: %s", one.state.recording_id, reason_of(error))
+            running.supervisor.give_up(runner, error, now)
 
     def _tell(self, recording_id: str, event: events.Event) -> bool:
         running = self._running

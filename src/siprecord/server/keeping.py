@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Mapping, MutableMapping, Sequence
 from pathlib import Path
 
-from siprecord.holder import FdStore, HolderStore
-from siprecord.holder.process import DIED_AT, FRESH, HOLDER_PID
+from siprecord.holder import FdStore, HolderStore, Kept, SystemdStore
+from siprecord.holder.process import DIED_AT, FRESH, HOLDER_PID, HolderSettings
 from siprecord.server.continuity import Continuity
 from siprecord.server.holder_watch import HolderWatch
-from siprecord.server.sockets import KeptSockets
+from siprecord.server.sockets import LISTEN, KeptSockets
 
 BEATS = 3
 """Signs of life in the time after which we would be taken for dead."""
+START = "start"
+"""Under systemd a name for each start since a recorder served: so many deaths in a row."""
 
 
 class Keeping:
@@ -24,16 +27,37 @@ class Keeping:
         holder = environ.get(HOLDER_PID, "")
         self._holder = int(holder) if holder.isdigit() else None
         self._watch: HolderWatch | None = None
-        died, fresh = environ.pop(DIED_AT, ""), environ.pop(FRESH, "")
+        died, fresh = environ.pop(DIED_AT, ""), bool(environ.pop(FRESH, ""))
+        died_ns = int(died) if died.isdigit() else None
         self.store = store
+        self._starts: list[str] = []
+        kept = store.take()
+        if isinstance(store, SystemdStore):
+            died_ns, fresh = self._look_back(kept)
         self.sockets = KeptSockets(store)
-        self.continuity = Continuity(
-            store, spool, died_ns=int(died) if died.isdigit() else None, fresh=bool(fresh)
-        )
-        for name, fd in store.take():
-            if not (self.sockets.inherit(name, fd) or self.continuity.inherit(name, fd)):
+        self.continuity = Continuity(store, spool, died_ns=died_ns, fresh=fresh)
+        for name, fd in kept:
+            if name in self._starts:
+                os.close(fd)
+            elif not (self.sockets.inherit(name, fd) or self.continuity.inherit(name, fd)):
                 store.remove(name)
                 os.close(fd)
+
+    def _look_back(self, kept: Kept) -> tuple[int | None, bool]:
+        """What systemd does not tell: by when our predecessor had died, and whether all keep dying."""
+        self._starts = [name for name, _ in kept if name.partition(".")[0] == START]
+        fresh = len(self._starts) >= HolderSettings().fresh_after
+        again = any(name.partition(".")[0] != LISTEN for name, _ in kept)
+        name = f"{START}.{len(self._starts)}"
+        with Path(os.devnull).open("rb") as nothing:
+            self.store.store({name: [nothing.fileno()]})
+        self._starts.append(name)
+        return process_began_ns() if again else None, fresh
+
+    @property
+    def kept_by(self) -> str:
+        """`holder` or `systemd`."""
+        return "systemd" if isinstance(self.store, SystemdStore) else "holder"
 
     @property
     def holder_pid(self) -> int | None:
@@ -48,6 +72,7 @@ class Keeping:
     def serving(self, data_dir: Path) -> None:
         """All ports are open."""
         self.sockets.close_unused()
+        self.store.remove(*self._starts)
         self.store.ready()
         if isinstance(self.store, HolderStore):
             self._watch = HolderWatch(self.store, data_dir, self._kept, self._holder)
@@ -72,3 +97,10 @@ class Keeping:
         while self.store.watchdog_s is not None:
             self.store.alive()
             await asyncio.sleep(self.store.watchdog_s / BEATS)
+
+
+def process_began_ns() -> int:
+    """When this process was made, in nanoseconds since 1970, to a tick of the kernel."""
+    ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+    began = ticks * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+    return time.time_ns() - (time.clock_gettime_ns(time.CLOCK_BOOTTIME) - began)

@@ -15,7 +15,6 @@ from typing import Any
 
 import structlog
 
-from siprecord import __version__
 from siprecord.aio import spawn
 from siprecord.cluster import (
     Claim,
@@ -36,6 +35,7 @@ from siprecord.server.config import Config
 from siprecord.server.continuity import Continuity
 from siprecord.server.floating import is_here
 from siprecord.server.takeover import Takeover
+from siprecord.version import own_version
 
 INSTANCE_FILE = "node-instance"
 """In the data directory: it makes this node the same one in its next life."""
@@ -197,7 +197,7 @@ def _row(config: Config, instance: str) -> NodeRow:
         instance=instance,
         host=platform.node(),
         pid=os.getpid(),
-        version=__version__,
+        version=own_version(),
         since=time.time(),
         addresses=" ".join(config.cluster.addresses),
     )

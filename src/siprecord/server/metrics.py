@@ -43,6 +43,7 @@ class Statistics:
         self.troubles = 0
         self.alarms: Counter[str] = Counter()
         self.lost = 0
+        self.overflowed = 0
         self._streams: Counter[str] = Counter()
 
     @property
@@ -64,6 +65,7 @@ class Statistics:
         elif isinstance(event, RecordingFinished):
             self.ended[event.outcome] += 1
             self.lost += event.lost
+            self.overflowed += event.overflowed
             del self._streams[event.recording_id]
         elif isinstance(event, CallRefused):
             self.refused[event.status] += 1
@@ -170,6 +172,11 @@ def _media(now: Snapshot) -> Iterator[Metric]:
     yield _counter("media_bytes", "Bytes of these packets.", media.bytes)
     yield _counter(
         "rtp_packets_lost", "RTP packets that never came, of ended recordings.", now.statistics.lost
+    )
+    yield _counter(
+        "media_packets_overflowed",
+        "Packets that the kernel dropped as a media socket's buffer was full, of ended recordings.",
+        now.statistics.overflowed,
     )
     yield _counter("media_packets_dropped", "Packets that came but could not be stored.", media.dropped)
     yield _counter(

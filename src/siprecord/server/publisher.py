@@ -148,6 +148,8 @@ class RecordingFinished(msgspec.Struct, frozen=True, kw_only=True):
     ended: datetime
     packets: int
     lost: int
+    overflowed: int
+    """Packets that came faster than they were taken: the kernel dropped them."""
 
 
 class CallRefused(msgspec.Struct, frozen=True, kw_only=True):

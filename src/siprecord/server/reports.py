@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Protocol
 
-from siprecord import __version__
 from siprecord.control import Row
 from siprecord.media import EngineTotals, Notice
 from siprecord.server.config import Config
@@ -35,6 +34,7 @@ from siprecord.server.listening import Listening
 from siprecord.server.metrics import MediaFigures, Snapshot, Statistics
 from siprecord.transcribe import Delays
 from siprecord.transport import ConnectionInfo, CustomSIPServer
+from siprecord.version import own_version
 
 ENGINE_PATIENCE = 10.0
 """Ours: the engine wakes ten times a second, so it is dead long before."""
@@ -129,10 +129,11 @@ class Reports:
         """The running server, in short."""
         stats, totals = self.statistics, self._engine.totals()
         return {
-            "version": __version__,
+            "version": own_version(),
             "node": self._config.node,
             "holder_pid": self.keeping.holder_pid if self.keeping is not None else None,
             "recorder_pid": os.getpid(),
+            "kept_by": self.keeping.kept_by if self.keeping is not None else None,
             "uptime_s": round(time.monotonic() - self._started, 1),
             "calls": self._handler.active,
             "calls_started": stats.started,

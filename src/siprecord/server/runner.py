@@ -16,6 +16,7 @@ from siprecord.errors import MediaError
 from siprecord.protocol import Flow, OutgoingRequest
 from siprecord.recording import commands as do
 from siprecord.recording import events
+from siprecord.recording.identity import CallIdentity
 from siprecord.recording.listening import Alarm
 from siprecord.recording.model import Moment
 from siprecord.recording.outcome import Ending
@@ -192,11 +193,7 @@ class CallRunner:
         self._journal.publish(
             news.RecordingStarted(
                 recording_id=self.recording_id,
-                call_id=identity.call_id,
-                from_uri=identity.from_uri,
-                to_uri=identity.to_uri,
-                source=identity.source,
-                transport=identity.transport,
+                **_caller(identity),
                 trunk=identity.trunk,
                 started=self.started,
             )
@@ -333,6 +330,7 @@ class CallRunner:
                 ended=self.wall(),
                 packets=sum(counted.packets for _, counted in stats),
                 lost=sum(counted.lost for _, counted in stats),
+                overflowed=sum(counted.dropped_kernel for _, counted in stats),
             )
         )
 
@@ -363,11 +361,23 @@ def ended_fields(counted: StreamStats) -> dict[str, int]:
     """What the end of a recording tells of each stream; refusals only where there were some."""
     refused = {
         "strays": counted.strays,
+        "overflowed": counted.dropped_kernel,
         "srtp_failed": counted.srtp_failed,
         "srtp_replayed": counted.srtp_replayed,
     }
     told = {name: count for name, count in refused.items() if count}
     return {"packets": counted.packets, "lost": counted.lost, **told}
+
+
+def _caller(identity: CallIdentity) -> dict[str, str]:
+    """What the news of a recording that begins or goes on tells of its call."""
+    return {
+        "call_id": identity.call_id,
+        "from_uri": identity.from_uri,
+        "to_uri": identity.to_uri,
+        "source": identity.source,
+        "transport": identity.transport,
+    }
 
 
 def resumption(runner: CallRunner) -> news.RecordingResumed:
@@ -376,11 +386,7 @@ def resumption(runner: CallRunner) -> news.RecordingResumed:
     assert identity is not None, "a call that was answered has an identity"
     return news.RecordingResumed(
         recording_id=runner.recording_id,
-        call_id=identity.call_id,
-        from_uri=identity.from_uri,
-        to_uri=identity.to_uri,
-        source=identity.source,
-        transport=identity.transport,
+        **_caller(identity),
         started=runner.started,
         streams=len(runner.streams),
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from siprecord.errors import MediaError
 from siprecord.recording import commands as do
@@ -72,26 +73,21 @@ class Streams:
         stream = self.open[command.mline]
         self._journal.attempt(stream.media.pause)
         stream.paused = True
-        self._journal.append("stream.paused", interface=stream.media.interface, cause=command.cause)
-        self._journal.publish(
-            news.StreamPaused(**self._journal.about(), name=stream.plan.name, cause=command.cause),
-        )
+        self._tell("stream.paused", news.StreamPaused, stream, cause=command.cause)
 
     def resume(self, command: do.ResumeStream) -> None:
         """Store it again."""
         stream = self.open[command.mline]
-        self._journal.append("stream.resumed", interface=stream.media.interface)
+        self._tell("stream.resumed", news.StreamResumed, stream)
         self._journal.attempt(stream.media.resume)
         stream.paused = False
-        self._journal.publish(news.StreamResumed(**self._journal.about(), name=stream.plan.name))
 
     def close(self, command: do.CloseStream) -> None:
         """Give its ports back."""
         stream = self._superseded.pop(command.mline, None) or self.open.pop(command.mline)
         self._journal.attempt(stream.media.close)
         self.closed.append(stream)
-        self._journal.append("stream.closed", interface=stream.media.interface)
-        self._journal.publish(news.StreamClosed(**self._journal.about(), name=stream.plan.name))
+        self._tell("stream.closed", news.StreamClosed, stream)
 
     def alarm(self, alarm: Alarm) -> None:
         """What comes on a stream is not as it should be, or is so again."""
@@ -100,10 +96,8 @@ class Streams:
             return
         stream.alarm = None if alarm.over else alarm.kind
         name = "stream.alarm_over" if alarm.over else "stream.alarm"
-        interface = stream.media.interface
-        self._journal.append(name, interface=interface, kind=alarm.kind, text=alarm.text)
-        told = {"name": stream.plan.name, "kind": alarm.kind, "text": alarm.text}
-        self._journal.publish(news.StreamAlarm(**self._journal.about(), **told, over=alarm.over))
+        of_alarm = partial(news.StreamAlarm, over=alarm.over)
+        self._tell(name, of_alarm, stream, kind=alarm.kind, text=alarm.text)
 
     def counts(self) -> dict[int, events.StreamCount]:
         """What has come so far on those that are open."""
@@ -146,6 +140,13 @@ class Streams:
             )
         )
         return media
+
+    def _tell(
+        self, name: str, news_of: Callable[..., news.RecordingEvent], stream: OpenStream, /, **fields: str
+    ) -> None:
+        """The same to the capture log, which knows the stream by its interface, and as news, by its name."""
+        self._journal.append(name, interface=stream.media.interface, **fields)
+        self._journal.publish(news_of(**self._journal.about(), name=stream.plan.name, **fields))
 
 
 def _description(plan: StreamPlan) -> dict[str, object]:

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from siprecord.errors import MediaError, SiprecordError
+from siprecord.errors import MediaError
 from siprecord.recording import events
 from siprecord.recording.outcome import Ending, Outcome
 from siprecord.recording.ports import Inherited
 from siprecord.recording.succession import Continuation
 from siprecord.server import translation
-from siprecord.server.callstate import CallState, decode
+from siprecord.server.callstate import CallState, decode, reason_of
 from siprecord.server.config import Config
 from siprecord.server.floating import bind_pair
 from siprecord.server.lost import LostCall, LostCalls, candidate_of
@@ -83,8 +83,8 @@ class Takeover:
                 links[recording_id] = self._take_one(
                     _Moving(state, snapshot, claim.node, claim.seen, cause), recording_id
                 )
-            except (SiprecordError, OSError, ValueError, KeyError) as error:
-                _log.error("a call can't go on here", recording_id=recording_id, reason=str(error))
+            except Exception as error:  # noqa: BLE001 - whatever a state says must cost no other call
+                _log.error("a call can't go on here", recording_id=recording_id, reason=reason_of(error))
         for runner in came:
             if not runner.over and (lost := self.consider(runner)) is not None:
                 links[lost] = runner.recording_id
@@ -144,22 +144,30 @@ class Takeover:
         return True
 
     def _take_one(self, moving: _Moving, recording_id: str) -> str:
-        """Go on with one call; answers our recording. Raises SiprecordError, OSError or ValueError."""
+        """Go on with one call; answers our recording. A state that makes no sense may raise anything."""
         now = self._control.now()
         with ExitStack() as stack:
             sockets = self._sockets(moving, stack)
             state = self._moved(moving, sockets)
             runner = self._maker.moved(state, self._control, now)
-            self._begin(runner, state, sockets)
+            try:
+                self._begin(runner, state, sockets)
+                self._link(runner, moving, recording_id)
+            except Exception as error:
+                self._lost.pop(recording_id)
+                self._supervisor.give_up(runner, error, now)
+                raise
+        return runner.recording_id
+
+    def _link(self, runner: CallRunner, moving: _Moving, recording_id: str) -> None:
         candidate = candidate_of(recording_id, runner)
         lost = LostCall(candidate, moving.node, moving.seen, moving.cause, runner.recording_id)
         self._lost.add(lost, time.time())
         dialog = Continuation(recording_id, "dialog", runner.call_id, max(0.0, time.time() - moving.seen))
         _tell(runner, lost, dialog)
-        if state.dialog is not None and runner.session.ending is not None:
-            runner.hang_up_again(now)
+        if moving.state.dialog is not None and runner.session.ending is not None:
+            runner.hang_up_again(self._control.now())
         self._supervisor.settle(runner)
-        return runner.recording_id
 
     def _begin(self, runner: CallRunner, state: CallState, inherited: Mapping[int, Inherited]) -> None:
         now, patience = self._control.now(), self._config.recording.media_timeout_s

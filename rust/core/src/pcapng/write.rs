@@ -1,15 +1,12 @@
 //! The blocks of a capture log, appended to a buffer that holds whole blocks only.
 
 use super::block::{self, option, padding, tag};
-use crate::ip::{self, Datagram};
+use crate::ip::Datagram;
 use std::net::{IpAddr, SocketAddr};
 
 /// Most bytes kept of one SIP message with its tags: Wireshark refuses a whole file that has a packet of more
 /// than 262,144.
 pub const MAX_SIP_PACKET: usize = 262_000;
-
-/// Bytes of the headers of IPv4 and UDP.
-const IPV4_UDP: usize = 28;
 
 /// Where blocks go: a buffer that grows, or memory of a fixed size.
 pub trait Sink {
@@ -61,30 +58,23 @@ pub fn interface(out: &mut Vec<u8>, link_type: u16, name: &str, description: &st
 }
 
 /// Appends a datagram on an interface of the raw IP link type.
+#[inline]
 pub fn datagram(out: &mut impl Sink, interface: u32, time_ns: u64, datagram: &Datagram<'_>) {
-    let headers = ip::headers(datagram);
-    let headers = headers.as_slice();
-    let captured = headers.len() + datagram.payload.len();
+    let headers = datagram.headers_length();
+    let captured = headers + datagram.payload.len();
     let pad = padding(captured);
     let length = 32 + captured + pad;
     let head = packet_head(
         interface,
         time_ns,
         length as u32,
-        (captured, headers.len() + datagram.original),
+        (captured, headers + datagram.original),
     );
     let block = out.room(length);
     let (front, rest) = block.split_at_mut(head.len());
     front.copy_from_slice(&head);
-    let (front, rest) = rest.split_at_mut(headers.len());
-    if let (Ok(front), Ok(headers)) = (
-        <&mut [u8; IPV4_UDP]>::try_from(&mut *front),
-        headers.try_into(),
-    ) {
-        *front = headers; // nearly always, and a copy of known length needs no call
-    } else {
-        front.copy_from_slice(headers);
-    }
+    let (front, rest) = rest.split_at_mut(headers);
+    datagram.put_headers(front);
     let (front, rest) = rest.split_at_mut(datagram.payload.len());
     front.copy_from_slice(datagram.payload);
     let (front, rest) = rest.split_at_mut(pad);
@@ -316,7 +306,7 @@ mod tests {
                 [0x44, 0x33, 0x22, 0x11, 0x88, 0x77, 0x66, 0x55]
             );
             assert_eq!(body[12..16], (28 + length as u32).to_le_bytes());
-            let read = ip::parse(&body[20..48 + length]).unwrap();
+            let read = crate::ip::parse(&body[20..48 + length]).unwrap();
             assert_eq!(read.payload, &payload[..length]);
         }
     }

@@ -5,12 +5,12 @@ use std::path::Path;
 
 use siprecord_core::pcapng::block::{ENTERPRISE, LINK_RAW_IP};
 use siprecord_core::pcapng::read::{Block, Packet};
-use siprecord_core::rtcp;
 use siprecord_core::source::{Decision, JUDGED};
-use siprecord_core::timeline::align::{SenderTime, Told};
+use siprecord_core::timeline::align::Told;
 use siprecord_core::timeline::{arrange, Arranged, PacketRecord, StreamPlan};
 
 use super::codec::{Codec, RATE};
+use super::reports::Reports;
 use super::sources::{Number, Senders, SourceReport};
 use super::StreamSpec;
 use crate::reader::{media, Ending, LogReader, Media};
@@ -20,9 +20,6 @@ const MAX_SPAN_NS: i64 = 7 * 24 * 3_600 * 1_000_000_000;
 /// Telephone event packets that are kept of one stream, and octets of each.
 const MAX_EVENTS: usize = 200_000;
 const MAX_EVENT: usize = 64;
-/// Sender reports that are kept of one stream: more than a day of them. Names of its sources.
-const MAX_REPORTS: usize = 20_000;
-const MAX_NAMES: usize = 1_000;
 
 /// One telephone event packet (RFC 4733).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +45,7 @@ pub(super) struct Collected {
     /// RTP packets of senders that the stream does not follow.
     pub strays: u64,
     pub sources: Vec<SourceReport>,
+    reports: Reports,
     senders: Senders,
     /// The sender of each packet and of each event.
     sent_by: Vec<Number>,
@@ -109,6 +107,7 @@ impl Collected {
             told: Told::default(),
             strays: 0,
             sources: Vec::new(),
+            reports: Reports::default(),
             senders: Senders::default(),
             sent_by: Vec::new(),
             events_by: Vec::new(),
@@ -144,30 +143,11 @@ impl Collected {
                     });
                 }
             }
-            Media::Rtcp(compound) => {
+            Media::Rtcp { compound, source } => {
                 self.rtcp += 1;
-                self.hear(compound, packet.time_ns);
+                self.reports.take(source.ip(), compound, packet.time_ns);
             }
             _ => self.malformed += 1,
-        }
-    }
-
-    fn hear(&mut self, compound: &[u8], arrival_ns: i64) {
-        for part in rtcp::walk(compound).flatten() {
-            match part {
-                rtcp::Packet::SenderReport(said) if self.told.times.len() < MAX_REPORTS => {
-                    self.told.times.push(SenderTime {
-                        arrival_ns,
-                        ssrc: said.ssrc,
-                        ntp: said.ntp,
-                        timestamp: said.timestamp,
-                    });
-                }
-                rtcp::Packet::Description { ssrc, cname } if self.told.names.len() < MAX_NAMES => {
-                    self.told.names.insert(ssrc, cname.to_vec());
-                }
-                _ => {}
-            }
         }
     }
 
@@ -195,6 +175,11 @@ impl Collected {
             self.broken += u64::from(placed && packet.ticks == 0 && packet.length > 0);
         }
         self.sources = senders.into_reports();
+        let own = |host| {
+            let mut known = self.sources.iter();
+            judge.takes_all() || known.any(|one| one.own > 0 && one.source.address.ip() == host)
+        };
+        self.told = std::mem::take(&mut self.reports).believed(own);
     }
 
     /// The codecs that came, by payload type.

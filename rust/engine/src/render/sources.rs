@@ -107,6 +107,13 @@ pub struct Judge {
     ruling: Ruling,
 }
 
+impl Judge {
+    /// Whether nobody has judged the senders.
+    pub fn takes_all(&self) -> bool {
+        self.all
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -102,7 +102,9 @@ impl Target for Ip {
                 payload: &[1, 2, 3],
                 original: 3,
             };
-            [ip::headers(&datagram).as_slice(), &[1, 2, 3]].concat()
+            let mut headers = vec![0; datagram.headers_length()];
+            datagram.put_headers(&mut headers);
+            [headers.as_slice(), &[1, 2, 3]].concat()
         };
         vec![datagram("192.0.2.1:4000"), datagram("[2001:db8::1]:4000")]
     }
