@@ -110,7 +110,7 @@ def _check(found: FoundRecording, voices: tuple[Voice, ...], drops: tuple[frozen
         row = found.stream(number)
         counts = row["packets_unique"], row["packets_lost"]
         need(counts == (voice.packets - len(drop), len(drop)), f"{counts}, {len(drop)} were lost")
-        found.place(number, voice.heard_without(drop))
+        found.assert_spoken(number, voice.heard_but(drop))
 
 
 def _merge(pair: tuple[Copy, Copy], folder: Path) -> tuple[int, int, int, int]:

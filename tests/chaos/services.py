@@ -87,4 +87,4 @@ def _check(server: RunningServer, client: Src, when: str) -> None:
         row = recording.stream(number)
         counts = row["packets_received"], row["packets_lost"]
         need(counts == (voice.packets, 0), f"{when}: {counts} of {voice.packets}")
-        recording.place(number, voice.heard)
+        recording.assert_spoken(number, voice.heard)

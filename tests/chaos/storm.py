@@ -90,7 +90,7 @@ class Lives:
         """Before a death: not the third in a row, after which the holder gives the calls up, by design."""
         served = self._served()
         self.early = self.early + 1 if served == self.served else 0
-        while self.early > 2 and load.poll() is None:
+        while self.early > 1 and load.poll() is None:
             time.sleep(0.02)
             served = self._served()
             self.early = 0 if served > self.served else self.early
