@@ -10,15 +10,21 @@ pub(super) const WINDOW_S: i64 = 10;
 pub(super) const MAX_WINDOWS: i64 = 512;
 /// With fewer windows nothing is said of a clock.
 pub(super) const MIN_WINDOWS: usize = 7;
-/// A clock that is further off is none: the time stamps mean something else.
+/// A clock that is further off is none: the time stamps mean something else. In a short time a filling buffer on the way
+/// looks just like a slow clock, so less is believed before so many windows.
 const MAX_PPM: f64 = 1_000.0;
+const MAX_PPM_SOON: f64 = 250.0;
+const SOON: usize = 30;
+/// Halves of a call that contradict each other by more than this, in milliseconds, and by half of the drift, tell of no
+/// clock.
+const CONTRADICTION_MS: i64 = 20;
 /// Drift is corrected when it adds up to this, in milliseconds, and is well above the noise.
 const SIGNIFICANT_MS: i64 = 5;
 const NOISE_FACTOR: f64 = 4.0;
 /// A change of the delay that lasts and is larger than this breaks the line, in milliseconds.
 pub(super) const STEP_MS: i64 = 30;
-/// Windows on either side that must agree on a step.
-pub(super) const STEP_WINDOWS: usize = 6;
+/// Windows on either side that must agree on a step: three minutes, which a full buffer does not last.
+const STEP_WINDOWS: usize = 18;
 const MAX_PIECES: usize = 64;
 
 /// The least delayed packet of a window: its place, and how late it came, both in samples.
@@ -75,7 +81,8 @@ impl Clock {
             .windows(2)
             .map(|ends| &points[ends[0]..ends[1]])
             .collect();
-        let Some(slope) = common_slope(&pieces).filter(|slope| slope.abs() * 1e6 <= MAX_PPM) else {
+        let Some(slope) = common_slope(&pieces).filter(|&slope| is_believed(slope, &pieces, rate))
+        else {
             return Self::default();
         };
         let mut clock = Self {
@@ -121,6 +128,31 @@ impl Clock {
         let drift = (slope * span).abs();
         (drift >= least && drift >= NOISE_FACTOR * noise) || height.abs() >= NOISE_FACTOR * least
     }
+}
+
+/// Whether a clock can be like this, and either half of the points says about the same of it.
+fn is_believed(slope: f64, pieces: &[&[Point]], rate: u32) -> bool {
+    let count: usize = pieces.iter().map(|piece| piece.len()).sum();
+    let most = if count < SOON { MAX_PPM_SOON } else { MAX_PPM };
+    if slope.abs() * 1e6 > most {
+        return false;
+    }
+    let (mut early, mut late) = (Vec::new(), Vec::new());
+    let mut left = count / 2;
+    for piece in pieces {
+        let (before, after) = piece.split_at(left.min(piece.len()));
+        left -= before.len();
+        early.push(before);
+        late.push(after);
+    }
+    let (Some(before), Some(after)) = (common_slope(&early), common_slope(&late)) else {
+        return true;
+    };
+    let ends = pieces.first().and_then(|piece| piece.first());
+    let ends = ends.zip(pieces.last().and_then(|piece| piece.last()));
+    let span = ends.map_or(0.0, |(first, last)| (last.0 - first.0) as f64);
+    let most = (CONTRADICTION_MS * i64::from(rate) / 1_000) as f64;
+    (before - after).abs() * span / 2.0 <= most.max(slope.abs() * span / 2.0)
 }
 
 fn least_delayed(packets: impl Iterator<Item = (i64, i64)> + Clone, rate: u32) -> Vec<Point> {

@@ -1,5 +1,6 @@
 mod clocks;
 mod faults;
+mod networks;
 
 use super::*;
 

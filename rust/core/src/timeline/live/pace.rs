@@ -4,9 +4,7 @@
 //! the whole call gives by what is not known yet: nothing in the first seven windows, and a lasting change of the delay
 //! some windows after it came.
 
-use super::super::drift::{
-    median, Clock, Point, MAX_WINDOWS, MIN_WINDOWS, STEP_MS, STEP_WINDOWS, WINDOW_S,
-};
+use super::super::drift::{median, Clock, Point, MAX_WINDOWS, MIN_WINDOWS, STEP_MS, WINDOW_S};
 
 /// The anchor that a stream would have had is known after this, as for the rendered file.
 const ANCHORING_NS: i64 = 2_000_000_000;
@@ -14,6 +12,7 @@ const ANCHORING_NS: i64 = 2_000_000_000;
 const GROWTH: usize = 16;
 /// As long as the last windows contradict the line, a new one is drawn for so many more.
 const IMPATIENCE: usize = 2;
+const RECENT: usize = 6;
 
 #[derive(Debug)]
 pub(super) struct Pace {
@@ -108,7 +107,7 @@ impl Pace {
         if self.points.len() < self.seen + IMPATIENCE {
             return false;
         }
-        let apart = self.points[self.points.len() - STEP_WINDOWS..]
+        let apart = self.points[self.points.len() - RECENT..]
             .iter()
             .map(|point| point.1 - self.shift(point.0) as f64);
         median(apart.collect()).abs() * 2_000.0 >= (STEP_MS * i64::from(self.rate)) as f64
