@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -15,6 +17,7 @@ from tests.chaos.holder import STORM, holder_killed
 from tests.chaos.storm import Storm, kill_recorder, kill_renderer, rage
 from tests.support.patience import PATIENCE, wait_until
 from tests.support.server import RunningServer
+from tests.support.systemd import SystemdServer
 
 
 @pytest.fixture
@@ -30,6 +33,29 @@ def test_R01_R02_calls_and_their_packets_outlive_the_recorder(server: RunningSer
     assert after.kills == 3, after
     assert not after.faults, after
     assert len(server.wait_recordings(20)) == 20
+
+
+def test_R01_calls_outlive_the_recorder_where_systemd_keeps_them(tmp_path: Path) -> None:
+    server = SystemdServer(tmp_path)
+    server.start()
+    try:
+        after = rage(server, Storm(calls=10, kills=2), lambda: killed(server))
+        assert server.get("/api/status")["kept_by"] == "systemd"
+        server.wait_recordings(10)
+        wait_until(lambda: {name.partition(".")[0] for name, _ in server.kept} == {"listen", "shelter"})
+    finally:
+        server.stop()
+    assert not after.faults, after
+    assert server.starts == 1 + after.kills
+
+
+def killed(server: SystemdServer) -> bool:
+    """Kill the recorder, and wait for the next one."""
+    starts = server.starts
+    os.kill(server.pid, signal.SIGKILL)
+    wait_until(lambda: server.starts > starts, "systemd starts it again")
+    server.wait_ready()
+    return True
 
 
 def test_R03_a_killed_renderer_loses_nothing(server: RunningServer) -> None:
