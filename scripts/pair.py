@@ -22,6 +22,7 @@ LAB = Path(os.environ.get("PAIR", "/tmp/siprecord-pair"))
 FLOATING, CALLS = "192.0.2.100", 50
 BLOCK = re.compile(r"(?:^    .*\n)+", re.MULTILINE)
 INSTALL, REDIS = [("systemd.md", "2. Install")], [("two-nodes.md", "1. Redis")]
+ALONE = [*INSTALL, ("systemd.md", "3. Run")]
 NODE = [*INSTALL, *(("two-nodes.md", part) for part in ("2. The nodes", "3. The address", "4. The firewall"))]
 LOAD = (
     "--calls",
@@ -64,12 +65,13 @@ class Pair:
     def set_up(self) -> None:
         """The pages from end to end."""
         wheel = max((ROOT / "dist").glob("*.whl"), key=lambda path: path.stat().st_mtime)
-        for machine, pages in zip(self.all, (NODE, NODE, REDIS, INSTALL), strict=True):
+        for machine, pages in zip(self.all, (NODE, NODE, REDIS, ALONE), strict=True):
             shutil.copy(wheel, machine.root / "root")
             shutil.copytree(ROOT / "examples", machine.root / "root/examples")
             self.follow(machine, pages, online=True)
             machine.boot()
         self.follow(self.redis, REDIS)
+        self.follow(self.sbc, ALONE)
         for node in (self.a, self.b):
             shutil.copy(self.redis.root / "etc/redis/redis.pem", node.root / "root")
             self.follow(node, NODE)
