@@ -128,12 +128,13 @@ class SlowWire:
                 near, _ = self._listener.accept()
             except OSError:
                 return
+            self._open.append(near)
             try:
                 far = socket.create_connection(("127.0.0.1", self._target), 5)
-            except OSError:
+            except OSError:  # Redis is dead just now
                 near.close()
                 continue
-            self._open += [near, far]
+            self._open.append(far)
             for one, other in ((near, far), (far, near)):
                 threading.Thread(target=self._pass, args=(one, other), daemon=True).start()
 
