@@ -67,7 +67,7 @@ def _check(recording: FoundRecording, seconds: float) -> None:
     need(recording.outcome == "complete", recording.outcome)
     need(abs(document["duration_s"] - seconds) < SLACK_S, f"{document['duration_s']} s long, not {seconds}")
     for number, voice in enumerate(VOICES):
-        recording.place(number, voice.heard)
+        recording.assert_spoken(number, voice.heard)
         row = recording.stream(number)
         need((row["packets_lost"], row["packets_received"]) == (0, voice.packets), row)
         need(row["packets_reordered"] == 0, "out of order")

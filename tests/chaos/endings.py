@@ -70,7 +70,7 @@ def _ends(server: RunningServer, way: Callable[[Src], None]) -> float:
         waited = time.monotonic() - begun
     recording = wait_recording(server, client.call_id)
     need(recording.outcome == "no_media", recording.outcome)
-    recording.place(0, VOICE.heard)
+    recording.assert_spoken(0, VOICE.heard)
     return waited
 
 

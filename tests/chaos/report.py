@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import platform
+import shutil
 import subprocess
 import tempfile
 import time
@@ -114,11 +115,13 @@ def prove(requirement: Requirement, scale: Scale) -> Line:
 def _shown(name: str, proof: Proof, scale: Scale) -> Shown:
     begun = time.monotonic()
     result: Result = "proved"
-    with tempfile.TemporaryDirectory(prefix=f"siprecord-chaos-{name}-") as directory:
-        try:
-            text = proof(scale, Path(directory))
-        except Exception as error:  # noqa: BLE001 - a proof that is broken must not cost the others
-            text, result = " ".join(f"{type(error).__name__}: {error}".split())[:MOST], "FAILED"
+    directory = Path(tempfile.mkdtemp(prefix=f"siprecord-chaos-{name}-"))
+    try:
+        text = proof(scale, directory)
+        shutil.rmtree(directory, ignore_errors=True)
+    except Exception as error:  # noqa: BLE001 - a proof that is broken must not cost the others
+        words = " ".join(f"{type(error).__name__}: {error}".split())[:MOST]
+        text, result = f"{words} (what is left of it: {directory})", "FAILED"
     return Shown(proof.__name__, result, text, round(time.monotonic() - begun, 1))
 
 

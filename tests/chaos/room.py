@@ -51,7 +51,7 @@ def full_disk(scale: Scale, directory: Path) -> str:
         need(client.bye().status == 200 and other.bye().status == 200, "BYE")
         recording = wait_recording(server, client.call_id)
         for number, voice in enumerate(VOICES):
-            recording.place(number, voice.heard)
+            recording.assert_spoken(number, voice.heard)
             need(recording.stream(number)["packets_lost"] == 0, recording.stream(number))
         need(recording.outcome == "complete", recording.outcome)
     packets = sum(voice.packets for voice in VOICES)

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.chaos.foreign import Foreign, unavailable
 from tests.chaos.holder import STORM, holder_killed
-from tests.chaos.storm import Storm, kill_recorder, kill_renderer, rage
-from tests.support.patience import PATIENCE, wait_until
+from tests.chaos.storm import Storm, kill_renderer, rage
+from tests.support.patience import PATIENCE
 from tests.support.server import RunningServer
 
 
@@ -22,14 +20,6 @@ def server(tmp_path: Path) -> Iterator[RunningServer]:
     running = RunningServer(tmp_path).start()
     yield running
     running.stop()
-
-
-def test_R01_R02_calls_and_their_packets_outlive_the_recorder(server: RunningServer) -> None:
-    """The client's endpoint fails a call at any wrong tag, CSeq or missing answer."""
-    after = rage(server, Storm())
-    assert after.kills == 3, after
-    assert not after.faults, after
-    assert len(server.wait_recordings(20)) == 20
 
 
 def test_R03_a_killed_renderer_loses_nothing(server: RunningServer) -> None:
@@ -48,22 +38,6 @@ def test_R03_the_death_of_the_holder_costs_nothing(server: RunningServer) -> Non
     log = server.log.read_text()
     assert "the holder has died" in log
     assert "took on recorder" in log
-
-
-@pytest.mark.skipif(bool(unavailable()), reason=unavailable())
-def test_R02_a_foreign_client_notices_nothing(server: RunningServer, tmp_path: Path) -> None:
-    players = [Foreign(server, tmp_path / kind, kind) for kind in ("u1", "t1")]
-    calls = sum(player.calls for player in players)
-    wait_until(lambda: server.get("/api/status")["calls"] == calls, "the calls")
-    for pause in (1.0, 1.8):
-        time.sleep(pause)
-        wait_until(lambda: kill_recorder(server), "a recorder")
-    for player in players:
-        player.finish()
-    server.wait_recordings(calls)
-    for player in players:
-        player.check()
-    assert len(server.recordings()) == calls
 
 
 def test_an_upgrade_and_a_drain_lose_nothing(server: RunningServer) -> None:

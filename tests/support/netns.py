@@ -63,6 +63,11 @@ class Network:
             self._run(name, f"ip addr add {self.machines[name]}/24 dev eth0")
             self._run(name, "ip link set eth0 up")
 
+    def add(self, name: str) -> None:
+        """A machine that is on no network."""
+        self._add(name)
+        self.machines[name] = ""
+
     def stop(self) -> None:
         """Take all of it away; its processes must have ended."""
         for name in ("net", *self.machines):
