@@ -36,7 +36,7 @@ REQUIREMENTS = (
     ),
     Requirement("R10", "what was unfinished is repaired at start", (start.repaired,)),
     Requirement("R11", "a missing BYE ends the recording", (endings.silence, endings.unrefreshed)),
-    Requirement("R12", "every gap has its cause", (gaps.audit, links.bad_network)),
+    Requirement("R12", "every gap has its cause", (gaps.audit, links.bad_network, cluster.failover_gap)),
     Requirement("R13", "partition: record twice rather than not", (cluster.partition, cluster.cut_off)),
     Requirement("R14", "a repeated INVITE opens no second recording", (recorder.invite_again,)),
     Requirement("clock", "a clock that is set in mid-call changes nothing", (clock.clock_set,)),
