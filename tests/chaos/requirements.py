@@ -19,7 +19,7 @@ from tests.chaos import (
 from tests.chaos.proof import Requirement
 
 REQUIREMENTS = (
-    Requirement("R1", "kill -9 of the recorder loses no audio", (recorder.packets,)),
+    Requirement("R1", "kill -9 of the recorder loses no audio", (recorder.packets, recorder.protected)),
     Requirement("R2", "dialogs, ports and keys outlive the recorder", (recorder.dialogs,)),
     Requirement("R3", "other processes may die too", (processes.renderer, holder.killed)),
     Requirement("R4", "planned drain", (processes.drained,)),
