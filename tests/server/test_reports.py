@@ -76,7 +76,7 @@ def test_a_holder_that_died_is_a_warning_and_no_reason_to_refuse_calls(tmp_path:
     found.keeping = cast(Keeping, SimpleNamespace(holder_pid=4711, kept_by="holder", protected=True))
     assert (found.status()["holder_pid"], found.status()["kept_by"]) == (4711, "holder")
     assert (found.warnings(), found.snapshot().protected) == ([], True)
-    found.keeping = cast(Keeping, SimpleNamespace(holder_pid=None, protected=False))
+    found.keeping = cast(Keeping, SimpleNamespace(holder_pid=None, protected=False, trouble=""))
     (warning,) = found.warnings()
     assert warning["code"] == "no_holder"
     assert "start `siprecord serve` again" in str(warning["text"])

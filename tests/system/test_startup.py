@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import subprocess
 import sys
@@ -33,7 +34,7 @@ def tcp_port() -> Iterator[int]:
 
 
 def complaint(directory: Path, *arguments: str, **settings: str) -> str:
-    """Start a server that can't start; gives the one line it says."""
+    """Start a server that can't start; gives the sentence it ends with."""
     server = RunningServer(directory, {f"SIPRECORD_{name}": value for name, value in settings.items()})
     environment = {**server.environment(), "SIPRECORD_MAX_CONCURRENT_CALLS": "100"} | server.settings
     ended = subprocess.run(
@@ -46,7 +47,8 @@ def complaint(directory: Path, *arguments: str, **settings: str) -> str:
     )
     assert ended.returncode == 1, ended.stderr
     assert ended.stdout == ""
-    (line,) = ended.stderr.splitlines()
+    *log, line = ended.stderr.splitlines()
+    assert all(json.loads(row)["logger"] == "siprecord.holder" for row in log)
     assert line.startswith("siprecord: ")
     return line
 
@@ -113,6 +115,6 @@ def test_a_data_directory_that_is_read_only(tmp_path: Path) -> None:
 def test_a_second_server_on_the_same_data(start_server: Start, tmp_path: Path) -> None:
     server = start_server()
     told = complaint(tmp_path, SIP__PORT=str(free_port()))
-    assert f"is in use by another siprecord (process {server.recorder_pid})" in told
+    assert f"a siprecord runs with {server.data} already (holder: process {server.pid})" in told
     assert server.get("/health/ready")
     assert server.stop() == 0

@@ -3,13 +3,15 @@
 use crate::error::Error;
 use crate::notice::{lock, Kind, Notice, Notices};
 use crate::prefetch;
-use crate::recording::{Desk, Recording, Resources, Settled};
+use crate::recording::{Recording, Resources, Settled};
+use crate::settings::Settings;
+use crate::shelter::desk::Desk;
 use crate::socket;
 use crate::stream::Yield;
 use siprecord_core::pcapng::write::Section;
 use std::any::Any;
 use std::collections::HashMap;
-use std::net::{IpAddr, UdpSocket};
+use std::net::UdpSocket;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
@@ -22,26 +24,6 @@ use std::time::{Duration, Instant};
 const RTCP_EVERY: u64 = 10;
 /// Batches of 64 datagrams that one socket gets before the others have their turn.
 const TURN: usize = 4;
-
-#[derive(Clone, Debug)]
-pub struct Settings {
-    pub bind_address: IpAddr,
-    /// Lowest and highest port.
-    pub ports: (u16, u16),
-    /// How long a pair of ports rests after use.
-    pub quarantine: Duration,
-    pub interval: Duration,
-    /// 0 stands for the number of cores, at most four.
-    pub threads: usize,
-    /// Bytes asked of the kernel for each RTP socket; 0 leaves the system's default.
-    pub receive_buffer: usize,
-    /// Bytes of unwritten blocks kept for each recording.
-    pub max_pending: usize,
-    /// Bytes kept of one datagram.
-    pub datagram_bytes: usize,
-    /// Mean time between two reports that a stream sends; zero: none.
-    pub report_interval: Duration,
-}
 
 /// Work done by all threads since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

@@ -2,10 +2,12 @@
 
 // Receiving: sockets, drain threads, the capture log's writer.
 mod clock;
+pub mod counts;
 mod death;
 pub mod drain;
 pub mod error;
 pub mod floor;
+pub mod known;
 pub mod log;
 pub mod notice;
 pub mod ports;
@@ -15,6 +17,7 @@ pub mod recording;
 pub mod reporter;
 mod restore;
 pub mod secure;
+pub mod settings;
 pub mod shelter;
 pub mod socket;
 pub mod stream;

@@ -3,15 +3,16 @@
 use crate::clock::Clock;
 use crate::death;
 use crate::error::Error;
+use crate::known::{Interface, Known};
 use crate::notice::{Kind, Notice, Notices};
 use crate::restore::restore;
 use crate::shelter::estate::{Found, Piece};
 use crate::shelter::figures::Slot;
 use crate::shelter::flight::Aim;
-use crate::shelter::place::{Interface, Place};
+use crate::shelter::place::Place;
 use crate::shelter::Shelter;
-use crate::survey::{self, Known, Survey};
-use siprecord_core::pcapng::block;
+use crate::survey::{self, Survey};
+use siprecord_core::pcapng::block::{boundary, count, own_length};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::AsRawFd;
@@ -370,7 +371,7 @@ impl Log {
         let room = self.max_pending + backlog.started();
         let mut kept = 0;
         while kept < rest.len() {
-            let next = kept + block_length(&rest[kept..]);
+            let next = kept + own_length(&rest[kept..]);
             let wanted = keep == Keep::Always || (torn && kept == 0);
             if !wanted && backlog.length() + next > room {
                 break;
@@ -438,48 +439,6 @@ fn unlock(file: &File) {
     unsafe {
         libc::flock(file.as_raw_fd(), libc::LOCK_UN);
     }
-}
-
-/// Length of the block at the start of `data`, all of which we have built ourselves.
-fn block_length(data: &[u8]) -> usize {
-    block::head(data).map_or(data.len(), |(_, length)| {
-        length.clamp(12, data.len().max(12))
-    })
-}
-
-/// Where the block begins that has the byte at `position`, in blocks that we have built ourselves.
-pub fn boundary(blocks: &[u8], position: usize) -> usize {
-    let mut start = 0;
-    while start < blocks.len() {
-        let next = start + block_length(&blocks[start..]);
-        if next > position {
-            break;
-        }
-        start = next;
-    }
-    start.min(position)
-}
-
-fn count(blocks: &[u8]) -> u64 {
-    let (mut start, mut count) = (0, 0);
-    while start < blocks.len() {
-        start += block_length(&blocks[start..]);
-        count += 1;
-    }
-    count
-}
-
-/// Whether these are whole blocks: each has its length at both ends.
-pub fn is_sound(blocks: &[u8]) -> bool {
-    let mut rest = blocks;
-    while let Some((_, length)) = block::head(rest) {
-        let end = length.checked_sub(4).and_then(|end| rest.get(end..length));
-        if length < 12 || length % 4 != 0 || end != Some(&(length as u32).to_le_bytes()[..]) {
-            return false;
-        }
-        rest = &rest[length..];
-    }
-    rest.is_empty()
 }
 
 #[cfg(test)]

@@ -12,6 +12,13 @@ use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::sync::Mutex;
 use std::time::Duration;
 
+/// Which of the two sockets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Port {
+    Rtp,
+    Rtcp,
+}
+
 /// The sockets of one stream.
 #[derive(Debug)]
 pub struct Pair {

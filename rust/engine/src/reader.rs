@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use crate::shelter::place::Interface;
+use crate::known::Interface;
 use siprecord_core::pcapng::block::{ENTERPRISE, LINK_EXPORTED, LINK_RAW_IP};
 use siprecord_core::pcapng::read::{
     parse_upper_pdu, Block, Frame, Limits, Packet, Parser, Resync, Transport,

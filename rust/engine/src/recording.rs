@@ -1,55 +1,39 @@
 //! A recording: one capture log and the streams that feed it, behind one mutex.
 
-mod desk;
 mod inner;
 mod replay;
 mod resources;
 mod resume;
 mod tell;
 
-pub use desk::{Blocks, Desk};
+pub use inner::StreamReport;
 pub use replay::Settled;
 pub use resources::Resources;
 
 use crate::clock::Clock;
 use crate::error::Error;
+use crate::known::{Interface, Known};
 use crate::log::{Keep, Log};
 use crate::notice::{lock, Kind};
-use crate::ports::Pair;
+use crate::ports::{Pair, Port};
 use crate::prefetch;
 use crate::reporter::Target;
-use crate::secure::{Keys, Secure, SecureCounts};
-use crate::shelter::place::Interface;
+use crate::secure::{Keys, Secure};
+use crate::shelter::desk::Desk;
 use crate::socket::steady_clock;
-use crate::stream::{Counts, Port, Stream, StreamSpec, Visit, Yield};
-use crate::survey::{rekeyed, Known};
+use crate::stream::{Stream, StreamSpec, Visit, Yield};
+use crate::survey::rekeyed;
 use inner::{report, Inner, State};
 use siprecord_core::digits::Mask;
-use siprecord_core::level::Level;
 use siprecord_core::pcapng::block::{LINK_EXPORTED, LINK_RAW_IP};
 use siprecord_core::pcapng::write::{self, Section, SipMessage};
-use siprecord_core::source::{Policy, Source};
-use siprecord_core::stats::Reception;
+use siprecord_core::source::Policy;
 use std::os::fd::{AsRawFd, RawFd};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 const INTERFACE_SIP: u32 = 0;
-
-/// A stream as seen from outside.
-#[derive(Clone, Debug)]
-pub struct StreamReport {
-    pub counts: Counts,
-    pub reception: Reception,
-    pub level: Level,
-    /// Whom the stream follows.
-    pub source: Option<Source>,
-    pub reports_sent: u64,
-    /// None for a stream in the clear.
-    pub secure: Option<SecureCounts>,
-    pub paused: bool,
-}
 
 /// The log as seen from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! When a stream's own RTCP leaves, where it goes, and under which name. It also keeps the path open.
 
-use crate::stream::Port;
+use crate::ports::Port;
 use siprecord_core::rtcp::compose::interval;
 use std::net::SocketAddr;
 use std::sync::Arc;

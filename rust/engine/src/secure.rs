@@ -1,6 +1,6 @@
 //! SRTP of one stream: opens what comes, protects what we send, and counts what is refused.
 
-use crate::stream::Port;
+use crate::ports::Port;
 use siprecord_core::rtcp;
 use siprecord_srtp::{MasterKey, Reached, Receiver, Refusal, Sender};
 

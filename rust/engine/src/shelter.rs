@@ -5,6 +5,7 @@
 //! from the moment it is gathered here, so that a reader sees by the length of the file what is in it already.
 
 pub mod backlog;
+pub mod desk;
 pub mod estate;
 pub mod figures;
 pub mod flight;

@@ -1,14 +1,14 @@
 //! Reads a capture log once, to go on with it: its interfaces, and where its last whole block ends.
 
+use crate::known::{Interface, Known};
 use crate::reader::{media, Media};
 use crate::reader::{Ending, LogReader};
-use crate::shelter::place::Interface;
 use siprecord_core::pcapng::block::{
     BYTE_ORDER_MAGIC, ENTERPRISE, LINK_EXPORTED, LINK_RAW_IP, SECTION_HEADER,
 };
 use siprecord_core::pcapng::read::{Block, Packet};
 use siprecord_core::seq::distance;
-use siprecord_core::source::{Decision, Source};
+use siprecord_core::source::Decision;
 use siprecord_srtp::Reached;
 use std::fs::File;
 use std::io;
@@ -17,18 +17,6 @@ use std::path::Path;
 
 /// SSRCs of one interface whose numbers are followed; more are somebody's who means no good.
 const MAX_SOURCES: usize = 64;
-
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Known {
-    pub link_type: u16,
-    pub name: String,
-    /// Whom the stream followed last.
-    pub followed: Option<Source>,
-    /// How far each SSRC has come since its first packet, or since new keys: what SRTP must know, were it protected.
-    pub reached: Vec<Reached>,
-    /// Whether `reached` speaks of the whole log.
-    pub all_heard: bool,
-}
 
 impl Known {
     /// What the log tells of an SSRC's rollover counter, should its packets have been protected.
@@ -211,6 +199,7 @@ mod tests {
     use siprecord_core::pcapng::block::LINK_RAW_IP;
     use siprecord_core::pcapng::write::{self, custom, interface, section_header, Section};
     use siprecord_core::source::Event;
+    use siprecord_core::source::Source;
 
     fn known(link_type: u16, name: &str) -> Known {
         Known {

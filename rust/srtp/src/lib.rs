@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod cm;
+mod derive;
 mod gcm;
 mod keys;
 mod receive;

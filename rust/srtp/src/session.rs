@@ -1,7 +1,8 @@
 //! One master key at work: which part of a packet lies where.
 
+use crate::derive::transforms;
 use crate::keys::MasterKey;
-use crate::transform::{transforms, Parts, Place, Transform};
+use crate::transform::{Parts, Place, Transform};
 use crate::Refusal;
 
 /// The bytes of a report that are never encrypted: its first header and SSRC.

@@ -29,9 +29,11 @@ def main() -> int:
 
 
 def say(level: str, text: str) -> None:
-    """One line in the shape of the recorder's own."""
+    """One line in the shape of the recorder's own; what keeps us from starting at all is a plain sentence."""
     now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-    if os.environ.get(JSON_LOG):
+    if level == "fatal":
+        line = f"siprecord: {text}"
+    elif os.environ.get(JSON_LOG):
         line = dumps({"event": text, "level": level, "logger": "siprecord.holder", "timestamp": now})
     else:
         line = f"{now} [{level:<7}] {text} [siprecord.holder]"

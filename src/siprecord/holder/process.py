@@ -143,7 +143,7 @@ class Holder:
                 self._lock = search.lock
                 self._look(search)
         except SearchError as error:
-            self._say("error", str(error))
+            self._say("fatal", str(error))
             self._code = 1
 
     def _look(self, search: Search) -> None:

@@ -52,9 +52,53 @@ pub fn head(data: &[u8]) -> Option<(u32, usize)> {
     Some((kind, length as usize))
 }
 
+/// Length of the block at the start of `data`, all of which we have built ourselves.
+pub fn own_length(data: &[u8]) -> usize {
+    head(data).map_or(data.len(), |(_, length)| {
+        length.clamp(12, data.len().max(12))
+    })
+}
+
+/// Where the block begins that has the byte at `position`, in blocks that we have built ourselves.
+pub fn boundary(blocks: &[u8], position: usize) -> usize {
+    let mut start = 0;
+    while start < blocks.len() {
+        let next = start + own_length(&blocks[start..]);
+        if next > position {
+            break;
+        }
+        start = next;
+    }
+    start.min(position)
+}
+
+/// How many blocks there are, all of which we have built ourselves.
+pub fn count(blocks: &[u8]) -> u64 {
+    let (mut start, mut count) = (0, 0);
+    while start < blocks.len() {
+        start += own_length(&blocks[start..]);
+        count += 1;
+    }
+    count
+}
+
+/// Whether these are whole blocks: each has its length at both ends.
+pub fn is_sound(blocks: &[u8]) -> bool {
+    let mut rest = blocks;
+    while let Some((_, length)) = head(rest) {
+        let end = length.checked_sub(4).and_then(|end| rest.get(end..length));
+        if length < 12 || length % 4 != 0 || end != Some(&(length as u32).to_le_bytes()[..]) {
+            return false;
+        }
+        rest = &rest[length..];
+    }
+    rest.is_empty()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pcapng::write::custom;
 
     #[test]
     fn padding_reaches_a_word() {
@@ -71,5 +115,23 @@ mod tests {
         for length in 0..8 {
             assert_eq!(head(&block[..length]), None);
         }
+    }
+
+    #[test]
+    fn blocks_and_their_bounds() {
+        let mut blocks = Vec::new();
+        for length in [10, 20, 30] {
+            custom(&mut blocks, &vec![b'x'; length]);
+        }
+        assert!(is_sound(&[]) && is_sound(&blocks));
+        for cut in 1..blocks.len() {
+            assert_eq!(is_sound(&blocks[..cut]), [28, 64].contains(&cut), "{cut}");
+        }
+        for position in 0..blocks.len() {
+            let expected = [0, 28, 64].into_iter().rfind(|at| *at <= position);
+            assert_eq!(Some(boundary(&blocks, position)), expected);
+        }
+        assert_eq!(boundary(&blocks, blocks.len()), blocks.len());
+        assert_eq!(count(&blocks), 3);
     }
 }

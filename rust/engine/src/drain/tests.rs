@@ -2,6 +2,7 @@ use super::*;
 use crate::notice::Kind;
 use crate::stream::StreamSpec;
 use crate::testing::{free_ports, own_address, PATIENCE};
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 fn engine(bind_address: IpAddr, threads: usize) -> Engine {

@@ -158,16 +158,3 @@ fn a_backlog_that_is_never_empty_moves_and_stays_in_order() {
     assert_eq!(std::fs::read(&path).unwrap(), expected);
     std::fs::remove_file(path).unwrap();
 }
-
-#[test]
-fn blocks_and_their_bounds() {
-    let blocks = [event(10), event(20), event(30)].concat();
-    assert!(is_sound(&[]) && is_sound(&blocks));
-    for cut in 1..blocks.len() {
-        assert_eq!(is_sound(&blocks[..cut]), [28, 64].contains(&cut), "{cut}");
-    }
-    for position in 0..=blocks.len() {
-        let expected = [0, 28, 64, 112].into_iter().rfind(|at| *at <= position);
-        assert_eq!(Some(boundary(&blocks, position)), expected);
-    }
-}

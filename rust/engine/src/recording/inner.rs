@@ -1,19 +1,38 @@
 //! The part of a recording behind its mutex: the log, and the streams that feed it.
 
-use super::desk::Desk;
-use super::StreamReport;
 use crate::clock::Clock;
+use crate::counts::Counts;
 use crate::error::Error;
+use crate::known::Known;
 use crate::log::{Keep, Log};
 use crate::notice::Kind;
+use crate::ports::Port;
+use crate::secure::SecureCounts;
+use crate::shelter::desk::Desk;
 use crate::shelter::layout::GATHER;
-use crate::stream::{Port, Stream, Visit, Yield};
-use crate::survey::Known;
+use crate::stream::{Stream, Visit, Yield};
+use siprecord_core::level::Level;
 use siprecord_core::pcapng::write;
+use siprecord_core::source::Source;
+use siprecord_core::stats::Reception;
 
 /// A final drain ends at the latest when it meets a datagram this much younger than its own beginning: a sender
 /// that is faster than we are can't hold it up.
 const FINAL_GRACE_NS: u64 = 100_000_000;
+
+/// A stream as seen from outside.
+#[derive(Clone, Debug)]
+pub struct StreamReport {
+    pub counts: Counts,
+    pub reception: Reception,
+    pub level: Level,
+    /// Whom the stream follows.
+    pub source: Option<Source>,
+    pub reports_sent: u64,
+    /// None for a stream in the clear.
+    pub secure: Option<SecureCounts>,
+    pub paused: bool,
+}
 
 pub(super) struct Inner {
     pub(super) log: Log,

@@ -1,10 +1,10 @@
 //! Makes blocks of what earlier lives took from a socket and died on.
 
-use super::desk::Desk;
 use super::inner::Inner;
 use super::{Recording, Resources};
 use crate::error::Error;
 use crate::notice::lock;
+use crate::shelter::desk::Desk;
 use crate::shelter::estate::Batch;
 use siprecord_core::ip::Datagram;
 use siprecord_core::pcapng::write;

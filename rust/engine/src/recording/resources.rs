@@ -1,12 +1,12 @@
 //! What the recordings of one engine share.
 
-use super::desk::Desk;
-use crate::drain::Settings;
 use crate::error::Error;
 use crate::notice::{lock, Notices};
 use crate::ports::PortPool;
 use crate::receiver::WHOLE_DATAGRAM;
 use crate::reporter::{ReportPlan, Reporter};
+use crate::settings::Settings;
+use crate::shelter::desk::Desk;
 use crate::shelter::estate::Estate;
 use crate::shelter::Shelter;
 use crate::socket::{random, steady_clock};

@@ -2,13 +2,14 @@
 
 use super::layout::Layout;
 use super::memory::Memory;
-use super::place::BACKLOG;
 use super::Shelter;
-use crate::log::boundary;
+use siprecord_core::pcapng::block::boundary;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
+/// The words of a place that speak of its backlog.
+pub(super) const BACKLOG: usize = 24;
 const BASES: [usize; 2] = [32, 40];
 const SECOND: u64 = 1 << 63;
 

@@ -5,10 +5,11 @@ use super::figures::Figures;
 use super::flight::{self, Flight, Origin};
 use super::layout::{self, at, Layout, DESKS, PLACE, PLACES};
 use super::memory::Memory;
-use super::place::{self, Interface, Legacy};
+use super::place::{self, Legacy};
 use super::reached::Checkpoint;
 use crate::clock::Clock;
-use crate::log::is_sound;
+use crate::known::Interface;
+use siprecord_core::pcapng::block::is_sound;
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -132,7 +133,7 @@ impl Estate {
             }
             if let Some((index, _)) = life.places.get(path) {
                 if let Ok(memory) = life.place(*index) {
-                    memory.word(place::BACKLOG).set(0);
+                    memory.word(backlog::BACKLOG).set(0);
                 }
             }
         }

@@ -1,16 +1,15 @@
 //! The figures of a stream, so that another process goes on counting.
 
+use super::layout::STREAMS;
 use super::memory::Memory;
 use super::reached;
-use crate::stream::Counts;
+use crate::counts::Counts;
 use siprecord_core::source::Source;
 use siprecord_core::stats::Standing;
 use siprecord_srtp::Reached;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
-/// Streams of one recording that have room.
-pub const STREAMS: usize = 16;
 pub const LENGTH: usize = STREAMS * SLOT;
 const SLOT: usize = 384;
 const HALF: usize = 176;

@@ -1,7 +1,7 @@
 //! What a desk says of the datagrams that are on their way from a socket to a log.
 
 use super::memory::Memory;
-use crate::stream::Port;
+use crate::ports::Port;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
 //! Where everything lies in a shelter. It changes only together with `VERSION`.
 
-use super::{figures, memory::Memory};
+use super::memory::Memory;
 use crate::receiver::{self, BATCH};
 use std::io;
 
@@ -14,8 +14,10 @@ pub const PLACES: u32 = 32_768;
 /// Where the rollover counters of a place's streams lie, a page for each, behind figures of streams, a path, and
 /// the names of interfaces.
 pub const REACHED: usize = 4 * PAGE;
+/// Streams of one recording whose figures have room.
+pub const STREAMS: usize = 16;
 /// Bytes of a place.
-pub const PLACE: usize = REACHED + figures::STREAMS * PAGE;
+pub const PLACE: usize = REACHED + STREAMS * PAGE;
 /// Threads that may empty sockets at the same time.
 pub const DESKS: u32 = 1_024;
 

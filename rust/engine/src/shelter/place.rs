@@ -1,13 +1,13 @@
 //! What the shelter knows of one recording: its log, the interfaces in it, and what waits to be written.
 
-use super::backlog::Backlog;
+use super::backlog::{Backlog, BACKLOG};
 use super::figures::{self, Figures, Slot};
 use super::layout::{PLACE, REACHED};
 use super::memory::Memory;
 use super::reached::{self, Checkpoint};
 use super::Shelter;
 use crate::clock::Clock;
-use crate::survey::Known;
+use crate::known::{Interface, Known};
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::AsFd;
@@ -24,20 +24,12 @@ const KNOWN: u64 = 2;
 const WHOLE: usize = 8;
 /// Lengths of the path and of all that is said of the interfaces.
 const LENGTHS: usize = 16;
-pub(super) const BACKLOG: usize = 24;
 /// The three leads of its clock; the first is 0 when they are not known.
 const LEADS: usize = 32;
 /// The figures of its streams.
 const FIGURES: usize = 64;
 const TEXT: usize = FIGURES + figures::LENGTH;
 const OVERFLOW: u32 = u32::MAX;
-
-/// An interface, and where in the log it is described.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Interface {
-    pub offset: u64,
-    pub known: Known,
-}
 
 /// A recording's place, given back when this value goes.
 pub struct Place {

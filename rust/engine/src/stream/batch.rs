@@ -1,7 +1,8 @@
 //! What a stream makes of a batch of datagrams, and leaves for another process.
 
-use super::{Port, Stream};
-use crate::recording::Desk;
+use super::Stream;
+use crate::ports::Port;
+use crate::shelter::desk::Desk;
 use crate::shelter::figures::{Figures, Slot};
 use crate::shelter::flight::Origin;
 use siprecord_core::digits::Mask;

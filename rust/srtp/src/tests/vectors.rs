@@ -2,9 +2,10 @@
 
 use super::{hex, key, open, sealed};
 use crate::cm::Cm;
+use crate::derive::derive;
 use crate::gcm::Gcm;
 use crate::session::Session;
-use crate::transform::{derive, Place, Transform};
+use crate::transform::{Place, Transform};
 use crate::{MasterKey, Receiver, Refusal, Sender, Suite};
 use aes::Aes128;
 use aes_gcm::{Aes128Gcm, Aes256Gcm};

@@ -4,10 +4,10 @@
 //! to the holder.
 
 use crate::death;
-use crate::drain::Settings;
 use crate::notice::Notices;
 use crate::reader::{Ending, LogReader};
 use crate::recording::{Recording, Resources};
+use crate::settings::Settings;
 use crate::shelter::layout::Layout;
 use crate::shelter::Shelter;
 use crate::stream::StreamSpec;

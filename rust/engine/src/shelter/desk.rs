@@ -1,11 +1,11 @@
 //! The memory that a thread works with: where a batch is taken, and the blocks that are made of it.
 
+use super::estate::{Batch, RECEIVER_AT};
+use super::flight::{Aim, Flight, Origin};
+use super::layout::Layout;
+use super::memory::Memory;
 use crate::death;
 use crate::receiver::Receiver;
-use crate::shelter::estate::{Batch, RECEIVER_AT};
-use crate::shelter::flight::{Aim, Flight, Origin};
-use crate::shelter::layout::Layout;
-use crate::shelter::memory::Memory;
 use siprecord_core::pcapng::write::Sink;
 use std::io;
 use std::os::fd::RawFd;
