@@ -64,6 +64,7 @@ def rage(server: RunningServer, storm: Storm, kill: Callable[[], bool] | None = 
     """Place the calls, kill meanwhile, and compare. `kill` says whether it found something to kill."""
     kill = kill or (lambda: kill_recorder(server))
     chance = random.Random(storm.seed)
+    server.wait_ready()
     load = start_load(server, storm)
     killed = 0
     lives = Lives(server)
