@@ -39,6 +39,15 @@ def test_the_stop_signal_is_forwarded_once_and_the_exit_code_comes_back(tmp_path
     assert running.end() == 7
 
 
+def test_one_that_dies_while_its_calls_end_is_started_again_and_told_again(tmp_path: Path) -> None:
+    running = Running("die-draining", tmp_path)
+    running.wait_lines(1)
+    assert running.end() == 0
+    stops = [line for line in running.lines() if line.startswith(("start", "stop"))]
+    assert [line.split()[0] for line in stops] == ["start", "stop", "start", "stop"]
+    assert "kept=['pair.1']" in stops[2]
+
+
 def children(pid: int) -> list[int]:
     return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 

@@ -88,6 +88,8 @@ class Holder:
         self._died_at = 0
         self._was_ready = False
         self._stopping = False
+        self._at_once = False
+        """Told to stop twice."""
         self._recorder: Recorder | None = None
         self._spare: Recorder | None = None
         self._upgrading = False
@@ -281,10 +283,15 @@ class Holder:
         self._plan_restart(recorder, code)
 
     def _ended_on_purpose(self, recorder: Recorder, code: int) -> bool:
-        """Told to stop, or done, or never able to serve: a fault that a restart would only repeat."""
-        if self._stopping or (recorder.stopping and code >= 0) or code == 0:
+        """Told to stop, or done, or never able to serve: a fault that a restart would only repeat.
+
+        One that dies while its calls end is started again for their sake, unless that is to be at once.
+        """
+        if code == 0 or self._at_once:
             return True
-        return code > 0 and not self._was_ready
+        if code < 0:
+            return self._stopping and -code in STOP
+        return self._stopping or recorder.stopping or not self._was_ready
 
     def _plan_restart(self, recorder: Recorder, code: int) -> None:
         now = time.monotonic()
@@ -360,6 +367,7 @@ class Holder:
 
     def _forward(self, number: int) -> None:
         recorder, again = self._recorder, self._stopping
+        self._at_once = self._at_once or (self._stopping and number in STOP)
         self._stopping = self._stopping or number in STOP
         if self._stopping and self._spare is not None:
             self._dismiss(self._spare)
