@@ -147,3 +147,5 @@ class SlowWire:
                     other.sendall(data)
         except OSError:
             pass
+        with contextlib.suppress(OSError):
+            other.shutdown(socket.SHUT_RDWR)
