@@ -54,7 +54,7 @@ def protected(scale: Scale, directory: Path) -> str:
 
 def _storm(calls: int, kills: int, seed: int) -> Storm:
     """Calls that last for as long as so many deaths take."""
-    seconds = kills * sum(PAUSE) / 2 + 4
+    seconds = kills * (sum(PAUSE) / 2 + 1) + 4
     return Storm(calls=calls, rate=20, kills=kills, pause=PAUSE, seconds=seconds, seed=seed)
 
 

@@ -81,6 +81,8 @@ def test_a_holder_that_died_is_a_warning_and_no_reason_to_refuse_calls(tmp_path:
     assert warning["code"] == "no_holder"
     assert "start `siprecord serve` again" in str(warning["text"])
     assert (codes(found), found.snapshot().protected) == ([], False)
+    found._handler.draining = True
+    assert found.warnings() == [], "who ends is taken on by nobody"
 
 
 def test_the_snapshot_holds_the_figures_of_all_parts(tmp_path: Path) -> None:

@@ -117,7 +117,7 @@ class Reports:
         cluster = self.cluster()
         trouble = cluster.get("trouble") if cluster is not None else None
         told = [Reason("cluster", f"cluster: {trouble}")] if trouble else []
-        if self.keeping is not None and not self.keeping.protected:
+        if self.keeping is not None and not self.keeping.protected and not self._handler.draining:
             what_to_do = self.keeping.trouble or WHAT_TO_DO
             told.append(Reason("no_holder", f"{ALONE}; {what_to_do}"))
         return [reason.as_dict() for reason in told]
