@@ -9,7 +9,7 @@ DEPS := $(VENV)/.deps
 # Much of the suite waits for timers of SIP, so one worker more than there are cores; a file stays with one.
 WORKERS ?= $(shell echo $$(($$(nproc) < 8 ? $$(nproc) + 1 : 8)))
 
-.PHONY: help build wheel demo test lint bench chaos fuzz packages clean
+.PHONY: help build wheel demo test lint bench chaos fuzz pair packages clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -46,6 +46,10 @@ bench: build packages  ## Run the benchmarks (ONLY=name for one), print a table,
 chaos: build packages  ## Prove R1 to R15 under real calls (CALLS, KILLS, SEED, ONLY=R9), write chaos-report.json (OUTPUT)
 	@$(BIN)/python scripts/chaos.py --calls $(or $(CALLS),100) --kills $(or $(KILLS),20) \
 	    $(if $(ONLY),--only $(ONLY)) $(if $(SEED),--seed $(SEED)) $(if $(OUTPUT),--output $(OUTPUT))
+
+pair: wheel build  ## Follow docs/howto/two-nodes.md on fresh Debian machines with systemd (root; some minutes)
+	@{ command -v debootstrap && command -v systemd-nspawn; } >/dev/null || apt-get install -y -qq debootstrap systemd-container
+	@$(BIN)/python scripts/pair.py
 
 fuzz: build  ## Feed mutated input to all that reads (TARGET=name, all or rust; INPUTS=200000 for each, SEED, JOBS)
 ifneq ($(TARGET),rust)

@@ -61,6 +61,12 @@ def redis_down(scale: Scale, directory: Path) -> str:
     return "Redis full, killed, slow: three calls recorded, told once each, caught up each time"
 
 
+def failover_gap(scale: Scale, directory: Path) -> str:
+    """R12, the one gap that takes two nodes."""
+    _play(directory, played.test_R5_R14_the_other_node_goes_on_with_dialogs_and_ports)
+    return "kill -9 of a node: its gap has the cause failover in metadata.json, in the API and in /metrics"
+
+
 def partition(scale: Scale, directory: Path) -> str:
     """R13: a node that only seemed dead."""
     _play(directory, played.test_R13_a_node_that_only_seemed_dead_keeps_its_calls)

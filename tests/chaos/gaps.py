@@ -103,7 +103,7 @@ def audit(scale: Scale, directory: Path) -> str:
     return f"{count} packets missing on purpose, each in a gap of its cause and place: {told}; {_WHERE}"
 
 
-_WHERE = "the same in metadata.json, recordings show and /metrics; failover: see R5 and R6"
+_WHERE = "the same in metadata.json, recordings show and /metrics"
 
 
 def _bursts(first: int) -> frozenset[int]:

@@ -26,31 +26,43 @@ PAUSE = (1.2, 3.2)
 
 
 def packets(scale: Scale, directory: Path) -> str:
-    """R1: killed at random moments under calls of two kinds of client, then under protected ones."""
-    half, fewer = max(1, scale.calls // 2), max(1, scale.kills // 2)
-    storm = Storm(calls=scale.calls, rate=20, kills=scale.kills, pause=PAUSE, seed=scale.seed)
+    """R1: killed at random moments under calls of two kinds of client."""
+    storm = _storm(scale.calls, scale.kills, scale.seed)
     with served(directory) as server:
-        plain = replace(storm, seconds=_lasting(scale.kills))
         others = [
-            Foreign(server, directory / f"sipp-{kind}", kind, lines=2, lasting=plain.seconds)
+            Foreign(server, directory / f"sipp-{kind}", kind, lines=2, lasting=storm.seconds)
             for kind in ("u1", "t1")
         ]
-        after = rage(server, plain)
+        after = rage(server, storm)
         need(not after.faults and after.kills, after)
         foreign = [each.finish() for each in others]
-        protected = replace(storm, calls=half, kills=fewer, seconds=_lasting(fewer), more=("--srtp",))
-        secret = rage(server, protected)
-        need(not secret.faults and secret.kills, secret)
-        expected = scale.calls + half + sum(each.calls for each in others)
-        recordings = server.wait_recordings(expected)
-        outcomes = {json.loads((each / "metadata.json").read_text())["outcome"] for each in recordings}
-        need(len(recordings) == expected, f"{len(recordings)} recordings of {expected} calls")
-        need(outcomes == {"complete"}, outcomes)
+        _all_complete(server, scale.calls + sum(each.calls for each in others))
         for one in others:
             one.check()
-    return (
-        f"over UDP and TCP, {after}; beside it over UDP, {foreign[0]}; over TCP, {foreign[1]}; SRTP, {secret}"
-    )
+    return f"over UDP and TCP, {after}; beside it over UDP, {foreign[0]}; over TCP, {foreign[1]}"
+
+
+def protected(scale: Scale, directory: Path) -> str:
+    """R1, R2: the same under SRTP, with half the calls and deaths."""
+    calls, kills = max(1, scale.calls // 2), max(1, scale.kills // 2)
+    with served(directory) as server:
+        after = rage(server, replace(_storm(calls, kills, scale.seed), more=("--srtp",)))
+        need(not after.faults and after.kills, after)
+        _all_complete(server, calls)
+    return f"SRTP over UDP and TCP, {after}"
+
+
+def _storm(calls: int, kills: int, seed: int) -> Storm:
+    """Calls that last for as long as so many deaths take."""
+    seconds = kills * (sum(PAUSE) / 2 + 1) + 4
+    return Storm(calls=calls, rate=20, kills=kills, pause=PAUSE, seconds=seconds, seed=seed)
+
+
+def _all_complete(server: RunningServer, calls: int) -> None:
+    recordings = server.wait_recordings(calls)
+    need(len(recordings) == calls, f"{len(recordings)} recordings of {calls} calls")
+    outcomes = {json.loads((each / "metadata.json").read_text())["outcome"] for each in recordings}
+    need(outcomes == {"complete"}, outcomes)
 
 
 def dialogs(scale: Scale, directory: Path) -> str:
@@ -139,8 +151,3 @@ def invite_again(scale: Scale, directory: Path) -> str:
         need(len(server.recordings()) == 1, f"{len(server.recordings())} recordings")
     phone.close()
     return f"{sent} repeated INVITEs over {kills} deaths: the same 200, tag and ports; one recording"
-
-
-def _lasting(kills: int) -> float:
-    """Seconds in which so many deaths have room."""
-    return kills * sum(PAUSE) / 2 + 4

@@ -19,7 +19,7 @@ from tests.chaos import (
 from tests.chaos.proof import Requirement
 
 REQUIREMENTS = (
-    Requirement("R1", "kill -9 of the recorder loses no audio", (recorder.packets,)),
+    Requirement("R1", "kill -9 of the recorder loses no audio", (recorder.packets, recorder.protected)),
     Requirement("R2", "dialogs, ports and keys outlive the recorder", (recorder.dialogs,)),
     Requirement("R3", "other processes may die too", (processes.renderer, holder.killed)),
     Requirement("R4", "planned drain", (processes.drained,)),
@@ -36,7 +36,7 @@ REQUIREMENTS = (
     ),
     Requirement("R10", "what was unfinished is repaired at start", (start.repaired,)),
     Requirement("R11", "a missing BYE ends the recording", (endings.silence, endings.unrefreshed)),
-    Requirement("R12", "every gap has its cause", (gaps.audit, links.bad_network)),
+    Requirement("R12", "every gap has its cause", (gaps.audit, links.bad_network, cluster.failover_gap)),
     Requirement("R13", "partition: record twice rather than not", (cluster.partition, cluster.cut_off)),
     Requirement("R14", "a repeated INVITE opens no second recording", (recorder.invite_again,)),
     Requirement("clock", "a clock that is set in mid-call changes nothing", (clock.clock_set,)),

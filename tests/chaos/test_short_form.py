@@ -16,6 +16,7 @@ pytestmark = pytest.mark.timeout(400)
 NO_COMPILER = "" if stepclock.COMPILER else "there is no C compiler"
 NEEDED: dict[Proof, str] = {
     recorder.packets: foreign.unavailable(),
+    recorder.protected: "",
     gaps.audit: "",
     links.bad_network: netns.unavailable() or wire.unavailable(),
     clock.clock_set: NO_COMPILER,

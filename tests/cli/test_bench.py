@@ -105,6 +105,17 @@ def test_recordings_that_are_not_there_are_missed(
     assert outcome.json["packets_lost"] == outcome.json["packets_sent"] == 20
 
 
+async def test_ctrl_c_is_told_to_people() -> None:
+    recorder = Recorder(accept())
+    async with listening(recorder) as port:
+        process = await start(f"sip:127.0.0.1:{port}", "--calls", 2, "--seconds", 600)
+        await recorder.acknowledged.wait()
+        os.kill(process.pid, signal.SIGINT)
+        out, _ = await process.communicate()
+    assert b"stopped" in out
+    assert b"by Ctrl-C: no more calls were placed" in out
+
+
 async def test_ctrl_c_ends_all_calls_and_reports() -> None:
     recorder, load = Recorder(accept()), ("--calls", 5000, "--rate", 10, "--seconds", 600)
     async with listening(recorder) as port:

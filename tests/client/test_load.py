@@ -64,7 +64,7 @@ async def test_stopping_ends_calls_and_places_no_more() -> None:
         outcomes = await place(plan(port, calls=1000, rate=20), player, stop_soon)
     found = figures(outcomes)
     assert 1 <= found.calls < 1000
-    assert found.failures == {"ended before everything was sent": found.calls}
+    assert found.failures == {"we hung up before everything was sent": found.calls}
     assert recorder.methods.count("BYE") == found.calls
 
 

@@ -43,6 +43,13 @@ def test_failures_are_counted_by_their_reason() -> None:
     assert list(found.failures.items()) == [("refused: 503 Service Unavailable", 2), ("no way", 1)]
 
 
+def test_a_refusal_is_told_with_the_recorders_own_words() -> None:
+    full = replace(
+        REPORT, status=CallStatus.REFUSED, code=503, reason="Busy", remarks=("odd", '399 rec "no free port"')
+    )
+    assert failure(outcome(0, full)) == "refused: 503 Busy (no free port)"
+
+
 def test_nothing_placed_makes_empty_figures() -> None:
     found = figures([])
     assert (found.calls, found.calls_peak, found.duration_s, found.setup_ms_p50) == (0, 0, 0.0, None)

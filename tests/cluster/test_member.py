@@ -20,6 +20,7 @@ from siprecord.cluster import (
     RedisSettings,
     RedisStore,
     TakenRow,
+    node_mark,
 )
 from tests.support.redis_server import PROGRAM, RedisServer
 
@@ -203,6 +204,28 @@ async def test_damaged_and_old_snapshots_cost_only_themselves(redis: RedisServer
         await b.beat()
         assert list(b.claims[0].calls) == ["good"]
         assert (b.member.taken_over, b.member.failed_takeovers) == (1, 1)
+
+
+async def test_a_dialog_of_a_node_that_may_be_dead_is_awaited_and_no_other(redis: RedisServer) -> None:
+    async with nodes(redis, "a", "b", "c") as (a, b, c):
+        tag = "0123" + node_mark("test", "a")
+        assert b.member.awaits("test", tag, 0)
+        assert not b.member.awaits("test", "0123", 0)
+        assert not b.member.awaits("other", tag, 0)
+        assert not a.member.awaits("test", tag, 0), "its own dialogs it knows"
+        for each in (a, b):
+            await each.beat()
+        assert not b.member.awaits("test", tag, 1000), "it lives"
+        a.put("r1")
+        await a.beat()
+        a.die()
+        await b.beat()
+        await b.beat()
+        assert not b.member.awaits("test", tag, 0), "what there was is here"
+        await c.beat()
+        assert c.member.awaits("test", tag, 0), "b may die as well"
+        c.member._since = None
+        assert not c.member.awaits("test", tag, 0), "without Redis nobody takes anything over"
 
 
 async def test_a_name_that_is_taken_is_told(redis: RedisServer) -> None:

@@ -17,7 +17,7 @@ def test_it_is_made_for_its_owner_alone(tmp_path: Path) -> None:
 def test_a_place_that_others_may_enter_is_refused(tmp_path: Path) -> None:
     Place(tmp_path).close()
     (tmp_path / NAME).chmod(0o710)
-    with pytest.raises(PlaceError, match=r"mode 710, and must have user .* and 700: remove it"):
+    with pytest.raises(PlaceError, match=r"mode 710, and must have user .* and 700: set it right"):
         Place(tmp_path)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -52,6 +53,17 @@ def test_it_starts_it_again_with_its_sockets_when_it_dies(tmp_path: Path, alone:
     assert "start kept=['pair.1', 'pair.1'] fresh=False" in second.lines()
     assert f"recorder {alone} has died; 2 sockets and states are kept" in second.log.read_text()
     assert second.end() == 7
+
+
+def test_systemd_hears_from_the_next_holder_that_all_is_ready(tmp_path: Path, alone: int) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        notify.bind(str(tmp_path / "notify"))
+        notify.settimeout(PATIENCE)
+        environ = {DATA_DIR: str(tmp_path / "data"), "NOTIFY_SOCKET": str(tmp_path / "notify")}
+        second = Running("code", tmp_path, **environ)
+        assert notify.recv(4096) == b"READY=1"
+        assert second.end() == 5
+        assert notify.recv(4096) == b"STOPPING=1"
 
 
 def test_it_hands_over_to_a_new_version(tmp_path: Path, alone: int) -> None:

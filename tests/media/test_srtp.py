@@ -203,3 +203,21 @@ def test_keys_that_fit_no_suite_are_refused(engine: MediaEngine, tmp_path: Path)
     with pytest.raises(MediaError, match="the packet is malformed"):
         SrtpSender(make_keys()).protect_rtp(b"short")
     log.close()
+
+
+def test_SRTP_02_a_stream_of_another_node_goes_on_in_any_cycle_at_ports_of_ours(
+    slow_engine: MediaEngine, sender: Sender, tmp_path: Path
+) -> None:
+    """Its sender keeps its rollover counter when an offer opens it here, and nothing tells how far it is."""
+    keys = make_keys()
+    far = SrtpSender(keys)
+    for number in range(65_000, 65_536 + 100):
+        far.protect_rtp(rtp(number & 0xFFFF))
+    path = tmp_path / "a.pcapng"
+    log = slow_engine.open_log(path)
+    stream = log.open_stream(StreamSpec(label="1", mline=0, srtp=(keys,), srtp_goes_on=True))
+    sent = [rtp(number) for number in range(100, 110)]
+    sender.send(stream.rtp_port, *map(far.protect_rtp, sent))
+    log.close()
+    assert [datagram.payload for datagram in capture.datagrams(path)] == sent
+    assert stream.stats().srtp_failed == 0

@@ -29,6 +29,12 @@ class Gate:
         self.flood = False
         self.quiet = False
         self.judged: list[str] = []
+        self.awaited = ""
+        self.waited: list[float] = []
+
+    def awaits(self, tag: str, waited: float) -> bool:
+        self.waited.append(waited)
+        return tag == self.awaited
 
     def flooded(self, flow: Flow, now: float) -> bool:
         return self.flood
@@ -165,6 +171,25 @@ def test_repeated_requests_outside_dialogs_may_go_unanswered() -> None:
     assert statuses(peer, request("OPTIONS")) == [200]
     gate.quiet = True
     assert peer.receive(request("OPTIONS")) == []
+
+
+def test_a_request_of_a_dialog_that_may_come_here_waits_until_it_is_there_or_given_up() -> None:
+    gate, peer = guarded(Admitted())
+    gate.awaited = "theirs"
+    bye = request("BYE", To="<sip:a@b>;tag=theirs", branch="z9hG4bK-bye")
+    assert peer.receive(bye) == []
+    assert peer.receive(bye) == [], "repeated, it waits once"
+    assert statuses(peer, request("BYE", To="<sip:a@b>;tag=other", branch="z9hG4bK-other")) == [481]
+    assert peer.advance(1.0) == []
+    assert gate.waited == pytest.approx([0, 0, 0.25, 0.5, 0.75, 1.0])
+    gate.awaited = ""
+    again = request("BYE", To="<sip:a@b>;tag=theirs", branch="z9hG4bK-proxy-again")
+    gate.awaited = "theirs"
+    assert peer.receive(again) == [], "under another branch: nobody waits for the first one any more"
+    gate.awaited = ""
+    (answer,) = (each for _, each in peer.advance(1.0) if isinstance(each, Response))
+    assert answer.status == 481
+    assert "z9hG4bK-proxy-again" in (answer.headers.get("Via") or "")
 
 
 @pytest.mark.parametrize(

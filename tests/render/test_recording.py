@@ -131,6 +131,16 @@ def test_a_log_without_audio_has_a_document_and_no_sound(tmp_path: Path) -> None
     assert document["deviations"][0]["text"] == "no RTP packet came for label 1"
 
 
+def test_who_went_on_with_a_lost_call_is_learned_after_its_end(tmp_path: Path) -> None:
+    builder, _, _ = two_party(0.4)
+    lost = CaptureBuilder(blocks=builder.blocks[:-1])
+    before = render(lost, tmp_path)
+    lost.event("recording.continued", at_ms=60_000, recording_id="r2", node="b", cause="failover")
+    after = render(lost, tmp_path)
+    assert after["continued_by"][0]["node"] == "b"
+    assert (after["ended"], after["duration_s"]) == (before["ended"], before["duration_s"])
+
+
 def test_a_log_cut_at_every_block_renders_as_interrupted(tmp_path: Path) -> None:
     builder, first, second = two_party(0.4)
     blocks = builder.blocks

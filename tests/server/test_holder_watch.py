@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 from siprecord.holder import HolderStore
 from siprecord.holder.messages import Message, close_all, receive
 from siprecord.holder.place import NAME, Place
+from siprecord.server import holder_watch
 from siprecord.server.holder_watch import HolderWatch
 from tests.support.patience import PATIENCE
 
@@ -117,14 +118,33 @@ async def test_a_holder_that_dies_while_we_end_changes_nothing(watched: Watched,
     assert watched.place.connect() is None
 
 
-async def test_a_place_that_is_not_ours_costs_nothing_but_the_next_holder(
-    watched: Watched, tmp_path: Path, said: Said
+async def test_a_place_that_is_not_ours_costs_the_next_holder_until_it_is_set_right(
+    watched: Watched, tmp_path: Path, said: Said, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(holder_watch, "LOOK_SECONDS", 0.01)
     (tmp_path / NAME).chmod(0o755)
     await watched.lose(watched.holder)
-    assert "no other can take this recorder on" in str(said)
-    assert "mode 755" in str(said)
+    assert "mode 755" in watched.watch.trouble
     assert watched.place.connect() is None
+    (tmp_path / NAME).chmod(0o700)
+    await until(lambda: not watched.watch.trouble)
+    (await watched.take_on()).close()
+    assert sum("no other holder can take" in str(line) for line in said) == 1
+
+
+async def test_a_door_that_somebody_removed_is_opened_again(
+    watched: Watched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holder_watch, "LOOK_SECONDS", 0.01)
+    await watched.lose(watched.holder)
+    (tmp_path / NAME).rename(tmp_path / "elsewhere")
+    await until((tmp_path / NAME / "socket").exists)
+    again = Place(tmp_path)
+    sock = again.connect()
+    again.close()
+    assert sock is not None
+    await until(lambda: not watched.watch.lost)
+    sock.close()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")

@@ -76,11 +76,13 @@ def test_a_holder_that_died_is_a_warning_and_no_reason_to_refuse_calls(tmp_path:
     found.keeping = cast(Keeping, SimpleNamespace(holder_pid=4711, kept_by="holder", protected=True))
     assert (found.status()["holder_pid"], found.status()["kept_by"]) == (4711, "holder")
     assert (found.warnings(), found.snapshot().protected) == ([], True)
-    found.keeping = cast(Keeping, SimpleNamespace(holder_pid=None, protected=False))
+    found.keeping = cast(Keeping, SimpleNamespace(holder_pid=None, protected=False, trouble=""))
     (warning,) = found.warnings()
     assert warning["code"] == "no_holder"
     assert "start `siprecord serve` again" in str(warning["text"])
     assert (codes(found), found.snapshot().protected) == ([], False)
+    found._handler.draining = True
+    assert found.warnings() == [], "who ends is taken on by nobody"
 
 
 def test_the_snapshot_holds_the_figures_of_all_parts(tmp_path: Path) -> None:

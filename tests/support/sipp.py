@@ -41,7 +41,7 @@ def start(run: SippRun) -> subprocess.Popen[bytes]:
         "-i", run.address, "-p", str(free_port()), "-mi", run.address,
         "-m", str(run.calls), "-l", str(run.calls),
         "-r", str(run.rate), "-nostdin", "-timeout", str(run.seconds), "-timeout_error",
-        "-trace_err", *run.options,
+        "-trace_err", "-trace_stat", *run.options,
     ]  # fmt: skip
     return subprocess.Popen(command, cwd=run.directory, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
@@ -51,7 +51,17 @@ def finish(process: subprocess.Popen[bytes], run: SippRun) -> None:
     _, stderr = process.communicate(timeout=run.seconds + 10)
     if process.returncode:
         errors = "".join(path.read_text(errors="replace") for path in run.directory.glob("*_errors.log"))
-        raise AssertionError(f"SIPp: {process.returncode}\n{_grave(errors)}\n{stderr.decode()}")
+        told = f"{_grave(errors)}\n{stderr.decode()}"
+        raise AssertionError(f"SIPp: {process.returncode}, {_failures(run.directory)}\n{told}")
+
+
+def _failures(directory: Path) -> str:
+    """What SIPp counted as the reasons of failed calls."""
+    for path in directory.glob("*_.csv"):
+        names, *_, last = (line.split(";") for line in path.read_text().splitlines())
+        rows = zip(names, last, strict=False)
+        return ", ".join(f"{name} {value}" for name, value in rows if "Failed" in name and value != "0")
+    return "no statistics"
 
 
 def _grave(errors: str) -> str:

@@ -26,6 +26,7 @@ pub struct Details {
     announced: bool,
     srtp: Vec<SrtpKeys>,
     srtp_own: Option<SrtpKeys>,
+    srtp_goes_on: bool,
     srtp_indices: HashMap<u32, u64>,
     mask: PayloadTypes,
 }
@@ -47,10 +48,12 @@ impl Details {
             expected: expected(self.expected_source)?,
             known_from_ns: if self.announced { 0 } else { u64::MAX },
         };
+        let mut keys = keys(self.srtp, self.srtp_own, self.srtp_indices)?;
+        keys.go_on = self.srtp_goes_on;
         Ok(StreamSpec {
             clock_rates: self.clock_rates,
             policy,
-            keys: keys(self.srtp, self.srtp_own, self.srtp_indices)?,
+            keys,
             mask: mask(&self.mask),
             ..StreamSpec::default()
         })

@@ -67,7 +67,9 @@ def print_report(document: dict[str, Any]) -> None:
 
 
 def _calls(document: dict[str, Any]) -> list[tuple[str, object]]:
+    stopped = [("stopped", "by Ctrl-C: no more calls were placed, and we hung up those that ran")]
     return [
+        *(stopped if document["interrupted"] else ()),
         ("called", ", ".join(document["uris"])),
         ("calls", f"{document['calls']} of {document['calls_planned']}"),
         ("failed", document["calls_failed"] or "none"),

@@ -36,17 +36,22 @@ def upgrade(config: ConfigFile = None, url: Url = None) -> None:
     if not isinstance(keeper, int):
         raise SiprecordError("nobody keeps this server's sockets: restart it when no call runs")
     _signal(keeper, signal.SIGUSR2)
+    silent = ""
     end = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < end:
         time.sleep(POLL_SECONDS)
         try:
             after = ask(base, "status")
-        except SiprecordError:
-            continue  # between the two
+        except SiprecordError as error:
+            silent = str(error)  # between the two
+            continue
+        silent = ""
         if after.get("recorder_pid") != before.get("recorder_pid"):
             old, new = before.get("version"), after.get("version")
             console().print(f"recorder {after.get('recorder_pid')} took over: {old} -> {new}", markup=False)
             return
+    if silent:
+        raise SiprecordError(f"{silent} The new recorder may be configured to be asked elsewhere")
     why = "systemd does not get a new recorder to run" if by_systemd else "the old recorder still runs"
     raise SiprecordError(f"{why}; the server's log says why")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,11 +11,13 @@ from dataclasses import dataclass
 from siprecord.client.load import CallOutcome
 from siprecord.client.report import CallReport, CallStatus
 
+_WARNING = re.compile(r'^\d{3} \S+ "([^"]+)"')
+"""The text of a Warning header (RFC 3261 section 20.43)."""
 _TEXTS = {
     CallStatus.NO_ANSWER: "no answer in time",
     CallStatus.UNREACHABLE: "connection refused",
     CallStatus.CANCELLED: "given up before the answer",
-    CallStatus.HUNG_UP: "ended before everything was sent",
+    CallStatus.HUNG_UP: "we hung up before everything was sent",
     CallStatus.ENDED_BY_PEER: "ended by the recorder",
     CallStatus.UNUSABLE: "taken, but no stream of it",
 }
@@ -73,7 +76,9 @@ def failure(outcome: CallOutcome) -> str | None:
     if report.ok:
         return None
     if report.status is CallStatus.REFUSED:
-        return f"refused: {report.code} {report.reason}".rstrip()
+        text = f"refused: {report.code} {report.reason}".rstrip()
+        said = next((found[1] for found in map(_WARNING.search, report.remarks) if found), "")
+        return f"{text} ({said})" if said else text
     if report.status is CallStatus.COMPLETED:
         refused = next(stream.refused for stream in report.streams if stream.refused)
         return f"a stream was refused: {refused}"

@@ -6,6 +6,7 @@ alone.
 
 from siprecord.cluster.connect import RedisSettings
 from siprecord.cluster.envelope import DamagedSnapshot, Snapshot
+from siprecord.cluster.marks import node_mark
 from siprecord.cluster.member import Claim, Hooks, Member, MemberSettings
 from siprecord.cluster.replica import Replica
 from siprecord.cluster.store import ClusterError, Fenced, NameTaken, NodeRow, RedisStore, TakenRow
@@ -27,4 +28,5 @@ __all__ = [
     "Snapshot",
     "TakenRow",
     "Trouble",
+    "node_mark",
 ]

@@ -30,7 +30,7 @@ _PLAIN: tuple[tuple[type[Exception], str], ...] = (
         "and cluster.sentinel",
     ),
     (NoPermissionError, "the user of cluster.username may not do what a node has to at Redis: {}"),
-    (AuthenticationError, "Redis refuses us, see cluster.username and cluster.password: {}"),
+    (AuthenticationError, "Redis refuses us: {} (see cluster.username and cluster.password)"),
     (TimeoutError, "Redis does not answer in time"),
     (RedisTimeoutError, "Redis does not answer in time"),
 )

@@ -17,12 +17,15 @@ import structlog
 
 from siprecord.aio import finish, spawn
 from siprecord.cluster.envelope import DamagedSnapshot, Snapshot, unseal
+from siprecord.cluster.marks import node_mark
 from siprecord.cluster.replica import Replica
 from siprecord.cluster.store import ClusterError, Fenced, NameTaken, NodeRow, RedisStore, TakenRow
 from siprecord.cluster.trouble import Trouble
 
 BEATS = 3
 """Signs of life in a lease: one may be lost, and one may be late."""
+PATIENCE = 3
+"""Leases after which a node is not waited for any more: nobody takes its calls over."""
 LEAVE_S = 2.0
 MAX_AGE_S = 300.0
 """Ours: who was heard of last before that has no client any more that waits for an answer."""
@@ -110,6 +113,21 @@ class Member:
     def connected(self) -> bool:
         """Whether our lease was held at the last beat."""
         return self._since is not None
+
+    def awaits(self, cluster: str, tag: str, waited: float) -> bool:
+        """Whether the dialog with this tag may be taken over soon: its node was alive a moment ago, and has
+        given no sign of life since a request came here instead, which was so many seconds ago.
+        """
+        made_it = next((name for name in self.nodes if tag.endswith(node_mark(cluster, name))), None)
+        if made_it is None or not self.connected:
+            return False
+        name, row = made_it, self.nodes[made_it]
+        for _ in self.nodes:
+            if row.state == "taken" and row.by in self.nodes:
+                name, row = row.by, self.nodes[row.by]
+        now = time.time()
+        seen_before = now - PATIENCE * self._settings.lease_s <= row.seen <= now - waited
+        return name != self.name and row.state == "up" and seen_before
 
     async def join(self) -> None:
         """Take our lease. Raises NameTaken; that Redis is away is told in `trouble`, and no error."""

@@ -53,7 +53,7 @@ class Place:
             os.close(self._fd)
             raise PlaceError(
                 f"{self.path} has user {about.st_uid} and mode {stat.S_IMODE(about.st_mode):o}, and must "
-                f"have user {os.geteuid()} and 700: remove it while no siprecord runs there"
+                f"have user {os.geteuid()} and 700: set it right, or remove it"
             )
 
     def lock(self) -> int:
@@ -85,6 +85,14 @@ class Place:
             raise PlaceError(f"{self.path / _SOCKET} can't be opened: {error.strerror}") from error
         sock.setblocking(False)
         return sock
+
+    def leads_to_us(self) -> bool:
+        """Whether who follows the path finds the socket that was opened here."""
+        try:
+            found = (self.path / _SOCKET).stat()
+            return os.path.samestat(found, os.stat(_SOCKET, dir_fd=self._fd))
+        except OSError:
+            return False
 
     def clear(self) -> None:
         """Remove the socket."""

@@ -296,6 +296,7 @@ class _Details:
     announced: bool
     srtp: tuple[SrtpKeys, ...]
     srtp_own: SrtpKeys | None
+    srtp_goes_on: bool
     srtp_indices: dict[int, int]
     mask: PayloadTypes
 
@@ -307,6 +308,7 @@ class _Details:
             announced=spec.announced,
             srtp=spec.srtp,
             srtp_own=spec.srtp_own,
+            srtp_goes_on=spec.srtp_goes_on,
             srtp_indices=dict(spec.srtp_indices),
             mask=event_types(spec.description.get("payloads")) if spec.mask_digits else ([], [], []),
         )

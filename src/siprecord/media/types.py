@@ -60,6 +60,8 @@ class StreamSpec:
     fits are never stored."""
     srtp_own: SrtpKeys | None = None
     """Our own key, for the reports that we send; without one a protected stream sends none."""
+    srtp_goes_on: bool = False
+    """The sender has protected packets with these keys before: its rollover counter may be any."""
     srtp_indices: Mapping[int, int] = field(default_factory=dict)
     """For `resume_stream`: what `MediaStream.srtp_indices()` told in the process before."""
     mask_digits: bool = False

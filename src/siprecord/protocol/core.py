@@ -50,18 +50,20 @@ class Core:
         self.counters[name] += 1
 
     def tag(self, *parts: str) -> str:
-        """64 bits that depend on `parts` and on this endpoint's secret.
+        """64 bits that depend on `parts` and on this endpoint's secret, and the mark of this endpoint.
 
         The same request gets the same To tag whether or not it is remembered, and nobody can guess another
         one's.
         """
-        return blake2b(
-            "\n".join(parts).encode("utf-8", "replace"), key=self._secret, digest_size=8
-        ).hexdigest()
+        return self._digest(*parts) + self.settings.tag_mark
+
+    def _digest(self, *parts: str) -> str:
+        text = "\n".join(parts).encode("utf-8", "replace")
+        return blake2b(text, key=self._secret, digest_size=8).hexdigest()
 
     def below(self, bound: int) -> int:
         """A number in 0 .. bound-1 that peers can't foresee."""
-        return int(self.tag(self.token()), 16) % bound
+        return int(self._digest(self.token()), 16) % bound
 
     def lose(self, connection: int) -> None:
         """Remember that a connection is gone; its number is never used again."""

@@ -43,6 +43,12 @@ class Gate(Protocol):
     def judge(self, request: Request, flow: Flow, now: float) -> Verdict:
         """What becomes of a new request outside dialogs; asked once for each, but for refused ones."""
 
+    def awaits(self, tag: str, waited: float) -> bool:
+        """Whether the dialog of this To tag, which is not here, may be here soon: then a request of it waits.
+
+        It has waited for so many seconds.
+        """
+
 
 class OpenGate:
     """Lets everything in."""
@@ -58,6 +64,10 @@ class OpenGate:
     def judge(self, request: Request, flow: Flow, now: float) -> Verdict:
         """Everybody may."""
         return Admitted()
+
+    def awaits(self, tag: str, waited: float) -> bool:
+        """There is no other endpoint."""
+        return False
 
 
 def is_sheddable(data: bytes) -> bool:

@@ -39,6 +39,8 @@ class EndpointSettings:
     """User part of the Contact URI; may be empty."""
     contact_parameters: str = "+sip.srs"
     """Contact header parameters without the leading semicolon; a client uses `+sip.src`."""
+    tag_mark: str = ""
+    """The end of each To tag of ours, a token: others know by it whose dialog a request belongs to."""
     allow: tuple[str, ...] = SRS_METHODS
     """Methods that reach the transaction user, and the Allow header."""
     supported: tuple[str, ...] = ("siprec", "timer", "100rel")

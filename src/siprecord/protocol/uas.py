@@ -6,6 +6,7 @@ from siprecord.errors import ParseError
 from siprecord.protocol import session_timer
 from siprecord.protocol.actions import Answer, HeaderItems
 from siprecord.protocol.admission import refuse_extension, refuse_in_dialog, refuse_method
+from siprecord.protocol.awaited import Awaited
 from siprecord.protocol.core import Core
 from siprecord.protocol.counters import Counter
 from siprecord.protocol.dialog import (
@@ -56,6 +57,7 @@ class Uas:
         self._provisionals = Provisionals(core, self._transactions, self._write)
         self._provisionals.finish = self._finish
         self._provisionals.give_up = self._not_acknowledged_early
+        self._awaited = Awaited(core, self._take_in_dialog)
         self._unanswered_calls = 0
 
     def __len__(self) -> int:
@@ -151,8 +153,11 @@ class Uas:
     def _take_in_dialog(self, request: Request, key: str, flow: Flow, now: float) -> None:
         core = self._core
         dialog = core.dialogs.get(request_dialog_id(request))
-        if dialog is None and not self._answers(flow, now):
-            return
+        if dialog is None:
+            if not self._answers(flow, now):
+                return
+            if self._awaited.holds(request, key, flow, now):
+                return
         if self._is_full(request):
             self._refuse_full(request, key, flow)
             return

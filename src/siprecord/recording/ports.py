@@ -182,8 +182,8 @@ class CallMap(Protocol[Value]):
 class Inherited(NamedTuple):
     """A stream that another node had: its peer knows the ports."""
 
-    sockets: tuple[int, int]
-    """Descriptors of the pair, RTP and RTCP, bound to these ports."""
+    sockets: tuple[int, int] | None
+    """Descriptors of the pair, RTP and RTCP, bound to these ports; None where they can't be had here."""
     srtp_indices: Mapping[int, int]
     """The highest SRTP packet index that is known, by SSRC."""
 

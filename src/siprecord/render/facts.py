@@ -14,6 +14,8 @@ import msgspec
 from siprecord.media.audio import payload_map
 from siprecord.media.reader import CaptureReader, Interface, LogEvent, SipMessage
 
+_AFTERWARDS = "recording.continued"
+"""Written by a node that came back and learned who went on with its call: no part of the call's time."""
 _RAW_IP = 101
 MAX_ALARMS = 1000
 """Alarms of one stream that are listed."""
@@ -131,7 +133,8 @@ def read_facts(capture: Path) -> LogFacts:
                 facts.sip_messages += 1
                 _note_time(facts, item.time_ns)
             case LogEvent():
-                _note_time(facts, item.time_ns)
+                if item.name != _AFTERWARDS:
+                    _note_time(facts, item.time_ns)
                 handler = _HANDLERS.get(item.name)
                 if handler is not None:
                     handler(facts, item)

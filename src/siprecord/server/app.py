@@ -87,6 +87,7 @@ class Application:
         self.reports.keeping = keeping
         if self.membership is not None:
             self.reports.cluster = self.membership.row
+            self.handler.entrance.expected = self.membership.awaits
         if self._assembly.live is not None:
             self.reports.live_delays = self._assembly.live.delays
         patience = Patience(config.recording.alarm_one_way_s, config.recording.alarm_silence_s)

@@ -52,7 +52,8 @@ class SpoolArchive:
         if inherited is None:
             stream = log.open_stream(stream_spec(plan))
         else:
-            spec = replace(stream_spec(plan, announced=True), srtp_indices=inherited.srtp_indices)
+            spec = stream_spec(plan, announced=inherited.sockets is not None)
+            spec = replace(spec, srtp_goes_on=True, srtp_indices=inherited.srtp_indices)
             stream = log.open_stream(spec, inherited.sockets)
         stream.set_rtcp_target(plan.reports, mux=plan.mux)
         return stream

@@ -31,6 +31,8 @@ class Entrance:
         self.trunks: dict[str, Trunk] = {trunk.name: make_trunk(trunk) for trunk in config.trunks}
         self._policy = AccessPolicy(access_settings(config), tuple(self.trunks.values()), secret)
         self._publish = publish
+        self.expected: Callable[[str, float], bool] = lambda tag, waited: False
+        """Whether the dialog of a To tag may come here from another node."""
 
     def flooded(self, flow: Flow, now: float) -> bool:
         """Whether requests from there are dropped unread."""
@@ -49,6 +51,10 @@ class Entrance:
         if decision.outcome not in _USUAL:
             self._tell(decision, request, flow)
         return Refusal(decision.status, decision.text, decision.headers) if decision.status else None
+
+    def awaits(self, tag: str, waited: float) -> bool:
+        """Whether a request of this dialog waits for a takeover."""
+        return self.expected(tag, waited)
 
     def _tell(self, decision: Decision, request: Request, flow: Flow) -> None:
         host, port = flow.remote

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +17,8 @@ from siprecord.holder.place import Place, PlaceError, peer
 WHAT_TO_DO = (
     "start `siprecord serve` again with the same data_dir, it takes this recorder on and no call notices"
 )
+LOOK_SECONDS = 10.0
+"""So often a recorder that is alone looks whether it can be found."""
 _log = structlog.stdlib.get_logger("siprecord.server")
 
 
@@ -35,12 +38,15 @@ class HolderWatch:
         self.pid = pid
         self.lost = False
         """Whether nobody holds us."""
+        self.trouble = ""
+        """Why no holder could take us on, if one came."""
         self._store = store
         self._data_dir = data_dir
         self._kept = kept
         self._wakeup: Wakeup | None = None
         self._place: Place | None = None
         self._listener: socket.socket | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._ending = False
 
     def begin(self) -> None:
@@ -50,6 +56,7 @@ class HolderWatch:
     def stay_alone(self) -> None:
         """We are about to end: no holder takes us on any more."""
         self._ending = True
+        self._stop_looking()
         self._close_door()
 
     def end(self) -> None:
@@ -64,15 +71,26 @@ class HolderWatch:
         self._wakeup.close()
         self._store.lost()
         self.pid, self.lost = None, True
-        if self._ending:
+        if not self._ending:
+            _log.error("the holder has died: all is recorded as before, but a crash would end the calls now")
+            self._look_after_door()
+
+    def _look_after_door(self) -> None:
+        """Open the door, and again when somebody has removed it or what was wrong with its place."""
+        self._timer = asyncio.get_running_loop().call_later(LOOK_SECONDS, self._look_after_door)
+        if self._place is not None and self._place.leads_to_us():
             return
-        lost = "the holder has died: calls are recorded and taken as before, but a crash would end them now"
+        self._close_door()
+        before = self.trouble
         try:
             self._open_door()
         except PlaceError as error:
-            _log.error(f"{lost}, and no other can take this recorder on", reason=str(error))
+            self.trouble = str(error)
+            if before != self.trouble:
+                _log.error("no other holder can take this recorder on", reason=self.trouble)
             return
-        _log.error(f"{lost}; {WHAT_TO_DO}", data=str(self._data_dir))
+        self.trouble = ""
+        _log.warning(WHAT_TO_DO, data=str(self._data_dir))
 
     def _open_door(self) -> None:
         self._place = Place(self._data_dir)
@@ -83,6 +101,11 @@ class HolderWatch:
             self._place = None
             raise
         self._wakeup = Wakeup(self._listener.fileno(), self._welcome)
+
+    def _stop_looking(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None
 
     def _close_door(self) -> None:
         if self._place is None or self._listener is None:
@@ -112,6 +135,7 @@ class HolderWatch:
             _log.error("a new holder could not be told of us", process=pid, reason=error.strerror)
             sock.close()
             return
+        self._stop_looking()
         self._close_door()
         self.pid, self.lost = pid or None, False
         self.begin()

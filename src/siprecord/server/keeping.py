@@ -69,6 +69,11 @@ class Keeping:
         """Whether calls would survive our death."""
         return self._watch is None or not self._watch.lost
 
+    @property
+    def trouble(self) -> str:
+        """Why no other holder could take us on while there is none; else empty."""
+        return self._watch.trouble if self._watch is not None else ""
+
     def serving(self, data_dir: Path) -> None:
         """All ports are open."""
         self.sockets.close_unused()

@@ -92,6 +92,10 @@ class Membership:
         """End; when no call runs any more, for good."""
         await self.member.leave(for_good=not self._continuity.running)
 
+    def awaits(self, tag: str, waited: float) -> bool:
+        """Whether we may take over the dialog of this To tag soon; a request has waited so long for it."""
+        return self._takeover is not None and self.member.awaits(self._config.cluster.name, tag, waited)
+
     def row(self) -> Mapping[str, Any]:
         """How things stand, for people and programs."""
         member, replica = self.member, self.member.replica

@@ -38,9 +38,7 @@ from siprecord.version import own_version
 
 ENGINE_PATIENCE = 10.0
 """Ours: the engine wakes ten times a second, so it is dead long before."""
-NO_HOLDER = Reason(
-    "no_holder", f"the holder has died: all is recorded, but a crash would end the calls; {WHAT_TO_DO}"
-)
+ALONE = "the holder has died: all is recorded as before, but a crash would end the calls"
 
 
 class Engine(Protocol):
@@ -119,8 +117,9 @@ class Reports:
         cluster = self.cluster()
         trouble = cluster.get("trouble") if cluster is not None else None
         told = [Reason("cluster", f"cluster: {trouble}")] if trouble else []
-        if self.keeping is not None and not self.keeping.protected:
-            told.append(NO_HOLDER)
+        if self.keeping is not None and not self.keeping.protected and not self._handler.draining:
+            what_to_do = self.keeping.trouble or WHAT_TO_DO
+            told.append(Reason("no_holder", f"{ALONE}; {what_to_do}"))
         return [reason.as_dict() for reason in told]
 
     # Pages

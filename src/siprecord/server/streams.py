@@ -36,6 +36,10 @@ class Streams:
     def __init__(self, journal: Journal, archive: Archive) -> None:
         self.open: dict[int, OpenStream] = {}
         self.closed: list[OpenStream] = []
+        self._lost: Inherited | None = None
+        """In a call of another node what is left of streams whose ports could not be had: their senders go
+        on with their rollover counters when an offer opens them anew.
+        """
         self._superseded: dict[int, OpenStream] = {}
         """Streams whose m-line another one has taken already; they are closed next."""
         self._journal = journal
@@ -109,16 +113,19 @@ class Streams:
 
     def open_again(self, plans: Iterable[StreamPlan], inherited: Mapping[int, Inherited]) -> None:
         """Open streams that another node had, by m-line. Raises MediaError."""
+        self._lost = Inherited(None, {})
         for plan in plans:
             self._open_one(plan, inherited[plan.mline])
 
     def _open_one(self, plan: StreamPlan, inherited: Inherited | None = None) -> MediaStream:
         log = self._journal.log
         assert log is not None, "streams need a log"
+        inherited = inherited or self._lost
+        announced = inherited is not None and inherited.sockets is not None
         media = self._archive.open_stream(log, plan, inherited)
         if plan.mline in self.open:
             self._superseded[plan.mline] = self.open[plan.mline]
-        self.open[plan.mline] = OpenStream(plan, media, announced=inherited is not None)
+        self.open[plan.mline] = OpenStream(plan, media, announced=announced)
         self._journal.append(
             "stream.opened",
             interface=media.interface,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
@@ -53,8 +54,18 @@ def endpoint_settings(config: Config, version: str, gate: Gate) -> EndpointSetti
         advertised_host=sip.advertised_host or "",
         max_transactions=sip.max_transactions,
         max_dialogs=config.max_concurrent_calls + 1000,
+        tag_mark=_tag_mark(config),
         gate=gate,
     )
+
+
+def _tag_mark(config: Config) -> str:
+    """By what other nodes know our dialogs; the library of the cluster is loaded only where there is one."""
+    if not config.cluster.servers:
+        return ""
+    from siprecord.cluster import node_mark
+
+    return node_mark(config.cluster.name, config.node or platform.node())
 
 
 def policy_settings(config: Config, trunk: Trunk | None = None) -> PolicySettings:

@@ -126,8 +126,11 @@ class HeldTransport(asyncio.Transport):
         except OSError as error:
             self._end(error)
             return
-        if len(data) <= self._left:  # readable, but nothing new: the peer has closed
+        if not data:  # the peer has closed
             self._end(None)
+            return
+        if len(data) <= self._left:
+            self._let_go()
             return
         self._receiver.data_received(data[self._left :])
         if not self._over:
@@ -146,6 +149,16 @@ class HeldTransport(asyncio.Transport):
             self._left = left
             # What is left must not wake us again: only more than that is news.
             self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, left + 1)
+        self._tell()
+
+    def _let_go(self) -> None:
+        """Readable, but nothing new. The peer may have closed, and the next look shows it. Or the kernel is
+        short of memory, and wakes us below the mark (tcp(7)): then half a message can't stay there.
+        """
+        self._sock.recv(self._left)
+        self._left = 0
+        self._taken = True
+        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
         self._tell()
 
     def _writable(self) -> None:
