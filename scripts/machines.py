@@ -144,7 +144,7 @@ class Machine:
     def remove(self) -> None:
         """Leave nothing behind."""
         self.power_off()
-        run("umount", self.root)
+        run("umount", "--lazy", self.root)  # what an interrupted command left may still use it
         shutil.rmtree(self.root.parent)
         for top in self._cgroups:
             for group, _, _ in os.walk(top, topdown=False):

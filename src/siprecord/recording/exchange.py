@@ -6,7 +6,6 @@ An offer is first judged (`propose`), then its new streams are opened by others,
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
@@ -64,7 +63,7 @@ class Exchange:
     @classmethod
     def restore(cls, settings: PlanSettings, snapshot: ExchangeSnapshot) -> Exchange:
         """Go on with the streams of an earlier life. Raises ParseError when the snapshot is damaged."""
-        settings = dataclasses.replace(settings, mask_digits=snapshot.mask_digits)
+        settings = replace(settings, mask_digits=snapshot.mask_digits)
         self = cls(settings, LocalMedia(address=snapshot.address, session_id=snapshot.session_id))
         self.streams = {plan.mline: plan for plan in snapshot.streams}
         self.labels, self.masked = snapshot.labels, snapshot.masked
@@ -157,7 +156,7 @@ class Exchange:
 
     def mask_digits(self, masked: bool) -> list[Command]:
         """Keep keys that are pressed out of the log, or don't, on all streams that are open or will be."""
-        self._settings = dataclasses.replace(self._settings, mask_digits=masked)
+        self._settings = replace(self._settings, mask_digits=masked)
         changed = [plan for plan in self.streams.values() if plan.mask_digits != masked]
         self.streams.update({plan.mline: replace(plan, mask_digits=masked) for plan in changed})
         return [UpdateStream(self.streams[plan.mline]) for plan in changed]

@@ -8,7 +8,6 @@ can't or won't record is refused line by line with port 0, never the whole call.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypedDict
 
@@ -39,8 +38,7 @@ RESERVED_NAME = "sip"
 """The interface of SIP messages in a capture log."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlanSettings:
+class PlanSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Which streams may be recorded. `profiles` are the RTP profiles whose packets we can read.
 
     `random` makes our own SRTP keys, so many bytes that nobody can guess; who only judges needs none.

@@ -6,6 +6,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+import msgspec
+
 from siprecord.errors import ParseError
 from siprecord.syntax.sdp import Attribute, CryptoLine, MediaDescription, SrtpKeys
 
@@ -39,8 +41,7 @@ class Security:
         return Attribute("crypto", str(CryptoLine(tag=self.tag, suite=self.suite, keys=(self.ours,))))
 
 
-@dataclass(frozen=True, slots=True)
-class Unprotected:
+class Unprotected(msgspec.Struct, frozen=True):
     """The stream is in the clear. `note` says why, where protection was offered and could not be had."""
 
     note: str = ""

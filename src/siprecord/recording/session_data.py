@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any, Self
+
+from msgspec.structs import replace
 
 from siprecord.recording.commands import Command
 from siprecord.recording.continuation import Marks, SessionSnapshot

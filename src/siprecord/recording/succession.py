@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import msgspec
+
 from siprecord.recording import refusal
 from siprecord.recording.addresses import address_key
 from siprecord.recording.dialects import Findings
@@ -23,8 +25,7 @@ SILENT_S = 2.0
 """Ours: a client that still sends is recorded twice on purpose, and nothing is continued."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
+class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     """A recording that is there. `client` is the host it is sent from, `dialog` the id of its dialog."""
 
     recording_id: str
@@ -38,8 +39,7 @@ class Candidate:
     """Seconds since anything came from its client; since its start, when nothing ever has."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Newcomer:
+class Newcomer(msgspec.Struct, frozen=True, kw_only=True):
     """A new INVITE. `replaces` is the id of the dialog that it wants to take over."""
 
     trunk: str

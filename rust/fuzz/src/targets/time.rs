@@ -41,7 +41,23 @@ fn seeds() -> Vec<Vec<u8>> {
         });
         rows.collect::<Vec<u8>>()
     };
-    vec![steady(160, 0), steady(160, 1 << 31), steady(161, 700)]
+    // Minutes of a clock that is off, with a step of the delay: a packet each five seconds that lasts as long.
+    let minutes = |drift: u32, step: u32, flags: u8| {
+        let rows = (0..90_u32).flat_map(move |number| {
+            let late = if number > 45 { step } else { 0 };
+            let mut row = Vec::from((number * (50_000 + drift) + late).to_le_bytes());
+            row.extend((number * 40_000).to_le_bytes());
+            row.extend([1, 0]);
+            row.extend((number as u16).to_le_bytes());
+            row.extend(40_000_u16.to_le_bytes());
+            row.extend([0, flags]);
+            row
+        });
+        rows.collect::<Vec<u8>>()
+    };
+    let short = [steady(160, 0), steady(160, 1 << 31), steady(161, 700)];
+    let long = [minutes(10, 0, 0), minutes(10, 1_200, 1), minutes(0, 600, 0)];
+    short.into_iter().chain(long).collect()
 }
 
 /// [`place`], and the gaps of what it answers.
