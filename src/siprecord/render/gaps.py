@@ -33,7 +33,7 @@ def gap_rows(report: StreamReport, rate: int, absences: Sequence[Absence], origi
 
 
 def pauses_after(silences: Sequence[tuple[int, int, str]], origin_ns: int, end_s: float) -> list[Row]:
-    """What was withheld when the audio had ended, at `end_s`: it is on no time line, and yet it is missing."""
+    """What was withheld when the audio had ended, at `end_s`: on no time line, and missing all the same."""
     spans = [
         ((since - origin_ns) / 1e9, (until - origin_ns) / 1e9, cause) for since, until, cause in silences
     ]
