@@ -169,6 +169,7 @@ def test_it_imports_nothing_heavy() -> None:
         "siprecord",
         "siprecord.holder",
         "siprecord.holder.__main__",
+        "siprecord.holder.deaths",
         "siprecord.holder.lives",
         "siprecord.holder.messages",
         "siprecord.holder.place",
