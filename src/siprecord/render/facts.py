@@ -60,7 +60,7 @@ class Absence:
     """It is no hole in this log but lies before it: this recording goes on with that of a node which died."""
 
     def joins(self, before: Absence) -> bool:
-        """Whether it is one absence with the one before: who was back in between has died before it served."""
+        """Whether it is one with the absence before: who came back in between died before it served."""
         alike = self.cause == before.cause == "restart" and bool(before.died_ns)
         return alike and 0 < self.died_ns < before.back_ns
 

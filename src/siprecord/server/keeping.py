@@ -18,8 +18,7 @@ from siprecord.server.sockets import LISTEN, KeptSockets
 BEATS = 3
 """Signs of life in the time after which we would be taken for dead."""
 START = "start"
-"""Under systemd a name for each start since a recorder served, with its number and when that process began: so
-many deaths in a row."""
+"""Under systemd a name for each start since a recorder served, with its number and when its process began."""
 
 
 class Keeping:
