@@ -71,16 +71,16 @@ def streams(server: RunningServer) -> list[dict[str, object]]:
 
 def kill_in_a_row(server: RunningServer) -> None:
     """Each next one as soon as it is there."""
-    last = None
+    killed = {0}
+
+    def another() -> bool:
+        found = child_running(server.pid, "siprecord.server.recorder") or 0
+        new = found not in killed
+        killed.add(found)
+        return new and kill(found)
+
     for _ in range(KILLS):
-        until(lambda last=last: recorder_of(server) not in (None, last), "a recorder to kill")
-        last = recorder_of(server)
-        assert last is not None
-        assert kill(last)
-
-
-def recorder_of(server: RunningServer) -> int | None:
-    return child_running(server.pid, "siprecord.server.recorder")
+        until(another, "a recorder to kill")
 
 
 def packet(number: int) -> bytes:

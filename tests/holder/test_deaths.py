@@ -14,8 +14,8 @@ BORN_NS = 1_000
 class Row:
     """Deaths a second apart."""
 
-    def __init__(self, **settings: int) -> None:
-        self.deaths = Deaths(HolderSettings(**settings))
+    def __init__(self, settings: HolderSettings | None = None) -> None:
+        self.deaths = Deaths(settings or HolderSettings())
         self.now = 100.0
 
     def die(self, *codes: int, ready: bool = False) -> Row:
@@ -67,7 +67,7 @@ def test_pauses_grow_and_a_steady_life_ends_the_count() -> None:
 
 
 def test_too_many_within_a_time_are_too_many() -> None:
-    row = Row(most_deaths=4, within=10)
+    row = Row(HolderSettings(most_deaths=4, within=10))
     assert not row.die(*[KILLED] * 3, ready=True).deaths.too_many
     row.now += 8
     assert not row.die(KILLED, ready=True).deaths.too_many, "the first ones were long ago"

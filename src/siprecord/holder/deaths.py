@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from siprecord.holder.lives import UNKNOWN
 
 OUTSIDE = frozenset({-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP, UNKNOWN})
-"""Exit codes of a recorder that somebody has killed. What it was handed is seldom the reason (the kernel kills
-by SIGKILL too, when memory runs out)."""
+"""Exit codes of a recorder that somebody has killed. What it was handed is seldom the reason; it may be
+when the kernel kills, since memory has run out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,9 +27,9 @@ class HolderSettings:
     steady: float = 2.0
     """A life that served for so long wipes out the deaths before it: better start again than give up."""
     fresh_after: int = 3
-    """So many deaths by its own fault before it could serve: the recorder is told to leave old calls alone."""
+    """So many by its own fault before it could serve, and the recorder is told to leave old calls alone."""
     fresh_after_any: int = 8
-    """The same for deaths of any kind."""
+    """The same for those of any kind."""
     spare_after: float = 3.0
     """So long after the recorder serves, a second one is loaded, which waits to take over. -1: never."""
     watchdog: float = 60.0
