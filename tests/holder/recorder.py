@@ -30,6 +30,8 @@ def main() -> int:
         take_lock(directory / LOCK_NAME)
     kept = store.take()
     note(notes, f"start kept={sorted(name for name, _ in kept)} fresh={FRESH in os.environ}")
+    if mode == "hang" and len(notes.read_text().splitlines()) == 2:
+        signal.pause()
     if mode == "fail":
         return 3
     if mode == "crash-before-ready" and kept:
@@ -45,7 +47,7 @@ def main() -> int:
     store.ready()
     if mode == "alone" and directory is not None and isinstance(store, HolderStore):
         live_alone(store, directory, notes)
-    die_if(mode in ("die", "crash-before-ready") or (mode == "die-once" and not kept))
+    die_if(mode in ("die", "crash-before-ready") or (mode in ("die-once", "hang") and not kept))
     stop = signal.sigtimedwait({signal.SIGTERM, signal.SIGUSR2}, 0 if mode == "end" else 30)
     if stop is not None and stop.si_signo == signal.SIGUSR2:
         note(notes, "handed over")

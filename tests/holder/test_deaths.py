@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from siprecord.holder.deaths import Deaths, HolderSettings
+from siprecord.holder.deaths import OUTSIDE, Deaths, HolderSettings
 from siprecord.holder.lives import UNKNOWN
 
 CRASH, KILLED = 1, -int(signal.SIGKILL)
@@ -22,7 +22,7 @@ class Row:
         for code in codes:
             self.now += 1
             self.deaths.ended(served=ready, time_ns=BORN_NS + int(self.now))
-            self.deaths.add(code, ready=self.now - 0.5 if ready else 0.0, now=self.now)
+            self.deaths.add(fault=code not in OUTSIDE, ready=self.now - 0.5 if ready else 0.0, now=self.now)
         return self
 
 
@@ -62,7 +62,7 @@ def test_nobody_serves_since_the_last_one_that_served_has_died() -> None:
 def test_pauses_grow_and_a_steady_life_ends_the_count() -> None:
     row = Row()
     assert [row.die(KILLED, ready=True).deaths.delay for _ in range(8)] == [0, 0, 0.1, 0.2, 0.5, 1, 1, 1]
-    row.deaths.add(KILLED, ready=row.now, now=row.now + 2)
+    row.deaths.add(fault=False, ready=row.now, now=row.now + 2)
     assert (len(row.deaths), row.deaths.delay) == (1, 0)
 
 

@@ -34,6 +34,8 @@ class HolderSettings:
     """So long after the recorder serves, a second one is loaded, which waits to take over. -1: never."""
     watchdog: float = 60.0
     """A recorder that says nothing for so long, once ready, is killed. 0: never."""
+    start: float = 120.0
+    """So long one may take until it is ready; then it is killed. 0: for ever."""
     find: float = 10.0
     """How long a recorder that runs without us may take to let itself be taken on."""
 
@@ -58,8 +60,8 @@ class Deaths:
         if served or not self.first_ns:
             self.first_ns = time_ns
 
-    def add(self, code: int, *, ready: float, now: float) -> None:
-        """It has died. `ready`: when it began to serve; 0: it never did."""
+    def add(self, *, fault: bool, ready: float, now: float) -> None:
+        """It has died, by its own fault or not. `ready`: when it began to serve; 0: it never did."""
         settings = self._settings
         if ready and now - ready >= settings.steady:
             self._moments.clear()
@@ -67,7 +69,7 @@ class Deaths:
         while now - self._moments[0] > settings.within:
             self._moments.popleft()
         self._unready = 0 if ready else self._unready + 1
-        self._faults = 0 if ready else self._faults + (code not in OUTSIDE)
+        self._faults = 0 if ready else self._faults + fault
 
     @property
     def too_many(self) -> bool:

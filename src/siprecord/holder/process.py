@@ -15,7 +15,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from siprecord.holder import messages
-from siprecord.holder.deaths import Deaths, HolderSettings
+from siprecord.holder.deaths import OUTSIDE, Deaths, HolderSettings
 from siprecord.holder.lives import Adopted, Recorder, how
 from siprecord.holder.messages import FD_DONE, FD_FETCH, FD_NAMES, FD_REMOVE, FD_STORE, Message
 from siprecord.holder.renewal import Estate, become_new, left_by_the_old
@@ -269,7 +269,8 @@ class Holder:
 
     def _plan_restart(self, recorder: Recorder, code: int) -> None:
         deaths = self._deaths
-        deaths.add(code, ready=recorder.ready, now=time.monotonic())
+        fault = recorder.stuck or code not in OUTSIDE
+        deaths.add(fault=fault, ready=recorder.ready, now=time.monotonic())
         what = f"recorder {recorder.process.pid} {how(code)}"
         if deaths.too_many:
             text = f"{what}; it died {len(deaths)} times within {self._settings.within:g} s: giving up"
@@ -291,21 +292,26 @@ class Holder:
                 self._take_signals()
 
     def _watch(self) -> None:
-        recorder, limit = self._recorder, self._settings.watchdog
-        if recorder is None or not recorder.ready or not limit:
+        recorder, limit = self._recorder, self._limit()
+        if recorder is None or not limit:
             return
         if time.monotonic() - recorder.heard > limit:
             self._say("error", f"recorder {recorder.process.pid} was stuck for {limit:g} s: killing it")
-            recorder.heard = time.monotonic()
+            recorder.heard, recorder.stuck = time.monotonic(), True
             recorder.process.kill()
+
+    def _limit(self) -> float:
+        """How long the recorder may be silent now."""
+        serves = self._recorder is not None and self._recorder.ready
+        return self._settings.watchdog if serves else self._settings.start
 
     def _patience(self) -> float | None:
         """How long to wait for something to happen."""
-        recorder, settings = self._recorder, self._settings
-        if recorder is None or not recorder.ready:
+        recorder, settings, limit = self._recorder, self._settings, self._limit()
+        if recorder is None:
             return None
-        due = [recorder.heard + settings.watchdog] if settings.watchdog else []
-        if self._spare is None and settings.spare_after >= 0 and not self._stopping:
+        due = [recorder.heard + limit] if limit else []
+        if recorder.ready and self._spare is None and settings.spare_after >= 0 and not self._stopping:
             due.append(recorder.ready + (0.0 if self._upgrading else settings.spare_after))
         return max(0.0, min(due) - time.monotonic()) + 0.01 if due else None
 
