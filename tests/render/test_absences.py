@@ -62,6 +62,20 @@ def test_R12_another_recorder_that_took_over_is_another_cause(tmp_path: Path) ->
     assert absence_note(absence).startswith("another recorder took over at ")
 
 
+def test_R12_deaths_in_a_row_are_one_absence(tmp_path: Path) -> None:
+    """The second recorder had taken the call up, and died before it served."""
+    builder = recording(range(52, 120))
+    builder.event("recorder.restarted", 2400, died_ns=START_NS + 1000 * MILLISECOND)
+    builder.event("recorder.restarted", 3600, died_ns=START_NS + 3500 * MILLISECOND)
+    first, second = document_of(builder, tmp_path)["absences"]
+    assert (first["gone"], first["back"], first["missing_s"]) == (
+        "2023-11-14T22:13:21.000000+00:00",
+        "2023-11-14T22:13:22.400000+00:00",
+        {"1": 1.36},
+    )
+    assert (second["back"], second["missing_s"]) == ("2023-11-14T22:13:23.600000+00:00", {})
+
+
 def continuation(*, second: bool = True, hold: bool = False) -> CaptureBuilder:
     """A node was heard of last 2 s before the start; here the streams begin after 0.0 s and 0.4 s."""
     builder = CaptureBuilder()
