@@ -43,6 +43,11 @@ def test_R12_what_a_restart_cost_is_told_where_it_happened(tmp_path: Path) -> No
     assert absence_note(absence) == f"recorder restarted at {absence['back']}: 0.2 s of label 1 missing"
 
 
+def test_R12_a_single_packet_is_not_told_as_nothing(tmp_path: Path) -> None:
+    (absence,) = document_of(recording(range(55, 56)), tmp_path)["absences"]
+    assert absence_note(absence).endswith(": 20 ms of label 1 missing")
+
+
 def test_R12_a_restart_that_cost_nothing_is_told_as_well(tmp_path: Path) -> None:
     (absence,) = document_of(recording(range(0)), tmp_path)["absences"]
     assert (absence["cause"], absence["missing_s"]) == ("restart", {})
