@@ -56,8 +56,8 @@ def compare(place: Path, redis: RedisServer, number: int) -> tuple[float, float]
     alone = node(place, "a", ALONE)
     shared = node(place, "b", {**redis.settings(), **LEASE})
     both = (alone, shared) if number % 2 else (shared, alone)
-    start_all(*both)
     try:
+        start_all(*both)
         pids = [each.recorder_pid for each in both]
         before = [usage_of(pid).cpu_seconds for pid in pids]
         storm = Storm(calls=CALLS, rate=RATE, seconds=SECONDS, seed=number)

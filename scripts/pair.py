@@ -102,11 +102,16 @@ class Pair:
             )
 
     def load(self, *more: str | Path) -> Load:
-        """Calls from the SBC's address; returns once all are up."""
+        """Calls from the SBC's address; returns once all are up, and Redis knows of them."""
         siprecord = Path(sys.executable).parent / "siprecord"
         command = self.sbc.on_its_network(siprecord, "bench", f"sip:{FLOATING}", *map(str, LOAD), *more)
-        load = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        time.sleep(5)
+        node, load = self.active, subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+        def known() -> int:
+            cluster: dict[str, int] = json.loads(node.sh("siprecord status --json"))["cluster"]
+            return cluster["calls"]
+
+        until(f"{CALLS} calls are up", lambda: known() == CALLS, 25.0)
         return load
 
     def checked(self, node: Machine) -> Load:

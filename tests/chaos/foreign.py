@@ -67,6 +67,11 @@ class Foreign:
         sipp.finish(self.process, self.run)  # fails at any message that it did not expect
         return f"SIPp: {self.calls} calls, {2 * self.calls * self.packets} packets, none lost"
 
+    def stop(self) -> None:
+        """End it, if it has not ended by itself."""
+        self.process.kill()
+        self.process.communicate()
+
     def check(self) -> None:
         """What the server has of it; call it when all is rendered."""
         rows = [json.loads((each / "metadata.json").read_text()) for each in self.server.recordings()]

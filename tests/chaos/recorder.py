@@ -21,7 +21,7 @@ from tests.support.src import Play, Src
 from tests.support.voices import Voice
 
 SUITES = ("AES_CM_128_HMAC_SHA1_80", "AEAD_AES_256_GCM")
-PAUSE = (1.2, 3.2)
+PAUSE = (0.2, 3.4)
 """Seconds between two deaths."""
 
 
@@ -33,9 +33,13 @@ def packets(scale: Scale, directory: Path) -> str:
             Foreign(server, directory / f"sipp-{kind}", kind, lines=2, lasting=storm.seconds)
             for kind in ("u1", "t1")
         ]
-        after = rage(server, storm)
-        need(not after.faults and after.kills, after)
-        foreign = [each.finish() for each in others]
+        try:
+            after = rage(server, storm)
+            need(not after.faults and after.kills, after)
+            foreign = [each.finish() for each in others]
+        finally:
+            for one in others:
+                one.stop()
         _all_complete(server, scale.calls + sum(each.calls for each in others))
         for one in others:
             one.check()

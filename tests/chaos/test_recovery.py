@@ -25,6 +25,7 @@ def server(tmp_path: Path) -> Iterator[RunningServer]:
 def test_R03_a_killed_renderer_loses_nothing(server: RunningServer) -> None:
     storm = Storm(calls=30, rate=15, seconds=1.0, pause=(0.02, 0.1), kills=1)
     after = rage(server, storm, lambda: kill_renderer(server))
+    assert after.kills == 1, after
     assert not after.faults, after
     assert len(server.wait_recordings(30)) == 30
 

@@ -1,4 +1,4 @@
-"""The short form of `make chaos`: proofs that no other test stands for. Two at a time: they mostly wait."""
+"""The short form of `make chaos`: proofs that no other test stands for. Three at a time: they mostly wait."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ NEEDED: dict[Proof, str] = {
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[Proof, Future[str]]]:
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(3) as pool:
         begun = {
             proof: pool.submit(proof, SHORT, tmp_path_factory.mktemp(proof.__name__))
             for proof, why_not in NEEDED.items()

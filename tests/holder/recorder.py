@@ -30,10 +30,11 @@ def main() -> int:
         take_lock(directory / LOCK_NAME)
     kept = store.take()
     note(notes, f"start kept={sorted(name for name, _ in kept)} fresh={FRESH in os.environ}")
+    if mode == "hang" and len(notes.read_text().splitlines()) == 2:
+        signal.pause()
     if mode == "fail":
         return 3
-    if mode == "crash-before-ready" and kept:
-        os.kill(os.getpid(), signal.SIGKILL)
+    die_if(mode == "crash-before-ready" and bool(kept))
     if not kept:
         first, second = socket.socketpair()
         first.send(b"hello")
@@ -45,8 +46,7 @@ def main() -> int:
     store.ready()
     if mode == "alone" and directory is not None and isinstance(store, HolderStore):
         live_alone(store, directory, notes)
-    if mode in ("die", "crash-before-ready") or (mode == "die-once" and not kept):
-        os.kill(os.getpid(), signal.SIGKILL)
+    die_if(mode in ("die", "crash-before-ready") or (mode in ("die-once", "hang") and not kept))
     stop = signal.sigtimedwait({signal.SIGTERM, signal.SIGUSR2}, 0 if mode == "end" else 30)
     if stop is not None and stop.si_signo == signal.SIGUSR2:
         note(notes, "handed over")
@@ -54,6 +54,7 @@ def main() -> int:
         return HANDED_OVER
     note(notes, f"stop {stop is not None}")
     store.stopping()
+    die_if(mode == "die-draining" and not kept)
     code = {"code": 7, "alone": 5}.get(mode, 0)
     store.ending(code)
     return code
@@ -73,6 +74,11 @@ def live_alone(store: HolderStore, directory: Path, notes: Path) -> None:
     store.found(sock)
     store.store({"pair.1": [first.fileno(), second.fileno()]})
     store.ready()
+
+
+def die_if(now: bool) -> None:
+    if now:
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def note(path: Path, text: str) -> None:

@@ -39,6 +39,15 @@ def test_the_stop_signal_is_forwarded_once_and_the_exit_code_comes_back(tmp_path
     assert running.end() == 7
 
 
+def test_one_that_dies_while_its_calls_end_is_started_again_and_told_again(tmp_path: Path) -> None:
+    running = Running("die-draining", tmp_path)
+    running.wait_lines(1)
+    assert running.end() == 0
+    stops = [line for line in running.lines() if line.startswith(("start", "stop"))]
+    assert [line.split()[0] for line in stops] == ["start", "stop", "start", "stop"]
+    assert "kept=['pair.1']" in stops[2]
+
+
 def children(pid: int) -> list[int]:
     return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
@@ -70,6 +79,27 @@ def test_a_recorder_that_keeps_dying_is_given_up_after_a_while(tmp_path: Path) -
     assert done.returncode == 128 + signal.SIGKILL
     assert (tmp_path / "notes").read_text().count("start") == 4
     assert "it died 4 times within 60 s: giving up" in done.stdout
+
+
+@pytest.mark.parametrize(("mode", "patience"), [("hang", "start=2.0"), ("live", "watchdog=2.0")])
+def test_one_that_hangs_is_killed_and_started_again(mode: str, patience: str, tmp_path: Path) -> None:
+    """Before it serves, and while it does: this small recorder gives no sign of life."""
+    notes = tmp_path / "notes"
+    code = (
+        "import os, sys\nfrom siprecord.holder.__main__ import say\n"
+        "from siprecord.holder.process import Holder, HolderSettings\n"
+        f"settings = HolderSettings(delays=(0.0,), spare_after=-1, {patience})\n"
+        "sys.exit(Holder(sys.argv[1:], os.environ, say, settings).run())\n"
+    )
+    command = [sys.executable, "-c", code, sys.executable, str(RECORDER), mode, str(notes)]
+    with (tmp_path / "log").open("wb") as log, subprocess.Popen(command, stderr=log) as holder:
+        stuck = lambda: "was stuck for 2 s: killing it" in (tmp_path / "log").read_text()  # noqa: E731
+        wait_until(stuck)
+        before = notes.read_text().count("start kept")
+        wait_until(lambda: notes.read_text().count("start kept") > before)
+        for _ in range(2):
+            holder.send_signal(signal.SIGTERM)
+        holder.wait(PATIENCE)
 
 
 def test_one_that_dies_of_what_it_is_handed_is_told_to_leave_it_alone(tmp_path: Path) -> None:

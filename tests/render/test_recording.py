@@ -205,6 +205,25 @@ def test_pause_and_hold_explain_gaps(tmp_path: Path) -> None:
     ]
 
 
+def test_a_pause_that_nothing_follows_is_told_behind_the_audio(tmp_path: Path) -> None:
+    """Nothing of a hold is missing; a pause withheld something."""
+    builder = CaptureBuilder()
+    builder.started()
+    streams = builder.stream("1"), builder.stream("2")
+    for number, stream in enumerate(streams):
+        builder.rtp(stream, Sender(ssrc=number + 1).send(codes(6, 50)))
+    builder.event("stream.paused", 990, interface=streams[0], cause="pause")
+    builder.event("stream.paused", 990, interface=streams[1], cause="hold")
+    builder.ended(3500)
+    document = render(builder, tmp_path)
+    assert document["audio"]["duration_s"] == 1
+    assert [row["gaps"] for row in document["streams"]] == [
+        [{"start_s": 1, "end_s": 3.5, "cause": "pause"}],
+        [],
+    ]
+    assert document["gaps"] == [{"cause": "pause", "count": 1, "seconds": 2.5}]
+
+
 def test_streams_without_an_event_are_rendered_by_static_payload_types(tmp_path: Path) -> None:
     builder, first, _ = two_party(1)
     del builder.blocks[6]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from siprecord.errors import ConfigError
-from siprecord.store import LocalStore, RecordingNotFound
+from siprecord.store import LocalStore, RecordingNotFound, spooled
 
 DAY = datetime(2026, 5, 4, 12, tzinfo=UTC)
 
@@ -88,7 +88,8 @@ def test_list_gives_the_newest_first(store: LocalStore) -> None:
 
 def test_list_of_nothing(tmp_path: Path) -> None:
     assert LocalStore(tmp_path / "nowhere").list() == []
-    assert LocalStore(tmp_path / "nowhere").leftovers().unfinished == ()
+    assert LocalStore(tmp_path / "nowhere").leftovers().unrendered == ()
+    assert spooled(tmp_path / "nowhere") == ([], [])
 
 
 def test_find_takes_an_id_or_a_unique_beginning(store: LocalStore) -> None:
@@ -104,13 +105,31 @@ def test_find_takes_an_id_or_a_unique_beginning(store: LocalStore) -> None:
             store.find(name)
 
 
-def test_leftovers_are_open_logs_and_recordings_without_a_document(store: LocalStore) -> None:
+def test_leftovers_are_recordings_without_a_document(store: LocalStore) -> None:
     record(store, "done").joinpath("metadata.json").write_text("{}")
     missing = record(store, "missing")
-    store.spool_path("open").write_bytes(b"")
     left = store.leftovers()
-    assert left.unfinished == (store.spool_path("open"),)
     assert [entry.directory for entry in left.unrendered] == [missing]
+
+
+def test_what_is_only_called_like_a_log_is_told_apart(store: LocalStore) -> None:
+    logs = [store.layout.spool / name for name in ("a.pcapng", "by hand (2).pcapng")]
+    for log in logs:
+        log.write_bytes(b"")
+    others = [store.layout.spool / f"{name}.pcapng" for name in ("folder", "link", "pipe")]
+    others[0].mkdir()
+    others[1].symlink_to(logs[0])
+    os.mkfifo(others[2])
+    (store.layout.spool / "notes.txt").write_text("")
+    assert spooled(store.layout.spool) == (logs, others)
+
+
+def test_finish_takes_the_log_from_where_it_lies(store: LocalStore) -> None:
+    log = store.layout.spool / "by hand (2).pcapng"
+    log.write_bytes(b"log")
+    directory = store.finish(log.stem, DAY, log)
+    assert (directory / "capture.pcapng").read_bytes() == b"log"
+    assert not log.exists()
 
 
 def test_what_another_user_keeps_to_himself_hides_nothing_else(

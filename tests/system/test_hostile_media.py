@@ -105,7 +105,7 @@ def check_good(recording: FoundRecording) -> None:
 
 
 def check_attacked(recording: FoundRecording) -> None:
-    recording.place(0, ATTACKED.heard)
+    recording.assert_spoken(0, ATTACKED.heard)
     stream = recording.stream(0)
     assert (stream["packets_received"], stream["packets_lost"], stream["ssrc_changes"]) == (ROUNDS, 0, 0)
     later = ROUNDS - 5

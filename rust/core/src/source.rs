@@ -16,6 +16,7 @@
 
 mod claim;
 mod event;
+mod probation;
 mod ruling;
 
 pub use ruling::{Decision, Ruling, Selection, JUDGED};

@@ -12,6 +12,7 @@ pub mod log;
 pub mod notice;
 pub mod ports;
 mod prefetch;
+mod probation;
 pub mod receiver;
 pub mod recording;
 pub mod reporter;

@@ -70,7 +70,8 @@ def drain(config: ConfigFile = None, url: Url = None) -> None:
     pid = status.get("holder_pid") or status.get("recorder_pid")
     if not isinstance(pid, int):
         raise SiprecordError("the server does not tell its process")
-    _signal(pid, signal.SIGTERM)
+    if not status.get("draining"):  # a second signal would end the calls
+        _signal(pid, signal.SIGTERM)
     console().print(f"draining: {status.get('calls')} calls go on to their end", markup=False)
 
 

@@ -20,8 +20,10 @@ from siprecord.cluster.store import ClusterError, Fenced, RedisStore
 BATCH_CALLS = 128
 BATCH_BYTES = 256 * 1024
 """Of one command, so that none of them keeps Redis, or our loop, long."""
-GATHER_S = 0.05
-"""A state that has just changed changes again at once (INVITE, ACK): wait so long before it is written."""
+GATHER_S = 0.2
+"""A state that has just changed changes again at once (INVITE, ACK), and a command costs more than a state in
+it: wait so long before it is written. A node that dies meanwhile leaves the state before.
+"""
 MAX_ENDED = 20_000
 """Ended calls whose deletion waits; above that all is compared with what Redis has."""
 RETRY_S = 1.0

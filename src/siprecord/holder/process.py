@@ -61,6 +61,8 @@ class HolderSettings:
     """So long after the recorder serves, a second one is loaded, which waits to take over. -1: never."""
     watchdog: float = 60.0
     """A recorder that says nothing for so long, once ready, is killed. 0: never."""
+    start: float = 120.0
+    """So long one may take until it is ready; then it is killed. 0: for ever."""
     find: float = 10.0
     """How long a recorder that runs without us may take to let itself be taken on."""
 
@@ -88,6 +90,8 @@ class Holder:
         self._died_at = 0
         self._was_ready = False
         self._stopping = False
+        self._at_once = False
+        """Told to stop twice."""
         self._recorder: Recorder | None = None
         self._spare: Recorder | None = None
         self._upgrading = False
@@ -281,10 +285,15 @@ class Holder:
         self._plan_restart(recorder, code)
 
     def _ended_on_purpose(self, recorder: Recorder, code: int) -> bool:
-        """Told to stop, or done, or never able to serve: a fault that a restart would only repeat."""
-        if self._stopping or (recorder.stopping and code >= 0) or code == 0:
+        """Told to stop, or done, or never able to serve: a fault that a restart would only repeat.
+
+        One that dies while its calls end is started again for their sake, unless that is to be at once.
+        """
+        if code == 0 or self._at_once:
             return True
-        return code > 0 and not self._was_ready
+        if code < 0:
+            return self._stopping and -code in STOP
+        return self._stopping or recorder.stopping or not self._was_ready
 
     def _plan_restart(self, recorder: Recorder, code: int) -> None:
         now = time.monotonic()
@@ -316,21 +325,26 @@ class Holder:
                 self._take_signals()
 
     def _watch(self) -> None:
-        recorder, limit = self._recorder, self._settings.watchdog
-        if recorder is None or not recorder.ready or not limit:
+        recorder, limit = self._recorder, self._limit()
+        if recorder is None or not limit:
             return
         if time.monotonic() - recorder.heard > limit:
             self._say("error", f"recorder {recorder.process.pid} was stuck for {limit:g} s: killing it")
             recorder.heard = time.monotonic()
             recorder.process.kill()
 
+    def _limit(self) -> float:
+        """How long the recorder may be silent now."""
+        serves = self._recorder is not None and self._recorder.ready
+        return self._settings.watchdog if serves else self._settings.start
+
     def _patience(self) -> float | None:
         """How long to wait for something to happen."""
-        recorder, settings = self._recorder, self._settings
-        if recorder is None or not recorder.ready:
+        recorder, settings, limit = self._recorder, self._settings, self._limit()
+        if recorder is None:
             return None
-        due = [recorder.heard + settings.watchdog] if settings.watchdog else []
-        if self._spare is None and settings.spare_after >= 0 and not self._stopping:
+        due = [recorder.heard + limit] if limit else []
+        if recorder.ready and self._spare is None and settings.spare_after >= 0 and not self._stopping:
             due.append(recorder.ready + (0.0 if self._upgrading else settings.spare_after))
         return max(0.0, min(due) - time.monotonic()) + 0.01 if due else None
 
@@ -360,6 +374,7 @@ class Holder:
 
     def _forward(self, number: int) -> None:
         recorder, again = self._recorder, self._stopping
+        self._at_once = self._at_once or (self._stopping and number in STOP)
         self._stopping = self._stopping or number in STOP
         if self._stopping and self._spare is not None:
             self._dismiss(self._spare)

@@ -32,6 +32,18 @@ def gap_rows(report: StreamReport, rate: int, absences: Sequence[Absence], origi
     return [{"start_s": start, "end_s": end, "cause": before.cause}, *rows]
 
 
+def pauses_after(silences: Sequence[tuple[int, int, str]], origin_ns: int, end_s: float) -> list[Row]:
+    """What was withheld when the audio had ended, at `end_s`: on no time line, and missing all the same."""
+    spans = [
+        ((since - origin_ns) / 1e9, (until - origin_ns) / 1e9, cause) for since, until, cause in silences
+    ]
+    return [
+        {"start_s": round(max(start, end_s), 6), "end_s": round(end, 6), "cause": cause}
+        for start, end, cause in spans
+        if cause == "pause" and end > end_s
+    ]
+
+
 def gap_sums(streams: Sequence[Mapping[str, Any]]) -> list[Row]:
     """The gaps of all streams together: how many of each cause, and how long they are."""
     sums: dict[str, Row] = {}

@@ -10,7 +10,7 @@ from siprecord.render.channels import codec_row
 from siprecord.render.conceal import concealed_spans
 from siprecord.render.digits import digit_rows, read_digits
 from siprecord.render.facts import LogFacts, StreamFacts
-from siprecord.render.gaps import MAX_GAPS, gap_rows
+from siprecord.render.gaps import MAX_GAPS, gap_rows, pauses_after
 from siprecord.render.moments import rfc3339
 from siprecord.render.options import RenderOptions
 from siprecord.syntax.sip import format_host_port
@@ -75,11 +75,20 @@ def stream_row(
         "first_packet": rfc3339(report.first_arrival_ns),
         "last_packet": rfc3339(report.last_arrival_ns),
         "audio_s": round(report.audio_samples / rate, 6),
-        "gaps": gap_rows(report, rate, facts.absences, renderer.origin_ns),
+        "gaps": _gaps(stream, renderer, report, facts),
         "gaps_omitted": 0,
         "concealed": _concealed(report.gaps, rate) if options.conceal else [],
         "digits": _digits(stream, renderer, channel, options),
     }
+
+
+def _gaps(
+    stream: StreamFacts, renderer: AudioRenderer, report: StreamReport, facts: LogFacts
+) -> list[dict[str, Any]]:
+    rate, origin_ns = renderer.sample_rate, renderer.origin_ns
+    rows = gap_rows(report, rate, facts.absences, origin_ns)
+    after = pauses_after(stream.silences, origin_ns, renderer.frames / rate) if renderer.frames else []
+    return rows + after
 
 
 def _alignment(report: StreamReport) -> dict[str, Any]:

@@ -37,6 +37,7 @@ from siprecord.server.callstate import (
 from siprecord.server.runner import CallRunner
 from siprecord.server.shelters import KeptShelters
 from siprecord.server.streams import OpenStream
+from siprecord.store import spooled
 from siprecord.transport import EndpointControl
 
 STATE, MEDIA = "s", "m"
@@ -311,7 +312,7 @@ def _media_sockets(call: _KeptCall, interfaces: Set[int]) -> Mapping[str, Sequen
 
 def discard_unanswered(spool: Path, running: Collection[str]) -> None:
     """Delete the logs of calls that the recorder died on before it answered: the SRC will ask again."""
-    for log in spool.glob("*.pcapng"):
+    for log in spooled(spool)[0]:
         if log.stem in running:
             continue
         with contextlib.suppress(MediaError, OSError):

@@ -20,7 +20,7 @@ import structlog
 from siprecord.aio import finish, spawn
 from siprecord.control import Row
 from siprecord.errors import RenderError
-from siprecord.store import LocalStore, Recording, RecordingNotFound, safe_name
+from siprecord.store import LocalStore, Recording, RecordingNotFound, safe_name, spooled
 
 _ID_TIME = re.compile(r"(\d{8}T\d{6})Z")
 RETRY_SECONDS = 30.0
@@ -103,7 +103,9 @@ class Finisher:
         self._store.prepare()
         if self._renderer is not None:
             self._renderer.start()
-        logs = sorted(self._store.layout.spool.glob("*.pcapng"))
+        logs, others = spooled(self._store.layout.spool)
+        for other in others:
+            _log.warning("this is no file and stays in the spool: remove it", path=str(other))
         spool = [log for log in logs if log.stem not in running]
         self.repaired = len(spool)
         if spool:
@@ -248,7 +250,7 @@ class Finisher:
 
 
 def _move(store: LocalStore, recording_id: str, log: Path) -> Path:
-    return store.finish(recording_id, _started(recording_id, log))
+    return store.finish(recording_id, _started(recording_id, log), log)
 
 
 def _started(recording_id: str, log: Path) -> datetime:

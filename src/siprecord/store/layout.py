@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
+import stat
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -57,3 +60,20 @@ class Layout:
         if moment.tzinfo is None:
             raise ValueError("a moment without a zone names no day")
         return self.recordings / moment.astimezone(UTC).strftime("%Y/%m/%d")
+
+
+def spooled(spool: Path) -> tuple[Sequence[Path], Sequence[Path]]:
+    """The capture logs in the spool, and what is only called like one: a directory, a link, a named pipe.
+
+    Whoever opens a named pipe waits for its writer for ever, so the others are for nobody to read.
+    """
+    named = sorted(spool.glob(f"*{SPOOL_SUFFIX}"))
+    logs = list(_regular(named))
+    return logs, [path for path in named if path not in logs]
+
+
+def _regular(paths: Iterable[Path]) -> Iterable[Path]:
+    for path in paths:
+        with suppress(OSError):
+            if stat.S_ISREG(path.lstat().st_mode):
+                yield path

@@ -45,8 +45,6 @@ class Recording:
 class Leftovers:
     """What an earlier run has not brought to its end."""
 
-    unfinished: tuple[Path, ...]
-    """Capture logs in the spool."""
     unrendered: tuple[Recording, ...]
     unreadable: tuple[Path, ...] = ()
     """Directories that another user made and we may not look into."""
@@ -75,13 +73,15 @@ class LocalStore:
         """Where the open log of a recording lies."""
         return self.layout.spool_path(recording_id)
 
-    def finish(self, recording_id: str, started: datetime) -> Path:
+    def finish(self, recording_id: str, started: datetime, log: Path | None = None) -> Path:
         """Move a log out of the spool to `capture.pcapng` in the directory of its recording; answers that.
+
+        `log` is where it lies, when that is not where we would have made it.
 
         May be called again after it was interrupted. Never replaces another recording's log: that gets a
         directory of its own with a number. Raises FileNotFoundError when there is no such log.
         """
-        log = self.spool_path(recording_id)
+        log = log or self.spool_path(recording_id)
         first = self.layout.recording_directory(recording_id, started)
         if not log.exists() and (first / CAPTURE_NAME).exists():
             return first
@@ -126,14 +126,12 @@ class LocalStore:
         return document if isinstance(document, dict) else None
 
     def leftovers(self) -> Leftovers:
-        """What is to be closed, moved and rendered at start."""
-        spool = self.layout.spool
-        logs = sorted(spool.glob(f"*{SPOOL_SUFFIX}")) if spool.is_dir() else []
+        """What is to be rendered at start."""
         recordings = (
             Recording(entry.name, entry) for day in self._days(None) for entry in self._entries(day)
         )
         unrendered = tuple(entry for entry in recordings if entry.capture.is_file() and not entry.rendered)
-        return Leftovers(tuple(logs), unrendered, tuple(sorted(self.unreadable)))
+        return Leftovers(unrendered, tuple(sorted(self.unreadable)))
 
     def free_bytes(self) -> int:
         """Space on the spool's file system that we may use; raises ConfigError when it can't be asked."""

@@ -7,6 +7,7 @@ use crate::known::Known;
 use crate::log::{Keep, Log};
 use crate::notice::Kind;
 use crate::ports::Port;
+use crate::probation::Described;
 use crate::secure::SecureCounts;
 use crate::shelter::desk::Desk;
 use crate::shelter::layout::GATHER;
@@ -42,6 +43,8 @@ pub(super) struct Inner {
     pub(super) interfaces: u32,
     /// Interfaces of media in a log that was resumed, whose streams may be taken up again.
     pub(super) resumable: Vec<(u32, Known)>,
+    /// What that log says of them.
+    pub(super) described: Described,
     pub(super) state: State,
     /// Lets a test see what a defect does.
     #[cfg(test)]
@@ -76,6 +79,7 @@ impl Inner {
             ended: Vec::new(),
             interfaces,
             resumable: Vec::new(),
+            described: Described::default(),
             state: State::Open,
             #[cfg(test)]
             defect: false,

@@ -7,9 +7,11 @@ use crate::error::Error;
 use crate::known::Known;
 use crate::log::Log;
 use crate::notice::lock;
+use crate::probation::{relive, Described};
 use crate::stream::{Stream, StreamSpec};
 use crate::survey::survey;
 use siprecord_core::pcapng::block::LINK_RAW_IP;
+use std::io;
 use std::os::fd::RawFd;
 use std::path::Path;
 use std::sync::Arc;
@@ -25,6 +27,11 @@ impl Recording {
         estate.written(path);
         drop(estate);
         let mut inner = Inner::new(log, clock, survey.interfaces.len() as u32);
+        inner.described = Described {
+            interfaces: survey.interfaces.clone(),
+            whole: found.known.map_or(0, |(whole, _)| whole),
+            length: survey.length,
+        };
         let numbered = (0..).zip(survey.interfaces);
         let mut names = Vec::new();
         for (number, interface) in numbered {
@@ -41,7 +48,7 @@ impl Recording {
     /// then.
     ///
     /// Its interface is described in the log already, so nothing is written. The shelter, and the log beyond what
-    /// that knows, also tell whom the stream followed, and how far the rollover counters of SRTP have come at least.
+    /// that knows, also tell whom the stream followed, or who was on probation, and how far the rollover counters of SRTP have come at least.
     pub fn resume_stream(
         &self,
         mut spec: StreamSpec,
@@ -78,6 +85,10 @@ impl Recording {
         let earlier = lock(&self.resources.estate).figures(path, interface);
         stream.keep_figures(inner.log.figures(interface), earlier);
         stream.keep_reached(inner.log.aim().position);
+        if known.followed.is_none() && stream.sources.current().is_none() {
+            known.followed = relive(&mut stream.sources, path, &inner.described, interface)
+                .map_err(|error| unreadable(path, error))?;
+        }
         if let Some(source) = known.followed {
             stream.sources.resume(source, stream.clock.now());
         }
@@ -93,10 +104,14 @@ impl Recording {
 
 /// What only the whole log tells when no shelter does: how far the rollover counters of SRTP have come.
 fn protected(path: &Path, interface: u32) -> Result<Known, Error> {
-    let survey = survey(path).map_err(|error| Error::Resume {
-        path: path.display().to_string(),
-        error,
-    })?;
+    let survey = survey(path).map_err(|error| unreadable(path, error))?;
     let found = survey.interfaces.into_iter().nth(interface as usize);
     Ok(found.map(|found| found.known).unwrap_or_default())
+}
+
+fn unreadable(path: &Path, error: io::Error) -> Error {
+    Error::Resume {
+        path: path.display().to_string(),
+        error,
+    }
 }

@@ -111,8 +111,6 @@ pub fn read(memory: &Memory, at: usize, interface: u32) -> Option<Figures> {
 }
 
 fn words(counts: &Counts, standing: &Standing, followed: Option<Source>) -> [u64; WORDS] {
-    let (ssrc, highest) = standing.last.unwrap_or_default();
-    let known = u64::from(standing.last.is_some());
     let source = source_words(followed);
     [
         counts.packets,
@@ -128,7 +126,7 @@ fn words(counts: &Counts, standing: &Standing, followed: Option<Source>) -> [u64
         counts.last_arrival_ns,
         standing.received,
         standing.expected,
-        known << 63 | u64::from(highest) << 32 | u64::from(ssrc),
+        0,
         source[0],
         source[1],
         source[2],
@@ -144,7 +142,6 @@ fn figures(bytes: &[u8]) -> Figures {
             .rev()
             .fold(0, |sum, byte| sum << 8 | u64::from(*byte));
     }
-    let last = words[13];
     Figures {
         counts: Counts {
             packets: words[0],
@@ -163,7 +160,6 @@ fn figures(bytes: &[u8]) -> Figures {
         standing: Standing {
             received: words[11],
             expected: words[12],
-            last: (last >> 63 == 1).then_some((last as u32, (last >> 32) as u16)),
         },
         followed: source_of([words[14], words[15], words[16]]),
     }
@@ -214,7 +210,6 @@ mod tests {
             let standing = Standing {
                 received: packets,
                 expected: 9,
-                last: Some((u32::MAX, 65_535)),
             };
             let address = ["192.0.2.1:65535", "[2001:db8::1]:1"][packets as usize % 2];
             let followed = Source {

@@ -37,7 +37,7 @@ impl Stream {
             bytes += received.data.len() as u64;
         }
         desk.taken();
-        if self.put_at <= youngest {
+        if self.put_at <= youngest || !self.events.is_empty() {
             self.put_at = youngest + FIGURES_EVERY_NS;
             self.put_figures();
         }

@@ -24,6 +24,8 @@ use std::process::{Command, ExitStatus};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+mod probation;
+
 const LIFE: &str = "SIPRECORD_TEST_LIFE";
 const HEADER: usize = 32 + 28 + 12;
 /// More than one batch.
@@ -181,6 +183,12 @@ impl Scene {
 
     /// An empty log, and packets in the sockets.
     fn set(&mut self) {
+        self.prepare();
+        self.send();
+    }
+
+    /// An empty log, and packets to be sent.
+    fn prepare(&mut self) {
         self.shelters.clear();
         let mut log = Vec::new();
         section_header(&mut log, &Section::default());
@@ -198,7 +206,6 @@ impl Scene {
             let clear = std::mem::take(packet);
             sealing.seal_media(&clear, packet).unwrap();
         }
-        self.send();
     }
 
     /// Sends all packets, the last one to where reports come.
