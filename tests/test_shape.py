@@ -58,3 +58,12 @@ def test_exceptions_are_made_where_they_are_raised(path: Path) -> None:
 def test_pure_rust_crate_forbids_unsafe_and_has_no_dependency() -> None:
     assert "#![forbid(unsafe_code)]" in (ROOT / "rust/core/src/lib.rs").read_text()
     assert "[dependencies]" not in (ROOT / "rust/core/Cargo.toml").read_text()
+
+
+def test_each_decision_has_a_number_of_its_own_and_begins_with_it() -> None:
+    pages = sorted((ROOT / "docs/decisions").glob("*.md"))
+    numbers = [page.name.partition("-")[0] for page in pages]
+    assert numbers == [f"{number:04}" for number in range(1, len(pages) + 1)]
+    assert [page.read_text().partition(".")[0] for page in pages] == [
+        f"# {int(number)}" for number in numbers
+    ]

@@ -85,8 +85,7 @@ def rage(server: RunningServer, storm: Storm, kill: Callable[[], bool] | None = 
 class Lives:
     """Keeps the times short in which no recorder is there, however often in a row it is killed.
 
-    The kernel keeps some 5 s of a stream (`media.receive_buffer`), and after three deaths before it could
-    serve the holder gives the calls up: both by design, and neither is what is to be proved.
+    The kernel keeps some 5 s of a stream (`media.receive_buffer`): by design, and not what is to be proved.
     """
 
     server: RunningServer

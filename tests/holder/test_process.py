@@ -88,7 +88,7 @@ def test_one_that_hangs_is_killed_and_started_again(mode: str, patience: str, tm
     code = (
         "import os, sys\nfrom siprecord.holder.__main__ import say\n"
         "from siprecord.holder.process import Holder, HolderSettings\n"
-        f"settings = HolderSettings(delays=(0.0,), spare_after=-1, {patience})\n"
+        f"settings = HolderSettings(delays=(0.0,), spare_after=-1, fresh_after=1, {patience})\n"
         "sys.exit(Holder(sys.argv[1:], os.environ, say, settings).run())\n"
     )
     command = [sys.executable, "-c", code, sys.executable, str(RECORDER), mode, str(notes)]
@@ -97,6 +97,7 @@ def test_one_that_hangs_is_killed_and_started_again(mode: str, patience: str, tm
         wait_until(stuck)
         before = notes.read_text().count("start kept")
         wait_until(lambda: notes.read_text().count("start kept") > before)
+        assert ("fresh=True" in notes.read_text()) == (mode == "hang"), "its own fault, though it was killed"
         for _ in range(2):
             holder.send_signal(signal.SIGTERM)
         holder.wait(PATIENCE)
@@ -190,6 +191,7 @@ def test_it_imports_nothing_heavy() -> None:
         "siprecord",
         "siprecord.holder",
         "siprecord.holder.__main__",
+        "siprecord.holder.deaths",
         "siprecord.holder.lives",
         "siprecord.holder.messages",
         "siprecord.holder.place",

@@ -43,6 +43,11 @@ def test_R12_what_a_restart_cost_is_told_where_it_happened(tmp_path: Path) -> No
     assert absence_note(absence) == f"recorder restarted at {absence['back']}: 0.2 s of label 1 missing"
 
 
+def test_R12_a_single_packet_is_not_told_as_nothing(tmp_path: Path) -> None:
+    (absence,) = document_of(recording(range(55, 56)), tmp_path)["absences"]
+    assert absence_note(absence).endswith(": 20 ms of label 1 missing")
+
+
 def test_R12_a_restart_that_cost_nothing_is_told_as_well(tmp_path: Path) -> None:
     (absence,) = document_of(recording(range(0)), tmp_path)["absences"]
     assert (absence["cause"], absence["missing_s"]) == ("restart", {})
@@ -55,6 +60,20 @@ def test_R12_another_recorder_that_took_over_is_another_cause(tmp_path: Path) ->
     (absence,) = document["absences"]
     assert absence["cause"] == "failover"
     assert absence_note(absence).startswith("another recorder took over at ")
+
+
+def test_R12_deaths_in_a_row_are_one_absence(tmp_path: Path) -> None:
+    """The second recorder had taken the call up, and died before it served."""
+    builder = recording(range(52, 120))
+    builder.event("recorder.restarted", 2400, died_ns=START_NS + 1000 * MILLISECOND)
+    builder.event("recorder.restarted", 3600, died_ns=START_NS + 3500 * MILLISECOND)
+    first, second = document_of(builder, tmp_path)["absences"]
+    assert (first["gone"], first["back"], first["missing_s"]) == (
+        "2023-11-14T22:13:21.000000+00:00",
+        "2023-11-14T22:13:22.400000+00:00",
+        {"1": 1.36},
+    )
+    assert (second["back"], second["missing_s"]) == ("2023-11-14T22:13:23.600000+00:00", {})
 
 
 def continuation(*, second: bool = True, hold: bool = False) -> CaptureBuilder:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -30,7 +31,9 @@ def life(tmp_path: Path) -> Iterator[Life]:
             if serve:
                 keeping.serving(tmp_path)
             sock.close()
-            return keeping, dict(told(systemd))
+            return keeping, {
+                re.sub(r"^(start\.\d+)\.\d+$", r"\1", name): what for name, what in told(systemd)
+            }
 
         yield begin
 
@@ -73,10 +76,18 @@ def test_what_has_a_name_that_we_do_not_know_is_let_go(life: Life) -> None:
     }
 
 
-def test_after_three_deaths_in_a_row_old_calls_are_left_alone(life: Life) -> None:
-    assert not life("s.1", "start.0", "start.1")[0].continuity.fresh
-    keeping, said = life("s.1", "start.0", "start.1", "start.2", serve=True)
+def test_after_eight_deaths_in_a_row_old_calls_are_left_alone(life: Life) -> None:
+    starts = [f"start.{number}.17" for number in range(8)]
+    assert not life("s.1", *starts[:7])[0].continuity.fresh
+    keeping, said = life("s.1", *starts, serve=True)
     assert keeping.continuity.fresh
     assert {name for name, what in said.items() if what == "FDSTOREREMOVE"} == {
-        f"start.{n}" for n in range(4)
+        f"start.{n}" for n in range(9)
     }
+
+
+def test_nobody_has_served_since_the_first_start_in_a_row(life: Life) -> None:
+    keeping, _ = life("s.1", "start.0.4711", "start.1.4712")
+    assert keeping.continuity.died_ns == 4711
+    keeping, _ = life("s.1", "start.0", "start.1.x")
+    assert keeping.continuity.died_ns == pytest.approx(process_began_ns(), abs=10**8), "of another version"

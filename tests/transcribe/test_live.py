@@ -184,3 +184,11 @@ async def test_the_delay_of_each_piece_is_measured_from_its_last_sample() -> Non
     buckets = dict(made.delays.buckets())
     assert (buckets["10.0"], buckets["+Inf"]) == (1, 2)
     assert made.delays.total == pytest.approx(40, abs=5)
+
+
+async def test_the_delay_is_right_when_the_clock_was_set() -> None:
+    """The recording goes on by the clock it began with."""
+    before = time.time_ns() - 3600 * SECOND_NS
+    batches = Batch((Told({"event": "clock.set", "by_s": 3600.0}),)), Batch((), (Piece(1, before),))
+    made = await feed(Tail(*batches), lambda audio: None)
+    assert made.delays.total == pytest.approx(0, abs=60)

@@ -112,6 +112,8 @@ def seconds(value: object) -> str:
     """A duration for people."""
     if not isinstance(value, int | float):
         return ""
+    if 0 < value < 0.1:  # one packet that is missing is not nothing
+        return f"{value * 1000:.0f} ms"
     if value < 60:
         return f"{value:.1f} s"
     minutes, rest = divmod(round(value), 60)

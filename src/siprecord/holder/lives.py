@@ -44,6 +44,8 @@ class Recorder:
     ready: float = 0.0
     """When it began to serve; 0: not yet."""
     stopping: bool = False
+    stuck: bool = False
+    """It was killed for giving no sign of life."""
     spare: bool = False
     """It has loaded everything, and waits to be told to begin."""
     heard: float = field(default_factory=time.monotonic)

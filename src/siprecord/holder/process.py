@@ -12,11 +12,10 @@ import signal
 import socket
 import subprocess
 import time
-from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from siprecord.holder import messages
+from siprecord.holder.deaths import OUTSIDE, Deaths, HolderSettings
 from siprecord.holder.lives import Adopted, Recorder, how
 from siprecord.holder.messages import FD_DONE, FD_FETCH, FD_NAMES, FD_REMOVE, FD_STORE, Message
 from siprecord.holder.renewal import Estate, become_new, left_by_the_old
@@ -27,7 +26,7 @@ DATA_DIR = "SIPRECORD_INTERNAL_DATA_DIR"
 """Where a recorder may run that lost its holder. Without it nobody looks for one."""
 HOLDER_PID = "SIPRECORD_INTERNAL_HOLDER_PID"
 DIED_AT = "SIPRECORD_INTERNAL_DIED_AT"
-"""For a recorder that is started again: when the one before it ended, in nanoseconds since 1970."""
+"""For a recorder that is started again: when the last one that served ended, in nanoseconds since 1970."""
 FRESH = "SIPRECORD_INTERNAL_FRESH"
 """Set when the recorder keeps dying: it is to close the calls that an earlier life left, not to go on."""
 WAITING = "SIPRECORD_INTERNAL_SPARE"
@@ -40,31 +39,6 @@ HANDED_OVER = 75
 AS_IT_WAS = "it goes on as it was configured, and `siprecord upgrade` brings what has changed since"
 POLL_SECONDS = 0.05
 RELAYED = (messages.READY, messages.STOPPING, messages.WATCHDOG, messages.STATUS)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HolderSettings:
-    """How patient the holder is. Times are in seconds."""
-
-    delays: tuple[float, ...] = (0.0, 0.0, 0.1, 0.2, 0.5, 1.0)
-    """Before each start, by the number of deaths within `within`; the last one repeats."""
-    most_deaths: int = 40
-    """So many within `within`, and the holder gives up: it costs more than it records."""
-    most_unready: int = 10
-    """So many in a row before it could serve, and the holder gives up."""
-    within: float = 60.0
-    steady: float = 2.0
-    """A life that served for so long wipes out the deaths before it: better start again than give up."""
-    fresh_after: int = 3
-    """So many deaths in a row before it was ready: the recorder is told to leave old calls alone."""
-    spare_after: float = 3.0
-    """So long after the recorder serves, a second one is loaded, which waits to take over. -1: never."""
-    watchdog: float = 60.0
-    """A recorder that says nothing for so long, once ready, is killed. 0: never."""
-    start: float = 120.0
-    """So long one may take until it is ready; then it is killed. 0: for ever."""
-    find: float = 10.0
-    """How long a recorder that runs without us may take to let itself be taken on."""
 
 
 class Holder:
@@ -85,9 +59,7 @@ class Holder:
         self._say = say
         self._settings = settings or HolderSettings()
         self._systemd = _notify_socket(self._notify)
-        self._deaths: deque[float] = deque()
-        self._unready = 0
-        self._died_at = 0
+        self._deaths = Deaths(self._settings)
         self._was_ready = False
         self._stopping = False
         self._at_once = False
@@ -230,8 +202,8 @@ class Holder:
 
     def _news(self) -> dict[str, str]:
         """What a recorder has to know of the one before it."""
-        news = {DIED_AT: str(self._died_at)} if self._died_at else {}
-        if self._unready >= self._settings.fresh_after:
+        news = {DIED_AT: str(self._deaths.first_ns)} if self._deaths.first_ns else {}
+        if self._deaths.fresh:
             news[FRESH] = "1"
         return news
 
@@ -273,7 +245,7 @@ class Holder:
             return
         self._take_messages(recorder)  # what it stored before it died, and what it said of its end
         code = recorder.process.poll() or 0
-        self._died_at = time.time_ns()
+        self._deaths.ended(served=bool(recorder.ready), time_ns=time.time_ns())
         self._drop(recorder)
         if self._upgrading and code == HANDED_OVER:
             self._renewing = True
@@ -296,24 +268,19 @@ class Holder:
         return self._stopping or recorder.stopping or not self._was_ready
 
     def _plan_restart(self, recorder: Recorder, code: int) -> None:
-        now = time.monotonic()
-        if recorder.ready and now - recorder.ready >= self._settings.steady:
-            self._deaths.clear()
-        self._deaths.append(now)
-        while now - self._deaths[0] > self._settings.within:
-            self._deaths.popleft()
-        self._unready = 0 if recorder.ready else self._unready + 1
+        deaths = self._deaths
+        fault = recorder.stuck or code not in OUTSIDE
+        deaths.add(fault=fault, ready=recorder.ready, now=time.monotonic())
         what = f"recorder {recorder.process.pid} {how(code)}"
-        if len(self._deaths) >= self._settings.most_deaths or self._unready >= self._settings.most_unready:
-            text = f"{what}; it died {len(self._deaths)} times within {self._settings.within:g} s: giving up"
+        if deaths.too_many:
+            text = f"{what}; it died {len(deaths)} times within {self._settings.within:g} s: giving up"
             self._say("error", text)
             self._code = code if code > 0 else 128 - code
             return
-        delay = self._settings.delays[min(len(self._deaths), len(self._settings.delays)) - 1]
         fds = sum(len(fds) for fds in self.kept.values())
-        when = f"in {delay:g} s" if delay else "at once"
+        when = f"in {deaths.delay:g} s" if deaths.delay else "at once"
         self._say("error", f"{what}; {fds} sockets and states are kept, starting it again {when}")
-        self._sleep(delay)
+        self._sleep(deaths.delay)
         if self._code is None:
             self._start()
 
@@ -330,7 +297,7 @@ class Holder:
             return
         if time.monotonic() - recorder.heard > limit:
             self._say("error", f"recorder {recorder.process.pid} was stuck for {limit:g} s: killing it")
-            recorder.heard = time.monotonic()
+            recorder.heard, recorder.stuck = time.monotonic(), True
             recorder.process.kill()
 
     def _limit(self) -> float:
@@ -423,8 +390,8 @@ class Holder:
                     "warning",
                     f"took on recorder {recorder.process.pid} with {fds} sockets and states: {AS_IT_WAS}",
                 )
-            elif self._died_at:
-                took = (time.time_ns() - self._died_at) / 1e9
+            elif self._deaths.first_ns:
+                took = (time.time_ns() - self._deaths.first_ns) / 1e9
                 self._say("warning", f"recorder {recorder.process.pid} took over {took:.2f} s later")
             if self._stopping:
                 recorder.process.send_signal(signal.SIGTERM)

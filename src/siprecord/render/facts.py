@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,11 @@ class Absence:
     cause: str
     elsewhere: bool = False
     """It is no hole in this log but lies before it: this recording goes on with that of a node which died."""
+
+    def joins(self, before: Absence) -> bool:
+        """Whether it is one with the absence before: who came back in between died before it served."""
+        alike = self.cause == before.cause == "restart" and bool(before.died_ns)
+        return alike and 0 < self.died_ns < before.back_ns
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +269,10 @@ def _close_silence(stream: StreamFacts, time_ns: int) -> None:
 def _restarted(facts: LogFacts, item: LogEvent) -> None:
     died = item.event.get("died_ns")
     cause = "failover" if item.event.get("cause") == "failover" else "restart"
-    facts.absences.append(Absence(died if isinstance(died, int) else 0, item.time_ns, cause))
+    absence = Absence(died if isinstance(died, int) else 0, item.time_ns, cause)
+    if facts.absences and absence.joins(facts.absences[-1]):
+        absence = replace(facts.absences.pop(), back_ns=item.time_ns)
+    facts.absences.append(absence)
 
 
 def _clock_set(facts: LogFacts, item: LogEvent) -> None:

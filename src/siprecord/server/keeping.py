@@ -9,7 +9,8 @@ from collections.abc import Mapping, MutableMapping, Sequence
 from pathlib import Path
 
 from siprecord.holder import FdStore, HolderStore, Kept, SystemdStore
-from siprecord.holder.process import DIED_AT, FRESH, HOLDER_PID, HolderSettings
+from siprecord.holder.deaths import HolderSettings
+from siprecord.holder.process import DIED_AT, FRESH, HOLDER_PID
 from siprecord.server.continuity import Continuity
 from siprecord.server.holder_watch import HolderWatch
 from siprecord.server.sockets import LISTEN, KeptSockets
@@ -17,7 +18,7 @@ from siprecord.server.sockets import LISTEN, KeptSockets
 BEATS = 3
 """Signs of life in the time after which we would be taken for dead."""
 START = "start"
-"""Under systemd a name for each start since a recorder served: so many deaths in a row."""
+"""Under systemd a name for each start since a recorder served, with its number and when its process began."""
 
 
 class Keeping:
@@ -44,15 +45,19 @@ class Keeping:
                 os.close(fd)
 
     def _look_back(self, kept: Kept) -> tuple[int | None, bool]:
-        """What systemd does not tell: by when our predecessor had died, and whether all keep dying."""
+        """What systemd does not tell: by when nobody served any more, and whether all keep dying (of what,
+        nobody knows).
+        """
         self._starts = [name for name, _ in kept if name.partition(".")[0] == START]
-        fresh = len(self._starts) >= HolderSettings().fresh_after
+        began = process_began_ns()
+        fresh = len(self._starts) >= HolderSettings().fresh_after_any
         again = any(name.partition(".")[0] != LISTEN for name, _ in kept)
-        name = f"{START}.{len(self._starts)}"
+        died_ns = min(filter(None, (began, *map(_began, self._starts))))
+        name = f"{START}.{len(self._starts)}.{began}"
         with Path(os.devnull).open("rb") as nothing:
             self.store.store({name: [nothing.fileno()]})
         self._starts.append(name)
-        return process_began_ns() if again else None, fresh
+        return died_ns if again else None, fresh
 
     @property
     def kept_by(self) -> str:
@@ -102,6 +107,12 @@ class Keeping:
         while self.store.watchdog_s is not None:
             self.store.alive()
             await asyncio.sleep(self.store.watchdog_s / BEATS)
+
+
+def _began(start: str) -> int:
+    """When the process of an earlier start began; 0 where its name does not tell."""
+    began = start.split(".")[2:]
+    return int(began[0]) if began and began[0].isdigit() else 0
 
 
 def process_began_ns() -> int:

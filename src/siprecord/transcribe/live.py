@@ -10,7 +10,7 @@ import asyncio
 import inspect
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -129,6 +129,7 @@ class LiveAudioFeed:
 
     async def _read(self, recording_id: str, tail: LogTail, ended: asyncio.Event, resumed: bool) -> None:
         speakers, loop, past = Speakers(), asyncio.get_running_loop(), resumed
+        set_by = 0.0
         while True:
             last = ended.is_set()
             try:
@@ -136,20 +137,23 @@ class LiveAudioFeed:
             except SiprecordError as error:
                 _log.error("live audio of %s stops: %s", recording_id, error)
                 return
-            _learn(speakers, batch)
+            for event in _events(batch):
+                speakers.learn(event)
+                set_by += _clock_set(event)
             if past:
                 past = batch.more
             else:
-                await self._hand_over(recording_id, speakers, batch)
+                await self._hand_over(recording_id, speakers, batch, set_by)
             if last and not batch.more:
                 return
             if not batch.more:
                 await _wait(ended, self._poll_seconds)
 
-    async def _hand_over(self, recording_id: str, speakers: Speakers, batch: LogBatch) -> None:
+    async def _hand_over(self, recording_id: str, speakers: Speakers, batch: LogBatch, set_by: float) -> None:
+        """`set_by`: by how many seconds the machine's clock is ahead of the recording's."""
         for piece in batch.audio:
             audio = _live(recording_id, speakers, piece)
-            self.delays.note(time.time() - piece.time_ns / 1e9 - audio.seconds)
+            self.delays.note(time.time() - set_by - piece.time_ns / 1e9 - audio.seconds)
             await self._call(audio)
 
     async def _call(self, audio: LiveAudio) -> None:
@@ -163,11 +167,16 @@ class LiveAudioFeed:
                 _log.error("stt_callback failed; audio goes on coming", exc_info=error)
 
 
-def _learn(speakers: Speakers, batch: LogBatch) -> None:
+def _events(batch: LogBatch) -> Iterator[Mapping[str, Any]]:
     for item in batch.items:
         event = getattr(item, "event", None)
         if isinstance(event, Mapping):
-            speakers.learn(event)
+            yield event
+
+
+def _clock_set(event: Mapping[str, Any]) -> float:
+    """By how many seconds somebody has set the machine's clock, of which an event may tell."""
+    return float(event["by_s"]) if event.get("event") == "clock.set" else 0.0
 
 
 def _live(recording_id: str, speakers: Speakers, piece: LogPiece) -> LiveAudio:
