@@ -33,7 +33,7 @@ class LoadFigures:
     calls_peak: int
     """Most calls that were up at a time."""
     byes_failed: int
-    """Calls that we hung up, and the recorder may not know it; they count as failed only for another reason."""
+    """Calls that we hung up, and the recorder may not know it. That alone makes no call a failed one."""
     failures: dict[str, int]
     """Why calls failed, and how many for each reason, the most frequent first."""
     duration_s: float
