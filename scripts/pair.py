@@ -138,10 +138,12 @@ def gone_on(load: Load, node: Machine, cause: str) -> str:
 
     def gaps() -> list[float]:
         found = (node.root / "var/lib/siprecord/recordings").rglob("metadata.json")
-        rows = [json.loads(path.read_text()).get("continues") for path in found]
-        return sorted(row["gap_s"] for row in rows if row and row["cause"] == cause)
+        ended = [row for row in map(json.loads, map(Path.read_text, found)) if row["outcome"] == "complete"]
+        links = [row["continues"] for row in ended if row.get("continues")]
+        return sorted(link["gap_s"] for link in links if link["cause"] == cause)
 
-    until(f"{CALLS} recordings at {node.name} go on after {cause}", lambda: len(gaps()) == CALLS)
+    what = f"{CALLS} recordings at {node.name} go on after {cause} until the client hung up"
+    until(what, lambda: len(gaps()) == CALLS)
     if failed or not has_address(node):
         raise RuntimeError(f"{failed} calls failed; {node.name} has the address: {has_address(node)}")
     return f"{CALLS} calls go on at {node.name}, none failed, gaps of {gaps()[0]:.1f} to {gaps()[-1]:.1f} s"

@@ -72,6 +72,7 @@ class Site:
     def load(self, calls: int, *more: str) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "siprecord", "bench", f"sip:{FLOATING}", "--i-own-this-target"]
         options = ["--calls", str(calls), "--rate", "20", "--seconds", str(SECONDS), "--json"]
+        options += ["--transport", "udp,tcp"]
         inside = self.network.inside("src", [*command, *options, *more])
         return subprocess.Popen(inside, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
@@ -102,7 +103,8 @@ def lose_network(site: Site, old: Machine, new: Machine, calls: int, *more: str)
     """Calls run at `old`, whose cable is pulled; all end at `new`. Returns the gap in a sentence.
 
     The client hangs up after the takeover only, however long that takes on a busy machine: before, nobody has
-    the address and the call. `more` are options of the load.
+    the address and the call. `more` are options of the load, half of which is over TCP: its connection learns
+    by the first BYE only that its machine is gone.
     """
     before = {each.name: len(each.recordings()) for each in (old, new)}
     load = site.load(calls, *more)

@@ -51,12 +51,28 @@ def test_no_notices_and_nothing_readable_in_peace(engine: MediaEngine, tmp_path:
     [
         ({"0": {"rate": 8000}, "96": {"rate": 48000}}, [(0, 8000), (96, 48000)]),
         ({"x": {"rate": 1}, "200": {"rate": 1}, "5": 3, "6": {"rate": -1}, "7": {"rate": "8"}}, []),
+        (
+            {"9": {"encoding": "G722", "rate": 16000}, "96": {"encoding": "opus", "rate": 8000}},
+            [(9, 8000), (96, 48000)],
+        ),
         (None, []),
         ([1, 2], []),
     ],
 )
 def test_clock_rates_are_read_leniently(payloads: object, rates: list[tuple[int, int]]) -> None:
     assert _clock_rates({"payloads": payloads}) == rates
+
+
+def test_a_codec_that_a_later_offer_brings_is_counted_by_its_own_clock(
+    engine: MediaEngine, sender: Sender, tmp_path: Path
+) -> None:
+    log = engine.open_log(tmp_path / "a.pcapng")
+    stream = log.open_stream(SPEC)
+    stream.expect_payloads({"0": {"encoding": "L16", "rate": 16_000}})
+    sender.send(stream.rtp_port, *(rtp(number) for number in range(3)))
+    wait_until(lambda: stream.stats().packets == 3)
+    assert stream.stats().clock_rate == 16_000
+    log.close()
 
 
 def test_the_level_and_the_order_of_g711_are_seen_while_it_comes(

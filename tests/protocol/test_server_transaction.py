@@ -216,6 +216,18 @@ def test_TXN_16_a_lost_connection_leaves_the_transaction_in_place() -> None:
     assert peer.no_event(RequestReceived)
 
 
+def test_a_request_that_comes_again_over_another_connection_is_answered_there() -> None:
+    peer = Peer()
+    old, new = flow_of("tcp", connection=5), flow_of("tcp", connection=6)
+    peer.receive(request("OPTIONS"), old)
+    transaction = peer.event(RequestReceived).transaction
+    assert peer.receive(request("OPTIONS"), new) == [], "the old one still stands"
+    peer.endpoint.connection_lost(old, peer.now)
+    assert peer.receive(request("OPTIONS"), new) == []
+    peer.endpoint.respond(transaction, OK, peer.now)
+    assert [sent.flow for sent in peer.take_raw()] == [new]
+
+
 def test_TXN_17_the_same_request_gets_the_same_tag_even_when_it_was_forgotten() -> None:
     tags = set()
     for _ in range(2):

@@ -11,7 +11,7 @@ from siprecord.protocol import (
     ResponseReceived,
 )
 from siprecord.syntax.sip import Request
-from tests.protocol.calls import Call, Caller
+from tests.protocol.calls import STREAM, Call, Caller
 from tests.support.sip_peers import SRC, SRS, response
 
 
@@ -46,6 +46,40 @@ def test_TP_04_a_short_request_stays_on_udp() -> None:
     call.endpoint.request(call.dialog, OutgoingRequest("UPDATE"), call.now)
     (sent,) = call.take_raw()
     assert sent.flow.transport == "udp"
+
+
+def answered_over_tcp(contact: str = "<sip:srs@203.0.113.5;transport=tcp>") -> tuple[Caller, str]:
+    """A client whose call was taken over a connection, and the dialog."""
+    caller = Caller(STREAM)
+    caller.hears(200, Contact=contact)
+    return caller, str(caller.event(ResponseReceived).dialog)
+
+
+@pytest.mark.parametrize("method", ["BYE", "UPDATE", "INVITE"])
+def test_a_request_on_a_connection_that_was_dead_already_is_sent_again_on_a_new_one(method: str) -> None:
+    """Its machine died without a word; the one with its address now resets what it does not know."""
+    caller, dialog = answered_over_tcp()
+    transaction = caller.endpoint.request(dialog, OutgoingRequest(method), 1.0)
+    (first,) = caller.take_raw()
+    assert first.flow == STREAM
+    caller.endpoint.connection_lost(STREAM, 1.1)
+    (again,) = caller.take_raw()
+    assert (again.flow, again.data) == (Flow("tcp", SRC, SRS), first.data)
+    assert caller.no_event(RequestTimedOut)
+    assert caller.advance(5) == [], "the connection repeats it"
+    caller.endpoint.connection_lost(Flow("tcp", SRC, SRS, 5), 7.0)
+    assert caller.take_raw() == [], "once"
+    assert caller.event(RequestTimedOut).transaction == transaction
+
+
+def test_a_request_that_was_heard_is_not_sent_again() -> None:
+    caller, dialog = answered_over_tcp()
+    caller.endpoint.request(dialog, OutgoingRequest("UPDATE"), 1.0)
+    (update,) = caller.take_raw()
+    caller.receive(response(update.data, 100), STREAM)
+    caller.endpoint.connection_lost(STREAM, 1.1)
+    assert caller.take_raw() == []
+    assert caller.event(RequestTimedOut).dialog == dialog
 
 
 @pytest.mark.parametrize(("ours", "earliest", "latest"), [(True, 2.1, 4.0), (False, 0.0, 2.0)])

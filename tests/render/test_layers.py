@@ -99,6 +99,42 @@ def test_Q66_a_change_of_clock_in_mid_stream(tmp_path: Path) -> None:
     )
 
 
+def test_a_payload_type_that_gets_another_meaning_keeps_the_old_one_for_what_came_before(
+    tmp_path: Path,
+) -> None:
+    """Against RFC 3264 section 8.3.2, and seen all the same: the number is reused in a re-INVITE."""
+    meanings = [{"96": {"encoding": name, "rate": 8000}} for name in ("PCMA", "PCMU", "L16", "PCMA")]
+    pcm = speech(8000)[: 50 * 160]
+    forms = [
+        encode_g711(pcm.tobytes(), "pcma"),
+        encode_g711(pcm.tobytes(), "pcmu"),
+        pcm.astype(">i2").tobytes(),
+    ]
+    builder = CaptureBuilder()
+    builder.started()
+    stream = builder.stream("1", meanings[0])
+    for turn, data in enumerate([*forms, forms[0]]):
+        if turn:
+            builder.event("stream.updated", turn * 1000 - 5, interface=stream, payloads=meanings[turn])
+        size = len(data) // 50
+        packets = [
+            Rtp(turn * 1000 + n * 20, turn * 50 + n, (turn * 50 + n) * 160, data[n * size : (n + 1) * size],
+                payload_type=96)
+            for n in range(50)
+        ]  # fmt: skip
+        builder.rtp(stream, packets)
+    builder.ended()
+    render_recording(builder.write(tmp_path / "capture.pcapng"), tmp_path)
+    samples, _ = soundfile.read(tmp_path / "audio.wav", dtype="int16")
+    parts = np.asarray(samples, np.int16).reshape(4, -1)
+    np.testing.assert_array_equal(parts[2], pcm)
+    np.testing.assert_array_equal(parts[3], parts[0])
+    assert all(codecs.snr_db(pcm, parts[turn], 0) > 30 for turn in (0, 1))
+    row = json.loads((tmp_path / "metadata.json").read_text())["streams"][0]
+    told = [(codec["payload_type"], codec["encoding"], codec["packets"]) for codec in row["codecs"]]
+    assert sorted(told) == [(96, "L16", 50), (96, "PCMA", 50), (96, "PCMA", 50), (96, "PCMU", 50)]
+
+
 def test_payloads_that_break_their_format_are_counted_and_silent(tmp_path: Path) -> None:
     stream = opus_stream()
     payloads = list(stream.payloads[:100])

@@ -188,6 +188,9 @@ advertised_host = "198.51.100.1"
 transport = "tcp"
 host = "::"
 port = 5070
+
+[media]
+bind_address = "::"
 """
 
 
@@ -199,8 +202,9 @@ def test_listeners_are_tables_of_the_file_or_json_of_the_environment(tmp_path: P
     assert (second.transport, second.host, second.port) == ("tcp", "::", 5070)
     (shown,) = [setting for setting in loaded.describe() if setting.key == "sip.listeners"]
     text = json.dumps([one.model_dump(exclude_unset=True) for one in (first, second)])
-    assert load_config(None, {"SIPRECORD_SIP__LISTENERS": text}) == loaded.config
-    assert load_config(write(tmp_path, f"[sip]\nlisteners = {shown.value}"), {}) == loaded.config
+    media = {"SIPRECORD_MEDIA__BIND_ADDRESS": "::"}
+    assert load_config(None, {"SIPRECORD_SIP__LISTENERS": text, **media}) == loaded.config
+    assert load_config(write(tmp_path, f"[sip]\nlisteners = {shown.value}"), media) == loaded.config
 
 
 def test_a_fault_in_a_listener_names_its_place(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from contextlib import nullcontext
 import pytest
 from pydantic import ValidationError
 
+from siprecord.server.config import Config
 from siprecord.server.media_config import MediaConfig
 
 
@@ -29,3 +30,13 @@ def test_media_addresses_are_numeric(address: str) -> None:
 def test_reports_are_no_flood(seconds: float, good: bool) -> None:
     with nullcontext() if good else pytest.raises(ValidationError, match="or 0 for no reports"):
         MediaConfig(rtcp_interval_s=seconds)
+
+
+def test_an_ipv6_listener_needs_media_that_takes_ipv6() -> None:
+    listeners = [{"transport": "udp", "host": "::1", "port": 5070}]
+    with pytest.raises(
+        ValidationError, match=r'media.bind_address 0\.0\.0\.0 takes IPv4 only: set it to "::"'
+    ):
+        Config.model_validate({"sip": {"listeners": listeners}})
+    for media in ({"bind_address": "::"}, {"advertised_address": "192.0.2.1"}):
+        Config.model_validate({"sip": {"listeners": listeners}, "media": media})

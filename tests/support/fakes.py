@@ -93,6 +93,9 @@ class FakeStream:
     def expect_source(self, source: tuple[str, int] | None) -> None:
         self.told.append(f"source {source}")
 
+    def expect_payloads(self, payloads: Mapping[str, Mapping[str, object]]) -> None:
+        self.told.append(f"payloads {' '.join(payloads)}")
+
     def set_rtcp_target(self, target: tuple[str, int] | None, *, mux: bool = False) -> None:
         self.told.append(f"reports {target} {mux}")
 

@@ -31,17 +31,15 @@ pub struct Level {
     power: Option<f64>,
     last_sound_ns: u64,
     payload_type: Option<u8>,
-    clock_rate: u32,
 }
 
 impl Level {
     /// Looks at a packet, if it is time. `time_ns` since any fixed moment.
-    pub fn note(&mut self, packet: &Packet<'_>, time_ns: u64, clock_rate: u32) {
+    pub fn note(&mut self, packet: &Packet<'_>, time_ns: u64) {
         if time_ns.saturating_sub(self.looked_ns) < EVERY_NS && time_ns >= self.looked_ns {
             return;
         }
         self.payload_type = Some(packet.payload_type);
-        self.clock_rate = clock_rate;
         let law = match packet.payload_type {
             0 => Law::Mu,
             8 => Law::A,
@@ -77,9 +75,9 @@ impl Level {
         self.last_sound_ns
     }
 
-    /// The payload type of a late packet, and its clock.
-    pub fn payload(&self) -> Option<(u8, u32)> {
-        self.payload_type.map(|number| (number, self.clock_rate))
+    /// The payload type of a late packet.
+    pub fn payload(&self) -> Option<u8> {
+        self.payload_type
     }
 }
 
@@ -118,11 +116,7 @@ mod tests {
     /// A second of packets of 20 ms from `at` on.
     fn second(level: &mut Level, at: u64, payload_type: u8, payload: &[u8]) {
         for number in 0..50 {
-            level.note(
-                &packet(payload_type, payload),
-                at + number * SECOND / 50,
-                8_000,
-            );
+            level.note(&packet(payload_type, payload), at + number * SECOND / 50);
         }
     }
 
@@ -163,8 +157,8 @@ mod tests {
     fn other_codecs_tell_their_payload_type_and_no_level() {
         let mut level = Level::default();
         second(&mut level, SECOND, 111, &[1; 60]);
-        assert_eq!((level.dbov(), level.payload()), (None, Some((111, 8_000))));
-        level.note(&packet(0, &[]), 9 * SECOND, 8_000);
+        assert_eq!((level.dbov(), level.payload()), (None, Some(111)));
+        level.note(&packet(0, &[]), 9 * SECOND);
         assert_eq!(level.dbov(), None);
     }
 
@@ -185,8 +179,8 @@ mod tests {
     #[test]
     fn a_clock_that_goes_back_does_not_stop_it() {
         let mut level = Level::default();
-        level.note(&packet(0, &[0x80; 160]), 9 * SECOND, 8_000);
-        level.note(&packet(0, &[0x80; 160]), SECOND, 8_000);
+        level.note(&packet(0, &[0x80; 160]), 9 * SECOND);
+        level.note(&packet(0, &[0x80; 160]), SECOND);
         assert_eq!(level.last_sound_ns(), SECOND);
     }
 }

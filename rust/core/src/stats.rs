@@ -9,6 +9,10 @@ use blocks::Reported;
 
 const MAX_DROPOUT: u16 = 3_000;
 const MAX_MISORDER: u16 = 100;
+/// Seconds by which a time stamp must leap to say nothing of the network.
+const LEAP_S: u32 = 5;
+/// Sixteen times the greatest jitter.
+const MAX_JITTER: u32 = 1 << 28;
 /// Sources followed at one time; a further one takes the place of the one unheard for longest.
 const MAX_SOURCES: usize = 31;
 
@@ -26,12 +30,14 @@ struct Source {
     transit: u32,
     /// Sixteen times the estimate, as in appendix A.8.
     jitter: u32,
+    /// Ticks a second of the packet heard last, in which both are.
+    rate: u32,
     last_heard: u64,
     reported: Reported,
 }
 
 impl Source {
-    fn new(packet: &Packet<'_>, transit: u32, now: u64) -> Self {
+    fn new(packet: &Packet<'_>, (transit, rate): (u32, u32), now: u64) -> Self {
         Self {
             ssrc: packet.ssrc,
             first: packet.sequence,
@@ -42,6 +48,7 @@ impl Source {
             after_jump: None,
             transit,
             jitter: 0,
+            rate,
             last_heard: now,
             reported: Reported::default(),
         }
@@ -69,10 +76,19 @@ impl Source {
         true
     }
 
-    fn measure(&mut self, transit: u32) {
+    /// A codec of another clock can't be compared with the one before (RFC 7160), and a leap is no jitter.
+    fn measure(&mut self, (transit, rate): (u32, u32)) {
+        if self.rate != rate {
+            let scaled = u64::from(self.jitter) * u64::from(rate) / u64::from(self.rate.max(1));
+            self.jitter = scaled.min(u64::from(MAX_JITTER)) as u32;
+            (self.rate, self.transit) = (rate, transit);
+        }
         let change = (transit.wrapping_sub(self.transit) as i32).unsigned_abs();
         self.transit = transit;
-        self.jitter = (self.jitter - ((self.jitter + 8) >> 4)).saturating_add(change.min(1 << 24));
+        if change < rate.saturating_mul(LEAP_S) {
+            self.jitter =
+                (self.jitter - ((self.jitter + 8) >> 4)).saturating_add(change.min(1 << 24));
+        }
     }
 }
 
@@ -125,6 +141,7 @@ impl Reception {
     #[inline]
     pub fn take(&mut self, packet: &Packet<'_>, arrival_ns: u64, clock_rate: u32) {
         let transit = ticks(arrival_ns, clock_rate).wrapping_sub(packet.timestamp);
+        let transit = (transit, clock_rate);
         let known = match self.sources.get(self.current) {
             Some(source) if source.ssrc == packet.ssrc => Some(self.current),
             _ => self
@@ -159,7 +176,7 @@ impl Reception {
     }
 
     /// Two packets in a row after a jump: new numbers, of which the first packet was not counted yet.
-    fn restart(&mut self, index: usize, packet: &Packet<'_>, transit: u32, now: u64) {
+    fn restart(&mut self, index: usize, packet: &Packet<'_>, transit: (u32, u32), now: u64) {
         self.settle(index);
         let mut source = Source::new(packet, transit, now);
         source.jitter = self.sources[index].jitter;
@@ -205,6 +222,11 @@ impl Reception {
         self.sources
             .get(self.current)
             .map_or(0, |source| source.jitter >> 4)
+    }
+
+    /// Ticks a second of that clock.
+    pub fn clock_rate(&self) -> Option<u32> {
+        self.sources.get(self.current).map(|source| source.rate)
     }
 
     /// The source heard last.
@@ -367,6 +389,44 @@ mod tests {
         }
         assert!(
             (38..=40).contains(&reception.jitter()),
+            "{}",
+            reception.jitter()
+        );
+    }
+
+    #[test]
+    fn another_clock_or_a_leap_of_the_time_stamps_is_no_jitter() {
+        let mut reception = Reception::default();
+        for sequence in 0..100_u64 {
+            let (clock, timestamp) = match sequence {
+                0..50 => (8_000, sequence * 160),
+                50..75 => (48_000, sequence * 960),
+                _ => (48_000, sequence * 960 + 48_000 * 30),
+            };
+            let sent = packet(1, sequence as u16, timestamp as u32);
+            reception.take(&sent, sequence * FRAME, clock);
+        }
+        assert_eq!(
+            (reception.jitter(), reception.clock_rate()),
+            (0, Some(48_000))
+        );
+    }
+
+    #[test]
+    fn jitter_is_told_in_ticks_of_the_clock_that_is_heard() {
+        let mut reception = Reception::default();
+        for sequence in 0..1_002_u64 {
+            let late = (sequence % 2) * 5_000_000;
+            let sent = packet(1, sequence as u16, sequence as u32 * 160);
+            let clock = if sequence < 1_000 { 8_000 } else { 16_000 };
+            let sent = Packet {
+                timestamp: sent.timestamp * (clock / 8_000),
+                ..sent
+            };
+            reception.take(&sent, sequence * FRAME + late, clock);
+        }
+        assert!(
+            (70..=80).contains(&reception.jitter()),
             "{}",
             reception.jitter()
         );

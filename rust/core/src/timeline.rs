@@ -67,8 +67,8 @@ pub enum Role {
 /// How the packets of one stream are to be understood.
 #[derive(Debug, Clone)]
 pub struct StreamPlan {
-    /// By payload type.
-    pub roles: [Role; 128],
+    /// By payload type; from 128 on, what a type meant before it got another meaning.
+    pub roles: [Role; 256],
     /// Ticks a second of time stamps and positions.
     pub rate: u32,
     /// Ticks by which audio is moved at least: a sample of the slowest codec.
@@ -79,7 +79,7 @@ pub struct StreamPlan {
 
 impl StreamPlan {
     fn role(&self, packet: &PacketRecord) -> Role {
-        self.roles[usize::from(packet.payload_type & 0x7f)]
+        self.roles[usize::from(packet.payload_type)]
     }
 
     /// Whether a pause or hold explains most of the time between two arrivals.

@@ -12,7 +12,7 @@ use siprecord_core::timeline::live::{LivePacket, LiveStream, Piece};
 use siprecord_core::timeline::time_of;
 
 use crate::reader::{item, media, Ending, Item, LogReader, Media};
-use crate::render::{is_judged, Codec, RATE};
+use crate::render::{is_judged, Codec, Codecs, RATE};
 
 /// Packets of one stream kept until it is known whether the stream follows their sender.
 const MAX_HELD: usize = 64;
@@ -68,7 +68,7 @@ impl LiveAudio {
 }
 
 struct Followed {
-    codecs: [Codec; 128],
+    codecs: Codecs,
     live: LiveStream,
     /// Whom the stream follows, as far as the log has told; nobody judges it when there is none.
     senders: Option<Senders>,
@@ -159,7 +159,7 @@ impl Follower {
     }
 
     /// Says what the payload types of a stream mean, from now on, and the ticks that are counted.
-    pub fn set_codecs(&mut self, interface: u32, codecs: [Codec; 128], unit: u32) {
+    pub fn set_codecs(&mut self, interface: u32, codecs: Codecs, unit: u32) {
         let stream = followed(&mut self.streams, interface);
         stream.codecs = codecs;
         stream.live.set_rate(unit);
@@ -218,7 +218,7 @@ fn push(streams: &mut BTreeMap<u32, Followed>, packet: &Packet<'_>) {
         ssrc: rtp.ssrc,
     };
     let stream = followed(streams, interface);
-    let codec = stream.codecs[usize::from(rtp.payload_type & 0x7f)];
+    let codec = stream.codecs[usize::from(rtp.payload_type)];
     let (clock, samples) = codec.rates().unwrap_or((RATE, RATE));
     let packet = LivePacket {
         arrival_ns: packet.time_ns,
@@ -241,13 +241,8 @@ fn push(streams: &mut BTreeMap<u32, Followed>, packet: &Packet<'_>) {
     }
 }
 
-fn append(
-    out: &mut Vec<LiveAudio>,
-    (interface, unit): (u32, u32),
-    codecs: &[Codec; 128],
-    piece: Piece,
-) {
-    let (sound, skip, fill) = match codecs[usize::from(piece.payload_type & 0x7f)] {
+fn append(out: &mut Vec<LiveAudio>, (interface, unit): (u32, u32), codecs: &Codecs, piece: Piece) {
+    let (sound, skip, fill) = match codecs[usize::from(piece.payload_type)] {
         Codec::G711(law) => (Sound::Pcm(pcm(&piece, law, unit)), 0, 0),
         Codec::Coded(_) => (Sound::Payload(piece.payload), piece.skip, piece.fill),
         _ => return,

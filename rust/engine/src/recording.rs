@@ -213,6 +213,15 @@ impl Recording {
         Ok(())
     }
 
+    /// What the statistics have to know of payload types that a new offer brought.
+    pub fn set_clock_rates(&self, interface: u32, rates: Vec<(u8, u32)>) -> Result<(), Error> {
+        let mut inner = lock(&self.inner);
+        inner.open()?;
+        let index = inner.find(interface)?;
+        inner.streams[index].clock_rates = rates;
+        Ok(())
+    }
+
     /// Changes the SRTP keys, after what came until now was opened with the old ones.
     ///
     /// A stream in the clear becomes a protected one, and without keys the other way round.

@@ -24,7 +24,7 @@ use siprecord_core::timeline::{
 
 use channel::Channel;
 pub use channel::Located;
-pub use codec::{Codec, Format, RATE};
+pub use codec::{Codec, Codecs, Format, RATE};
 use index::{collect, Collected};
 pub use index::{is_judged, EventPacket};
 use pages::Pages;
@@ -34,10 +34,22 @@ pub use sources::SourceReport;
 #[derive(Debug, Clone)]
 pub struct StreamSpec {
     pub interface: u32,
-    /// By payload type.
-    pub codecs: [Codec; 128],
+    pub codecs: Codecs,
     /// Intervals without audio that events tell of, in nanoseconds since 1970.
     pub known: Vec<(i64, i64, Cause)>,
+    /// Payload types that got another meaning: until when (nanoseconds since 1970), which, and the number from 128
+    /// on under which the meaning it had until then stands in `codecs`. In order of time.
+    pub earlier: Vec<(i64, u8, u8)>,
+}
+
+impl StreamSpec {
+    /// The place in `codecs` of a payload type at a moment.
+    fn kind(&self, payload_type: u8, time_ns: i64) -> u8 {
+        let before =
+            |&&(until, number, _): &&(i64, u8, u8)| number == payload_type && time_ns < until;
+        let found = self.earlier.iter().find(before);
+        found.map_or(payload_type, |&(_, _, kind)| kind)
+    }
 }
 
 /// What became of one stream.

@@ -78,7 +78,7 @@ pub struct Stream {
     pub pair: Pair,
     /// Its recording's.
     pub clock: Clock,
-    clock_rates: Vec<(u8, u32)>,
+    pub clock_rates: Vec<(u8, u32)>,
     pub mask: Mask,
     paused: bool,
     /// During a change of `paused`: what came until then is still treated as before.
@@ -402,7 +402,7 @@ impl Stream {
             time_ns,
         };
         if self.sources.goes_on(&heard) {
-            self.level.note(packet, time_ns, rate);
+            self.level.note(packet, time_ns);
             return self.reception.take(packet, time_ns, rate);
         }
         self.reporter.note_source(packet.ssrc);

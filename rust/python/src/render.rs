@@ -10,7 +10,7 @@ use siprecord_core::payload::{amr, Framing};
 use siprecord_core::timeline::align::By;
 use siprecord_core::timeline::Cause;
 use siprecord_engine::render::{
-    Codec, EventPacket, Format, Located, Renderer, SourceReport, StreamReport, StreamSpec,
+    Codec, Codecs, EventPacket, Format, Located, Renderer, SourceReport, StreamReport, StreamSpec,
 };
 
 use crate::codecs::codec_of;
@@ -18,8 +18,13 @@ use crate::error::detached_io as detached;
 
 /// (payload type, kind, RTP clock, sample rate, two numbers that mean what the kind says)
 pub type CodecTuple = (u8, String, u32, u32, u16, u16);
-/// (interface, codecs, [(from_ns, to_ns, "hold" | "pause")])
-type PlanTuple = (u32, Vec<CodecTuple>, Vec<(i64, i64, String)>);
+/// (interface, codecs, [(from_ns, to_ns, "hold" | "pause")], [(until_ns, payload type, its number until then)])
+type PlanTuple = (
+    u32,
+    Vec<CodecTuple>,
+    Vec<(i64, i64, String)>,
+    Vec<(i64, u8, u8)>,
+);
 /// (start, skip, samples, fill, payload type, segment, payload)
 type PacketTuple<'py> = (i64, u16, u16, u8, u8, u32, Bound<'py, PyBytes>);
 /// (arrival, SSRC, time stamp, payload type, payload)
@@ -116,6 +121,7 @@ fn spec(plan: &PlanTuple) -> PyResult<StreamSpec> {
             .iter()
             .map(|(from, to, cause)| Ok((*from, *to, cause_of(cause)?)))
             .collect::<PyResult<_>>()?,
+        earlier: plan.3.clone(),
     })
 }
 
@@ -142,10 +148,10 @@ fn event_tuple<'py>(py: Python<'py>, found: &EventPacket) -> EventTuple<'py> {
     )
 }
 
-pub fn planned(named: &[CodecTuple]) -> PyResult<[Codec; 128]> {
+pub fn planned(named: &[CodecTuple]) -> PyResult<Codecs> {
     let mut all = std::array::from_fn(|number| Codec::by_default(number as u8));
     for codec in named {
-        all[usize::from(codec.0 & 0x7f)] = coded(codec)?;
+        all[usize::from(codec.0)] = coded(codec)?;
     }
     Ok(all)
 }

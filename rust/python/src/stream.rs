@@ -111,8 +111,8 @@ impl Stream {
         dict.set_item("level_dbov", report.level.dbov())?;
         dict.set_item("last_sound_ns", report.level.last_sound_ns())?;
         let payload = report.level.payload();
-        dict.set_item("payload_type", payload.map(|(number, _)| number))?;
-        dict.set_item("clock_rate", payload.map(|(_, clock)| clock))?;
+        dict.set_item("payload_type", payload)?;
+        dict.set_item("clock_rate", reception.clock_rate())?;
         dict.set_item("jitter", reception.jitter())?;
         dict.set_item("sources", reception.sources_seen())?;
         dict.set_item("other_packets", counts.other_packets)?;
@@ -153,6 +153,10 @@ impl Stream {
     fn set_mask(&self, py: Python<'_>, payload_types: PayloadTypes) -> PyResult<()> {
         let mask = mask(&payload_types);
         detached(py, || self.recording.set_mask(self.interface, mask))
+    }
+
+    fn set_clock_rates(&self, py: Python<'_>, rates: Vec<(u8, u32)>) -> PyResult<()> {
+        detached(py, || self.recording.set_clock_rates(self.interface, rates))
     }
 
     fn set_keys(

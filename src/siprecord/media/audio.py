@@ -65,11 +65,14 @@ class StreamPlan:
     Payload types that `codecs` does not name keep their static meaning (RFC 3551 section 6). `silences` are
     intervals (from, to, cause) in wall-clock nanoseconds that explain gaps: `hold` and `pause` those that
     they fill, `restart` and `failover`, when no recorder was there, the missing packets that they touch.
+    `earlier` are payload types that got another meaning (until when, payload type, kind): `codecs` has what
+    such a type meant until then under `kind`, from 128 on, and packets of that time are reported as `kind`.
     """
 
     interface: int
     codecs: Mapping[int, Codec | Coded] = field(default_factory=dict)
     silences: Sequence[tuple[int, int, str]] = ()
+    earlier: Sequence[tuple[int, int, int]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +185,10 @@ class AudioRenderer:
 
     def __init__(self, path: str | Path, plans: Sequence[StreamPlan]) -> None:
         self._path = path
-        raw = [(plan.interface, codec_rows(plan.codecs), list(plan.silences)) for plan in plans]
+        raw = [
+            (plan.interface, codec_rows(plan.codecs), list(plan.silences), list(plan.earlier))
+            for plan in plans
+        ]
         try:
             self._core = _core.AudioRenderer(path, raw)
         except OSError as error:

@@ -268,6 +268,10 @@ class MediaStream:
         """The highest SRTP packet index by SSRC, for a process that goes on with this stream."""
         return self._core.srtp_indices()
 
+    def expect_payloads(self, payloads: Mapping[str, Mapping[str, object]]) -> None:
+        """Say what payload types mean after a new offer; the statistics count by their clocks."""
+        self._core.set_clock_rates(_clock_rates({"payloads": payloads}))
+
     def mask_digits(self, payloads: Mapping[str, Mapping[str, object]]) -> None:
         """Let no key that is pressed (RFC 4733) reach the log from now on; `payloads` as in a description.
 
@@ -330,6 +334,10 @@ def _json(value: Mapping[str, object]) -> str:
     return to_json(value).decode()
 
 
+_FIXED_CLOCKS = {"G722": 8000, "OPUS": 48_000}
+"""Codecs whose RTP clock is this whatever the session description says (RFC 3551 section 4.5.2, RFC 7587)."""
+
+
 def _clock_rates(description: Mapping[str, object]) -> list[tuple[int, int]]:
     """Read the clock rates leniently: they only serve the jitter, so nothing here may refuse a stream."""
     payloads = description.get("payloads")
@@ -338,6 +346,8 @@ def _clock_rates(description: Mapping[str, object]) -> list[tuple[int, int]]:
     rates = []
     for number, payload in payloads.items():
         rate = payload.get("rate") if isinstance(payload, Mapping) else None
+        if isinstance(payload, Mapping):
+            rate = _FIXED_CLOCKS.get(str(payload.get("encoding", "")).upper(), rate)
         if str(number).isdecimal() and int(number) < 128 and isinstance(rate, int) and 0 < rate < 2**32:
             rates.append((int(number), rate))
     return rates

@@ -115,8 +115,9 @@ class StreamStats:
     last_sound_ns: int
     """When a packet of that was last louder than -55 dBov; 0 for never."""
     payload_type: int | None
-    """Payload type of a late packet, and the clock of it."""
+    """Payload type of a late packet."""
     clock_rate: int | None
+    """Ticks a second of the source heard last; those of `jitter`."""
     sources: int
     """How often a new synchronisation source appeared."""
     other_packets: int

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
+from siprecord.errors import ParseError
 from siprecord.protocol.actions import OutgoingRequest
 from siprecord.protocol.client_machine import ClientAction, ClientInput, ClientState
 from siprecord.protocol.core import Core
@@ -14,7 +15,7 @@ from siprecord.protocol.flow import Flow
 from siprecord.protocol.invite_client import INVITE_CLIENT
 from siprecord.protocol.machine import step
 from siprecord.protocol.other_client import OTHER_CLIENT
-from siprecord.protocol.requests import new_branch, with_via
+from siprecord.protocol.requests import dialog_flow, new_branch, with_via
 from siprecord.protocol.timers import Deadline, Wakeup
 from siprecord.syntax.sip import Request, Response
 
@@ -22,6 +23,7 @@ Reports = tuple[ClientAction, ...]
 _PENDING = frozenset(
     {ClientState.CALLING, ClientState.TRYING, ClientState.PROCEEDING, ClientState.CANCELLING}
 )
+_UNHEARD = frozenset({ClientState.CALLING, ClientState.TRYING})
 
 
 def client_key(branch: str, method: str) -> str:
@@ -161,13 +163,14 @@ class ClientTransactions:
         return reports
 
     def connection_lost(self, flow: Flow, now: float) -> None:
-        """Tell every open transaction on that connection; one that preferred TCP to UDP tries UDP now."""
+        """Tell every open transaction on that connection, but for those that may go another way."""
         broken = [each for each in self._by_key.values() if _same_connection(each.flow, flow)]
         for transaction in broken:
-            if transaction.plain_flow is not None and transaction.pending:
-                self._fall_back(transaction, transaction.plain_flow, now)
-            else:
+            other = self._other_way(transaction)
+            if other is None:
                 self._fire(transaction, ClientInput.BROKEN, now)
+            else:
+                self._fall_back(transaction, other, now)
 
     def unreachable(self, flow: Flow, now: float) -> None:
         """An ICMP error came from there. One may be forged, or a peer's that starts anew: two count."""
@@ -178,12 +181,29 @@ class ClientTransactions:
             elif now - transaction.refused_at >= self._core.timers.t1 / 2:
                 self._fire(transaction, ClientInput.BROKEN, now)
 
+    def _other_way(self, transaction: ClientTransaction) -> Flow | None:
+        """UDP for a request that preferred TCP to it. One of a dialog that nothing has come back to is sent
+        again over a new connection, once: the old one may have died with its machine, whose address another
+        one has, and only our request told us so. The branch stays, so whoever knows it takes it once.
+        """
+        if transaction.plain_flow is not None and transaction.pending:
+            return transaction.plain_flow
+        dialog = self._core.dialogs.get(transaction.dialog or "")
+        if dialog is None or transaction.state not in _UNHEARD or not transaction.flow.connection:
+            return None
+        try:
+            flow = dialog_flow(self._core, dialog)
+        except ParseError:
+            return None
+        return None if self._core.is_lost(flow) else flow
+
     def _fall_back(self, transaction: ClientTransaction, flow: Flow, now: float) -> None:
         transaction.plain_flow = None
         self._address(transaction, flow, transaction.request.top_via.branch or "")
         self._core.send(transaction.data, flow, transaction.request.call_id)
         self._start_limit(transaction, now)
-        self._repeat_after(transaction, self._core.timers.t1, now)
+        if not flow.reliable:
+            self._repeat_after(transaction, self._core.timers.t1, now)
 
     def _address(self, transaction: ClientTransaction, flow: Flow, branch: str) -> None:
         transaction.request = with_via(self._core, transaction.request, flow, branch)

@@ -117,6 +117,9 @@ class Uas:
 
     def _repeat(self, request: Request, transaction: ServerTransaction, flow: Flow, now: float) -> None:
         self._core.count(Counter.DUPLICATES)
+        first = transaction.flow
+        if first.reliable and (not first.connection or self._core.is_lost(first)):
+            transaction.flow = flow  # who lost that connection waits for the answer where it asks again
         if request.to.tag is not None or self._answers(flow, now):
             self._transactions.feed(transaction, ServerInput.REQUEST, now)
 

@@ -116,6 +116,9 @@ class MediaStream(Protocol):
     def expect_source(self, source: tuple[str, int] | None) -> None:
         """Change from where the signalling says that the stream comes."""
 
+    def expect_payloads(self, payloads: Mapping[str, Mapping[str, object]]) -> None:
+        """Change what payload types mean; `payloads` are those of the plan."""
+
     def set_rtcp_target(self, target: tuple[str, int] | None, *, mux: bool = False) -> None:
         """Change where our reports go; `mux` sends them from the media port."""
 

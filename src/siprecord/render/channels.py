@@ -32,16 +32,17 @@ def stream_plan(stream: StreamFacts, absences: Iterable[Absence] = ()) -> Stream
     """How the renderer is to understand this stream."""
     codecs = {number: choice.codec for number, choice in stream_choices(stream).items()}
     away = [(*absence_span(absence), absence.cause) for absence in absences]
-    return StreamPlan(stream.interface, codecs, (*stream.silences, *away))
+    return StreamPlan(stream.interface, codecs, (*stream.silences, *away), stream.earlier)
 
 
 def codec_row(stream: StreamFacts, number: int, packets: int) -> dict[str, Any]:
-    """One payload type that was seen, as metadata.json tells it."""
+    """One payload type that was seen, as metadata.json tells it; `number` is a key of `payloads`."""
+    was = {kind: payload_type for _, payload_type, kind in stream.earlier}
     unknown = {"encoding": f"payload type {number}", "rate": 8000, "channels": 1}
     values = stream.payloads.get(number) or STATIC.get(number) or unknown
     choice = choose(values)
     return {
-        "payload_type": number,
+        "payload_type": was.get(number, number),
         "encoding": values.get("encoding"),
         "rate": values.get("rate"),
         "channels": values.get("channels", 1),

@@ -81,7 +81,7 @@ def choose(values: Mapping[str, Any]) -> Choice:
     payload = Payload.read(values)
     make = _FORMATS.get(payload.encoding)
     if make is None:
-        return _not(f"there is no decoder for {payload.encoding or 'a payload type without a name'}")
+        return _not(f"there is no decoder for {values.get('encoding') or 'a payload type without a name'}")
     if not payload.clock or not payload.channels:
         return _not(f"{payload.encoding} with {values.get('rate')} Hz and {values.get('channels')} channels")
     return make(payload)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,10 @@ from siprecord.media.reader import CaptureReader, Interface, LogEvent, SipMessag
 _AFTERWARDS = "recording.continued"
 """Written by a node that came back and learned who went on with its call: no part of the call's time."""
 _RAW_IP = 101
+KINDS = 128
+"""Payload types there are."""
+_BY_PARAMETERS = frozenset({"AMR", "AMR-WB", "ILBC"})
+"""Codecs that are decoded by what `fmtp` says."""
 MAX_ALARMS = 1000
 """Alarms of one stream that are listed."""
 MAX_FOLLOWED = 1_000
@@ -33,6 +37,9 @@ class StreamFacts:
     kind: str = "audio"
     direction: str | None = None
     payloads: dict[int, dict[str, Any]] = field(default_factory=dict)
+    """By payload type; from 128 on, what a type meant before it got another meaning."""
+    earlier: list[tuple[int, int, int]] = field(default_factory=list)
+    """Until when, which payload type, and under which number of `payloads` that is."""
     announced: bool = False
     """Whether an event opened it."""
     silences: list[tuple[int, int, str]] = field(default_factory=list)
@@ -163,11 +170,11 @@ def _stream(interface: Interface) -> StreamFacts:
     except msgspec.DecodeError:
         return stream
     if isinstance(described, dict):
-        _apply(stream, described)
+        _apply(stream, described, 0)
     return stream
 
 
-def _apply(stream: StreamFacts, values: dict[str, Any]) -> None:
+def _apply(stream: StreamFacts, values: dict[str, Any], time_ns: int) -> None:
     if isinstance(values.get("mline"), int):
         stream.mline = values["mline"]
     for name, field_name in _TEXTS.items():
@@ -175,7 +182,25 @@ def _apply(stream: StreamFacts, values: dict[str, Any]) -> None:
             setattr(stream, field_name, values[name])
     payloads = values.get("payloads")
     if isinstance(payloads, dict):
-        stream.payloads.update(payload_map(payloads))
+        for number, meaning in payload_map(payloads).items():
+            _mean(stream, number, meaning, time_ns)
+
+
+def _mean(stream: StreamFacts, number: int, values: dict[str, Any], time_ns: int) -> None:
+    """Let a payload type mean this from now on. What came before keeps the meaning it had."""
+    before = stream.payloads.get(number)
+    kind = KINDS + len(stream.earlier)
+    if before is not None and _meaning(before) != _meaning(values) and kind < 2 * KINDS:
+        stream.earlier.append((time_ns, number, kind))
+        stream.payloads[kind] = before
+    stream.payloads[number] = values
+
+
+def _meaning(values: Mapping[str, Any]) -> tuple[object, ...]:
+    """What changes the audio; for most codecs the parameters do not."""
+    encoding = str(values.get("encoding", "")).upper()
+    parameters = values.get("fmtp") if encoding in _BY_PARAMETERS else None
+    return encoding, values.get("rate"), values.get("channels") or 1, parameters
 
 
 _TEXTS = {"label": "label", "kind": "kind", "direction": "direction", "srtp": "srtp", "source": "expected"}
@@ -200,12 +225,12 @@ def _opened(facts: LogFacts, item: LogEvent) -> None:
     name = str(item.event.get("label") or f"mline-{item.event.get('mline')}")
     stream = facts.streams.setdefault(item.interface, StreamFacts(item.interface, name))
     stream.announced = True
-    _apply(stream, item.event)
+    _apply(stream, item.event, item.time_ns)
 
 
 def _updated(facts: LogFacts, item: LogEvent) -> None:
     if (stream := _find(facts, item)) is not None:
-        _apply(stream, item.event)
+        _apply(stream, item.event, item.time_ns)
 
 
 def _paused(facts: LogFacts, item: LogEvent) -> None:

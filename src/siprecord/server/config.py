@@ -134,6 +134,18 @@ class Config(Section):
             raise ValueError("sip.listeners has one for tls, but tls.certificate is not set")
         return self
 
+    @model_validator(mode="after")
+    def _ipv6_calls_have_media(self) -> Self:
+        if self.media.bind_address != "0.0.0.0" or self.media.advertised_address:
+            return self
+        for one in self.sip.sockets(tls=self.tls.certificate is not None):
+            if ":" in one.host and not one.media_address:
+                raise ValueError(
+                    f"calls over {one.transport} {one.host} would be told an IPv6 address for their media, "
+                    'and media.bind_address 0.0.0.0 takes IPv4 only: set it to "::", which takes both'
+                )
+        return self
+
     @property
     def spool_dir(self) -> Path:
         """Where open capture logs are."""

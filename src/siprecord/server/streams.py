@@ -178,6 +178,8 @@ def _adapt(media: MediaStream, before: StreamPlan, now: StreamPlan) -> None:
         media.set_keys()
     elif now.security is not None and now.security != before.security:
         media.set_keys(*now.security.theirs, own=now.security.ours)
+    if now.payloads != before.payloads:
+        media.expect_payloads(now.payloads)
     if now.mask_digits:
         media.mask_digits(now.payloads)
 

@@ -50,7 +50,7 @@ impl Sender {
 }
 
 fn plan() -> StreamPlan {
-    let mut roles = [Role::Foreign; 128];
+    let mut roles = [Role::Foreign; 256];
     roles[0] = Role::Audio;
     roles[101] = Role::Signal;
     StreamPlan {

@@ -103,6 +103,7 @@ fn spec(interface: u32) -> StreamSpec {
         interface,
         codecs: std::array::from_fn(|number| Codec::by_default(number as u8)),
         known: Vec::new(),
+        earlier: Vec::new(),
     }
 }
 

@@ -5,7 +5,7 @@ use std::io;
 use siprecord_core::g711::Law;
 use siprecord_core::timeline::Placement;
 
-use super::codec::{Codec, RATE};
+use super::codec::{Codec, Codecs, RATE};
 use super::index::EventPacket;
 use super::pages::Pages;
 
@@ -17,7 +17,7 @@ pub struct Located {
 }
 
 pub(super) struct Channel {
-    pub codecs: [Codec; 128],
+    pub codecs: Codecs,
     pub placements: Vec<Placement>,
     /// Ticks a second of the placements.
     pub unit: u32,
@@ -31,7 +31,7 @@ impl Channel {
     pub fn is_plain(&self) -> bool {
         let coded = |found: &Placement| {
             matches!(
-                self.codecs[usize::from(found.payload_type & 0x7f)],
+                self.codecs[usize::from(found.payload_type)],
                 Codec::Coded(_)
             )
         };
@@ -68,7 +68,7 @@ impl Channel {
             }
             let (first, last) = (placement.start.max(from), placement.end().min(to));
             let slots = &mut out[(first - from).max(0) as usize * stride..];
-            if let Codec::G711(law) = self.codecs[usize::from(placement.payload_type & 0x7f)] {
+            if let Codec::G711(law) = self.codecs[usize::from(placement.payload_type)] {
                 paint(pages, placement, (first, last), law, (slots, stride))?;
             }
             if placement.end() <= to {

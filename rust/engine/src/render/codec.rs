@@ -21,6 +21,9 @@ pub enum Codec {
     Foreign,
 }
 
+/// What the packets of a stream carry, by payload type; from 128 on, what a type meant before it got another meaning.
+pub type Codecs = [Codec; 256];
+
 /// A codec that is decoded outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Format {

@@ -9,7 +9,7 @@ use siprecord_core::source::{Decision, JUDGED};
 use siprecord_core::timeline::align::Told;
 use siprecord_core::timeline::{arrange, Arranged, PacketRecord, StreamPlan};
 
-use super::codec::{Codec, RATE};
+use super::codec::{Codec, Codecs, RATE};
 use super::reports::Reports;
 use super::sources::{Number, Senders, SourceReport};
 use super::StreamSpec;
@@ -38,7 +38,7 @@ pub(super) struct Collected {
     pub malformed: u64,
     /// Payloads that break the format of their codec.
     pub broken: u64,
-    pub types: [u64; 128],
+    pub types: [u64; 256],
     pub events: Vec<EventPacket>,
     /// Sender reports; time stamps are those of the wire until the stream is arranged.
     pub told: Told,
@@ -65,7 +65,7 @@ pub(super) fn collect(path: &Path, specs: &[StreamSpec]) -> io::Result<Vec<Colle
                 };
                 let first_ns = *first_ns.get_or_insert(packet.time_ns);
                 let believed = (packet.time_ns - first_ns).abs() <= MAX_SPAN_NS;
-                all[at].add(&packet, located.offset, believed, &specs[at].codecs);
+                all[at].add(&packet, located.offset, believed, &specs[at]);
             }
             Block::Interface(found) => {
                 if let Some(at) = place(found.index) {
@@ -102,7 +102,7 @@ impl Collected {
             rtcp: 0,
             malformed: 0,
             broken: 0,
-            types: [0; 128],
+            types: [0; 256],
             events: Vec::new(),
             told: Told::default(),
             strays: 0,
@@ -114,11 +114,12 @@ impl Collected {
         }
     }
 
-    fn add(&mut self, packet: &Packet<'_>, offset: u64, believed: bool, codecs: &[Codec; 128]) {
+    fn add(&mut self, packet: &Packet<'_>, offset: u64, believed: bool, spec: &StreamSpec) {
         match media(packet) {
             Media::Rtp(found) if believed => {
                 let rtp = &found.packet;
-                let codec = codecs[usize::from(rtp.payload_type)];
+                let kind = spec.kind(rtp.payload_type, packet.time_ns);
+                let codec = spec.codecs[usize::from(kind)];
                 let sender = self.senders.take(found.source, rtp.ssrc, packet.time_ns);
                 self.sent_by.push(sender);
                 self.packets.push(PacketRecord {
@@ -129,7 +130,7 @@ impl Collected {
                     sequence: rtp.sequence,
                     length: rtp.payload.len() as u16,
                     ticks: codec.ticks(rtp.payload),
-                    payload_type: rtp.payload_type,
+                    payload_type: kind,
                     quiet: codec.is_quiet(rtp.payload),
                 });
                 if codec == Codec::Event && self.events.len() < MAX_EVENTS {
@@ -138,7 +139,7 @@ impl Collected {
                         arrival_ns: packet.time_ns,
                         ssrc: rtp.ssrc,
                         timestamp: rtp.timestamp,
-                        payload_type: rtp.payload_type,
+                        payload_type: kind,
                         payload: rtp.payload[..rtp.payload.len().min(MAX_EVENT)].to_vec(),
                     });
                 }
@@ -152,7 +153,7 @@ impl Collected {
     }
 
     /// Keeps the stream's own packets, and counts the others.
-    fn choose(&mut self, codecs: &[Codec; 128]) {
+    fn choose(&mut self, codecs: &Codecs) {
         let mut senders = std::mem::take(&mut self.senders);
         let judge = senders.judge();
         let mut by = self.events_by.iter();
@@ -169,7 +170,7 @@ impl Collected {
         self.strays = (before - self.packets.len()) as u64;
         (self.sent_by, self.events_by) = (Vec::new(), Vec::new());
         for packet in &self.packets {
-            let kind = usize::from(packet.payload_type & 0x7f);
+            let kind = usize::from(packet.payload_type);
             self.types[kind] += 1;
             let placed = codecs[kind].rates().is_some();
             self.broken += u64::from(placed && packet.ticks == 0 && packet.length > 0);
@@ -183,7 +184,7 @@ impl Collected {
     }
 
     /// The codecs that came, by payload type.
-    pub fn used(&self, codecs: &[Codec; 128]) -> Vec<Codec> {
+    pub fn used(&self, codecs: &Codecs) -> Vec<Codec> {
         let came = self
             .types
             .iter()
@@ -210,7 +211,7 @@ impl Collected {
                 .any(|codec| matches!(codec, Codec::Coded(_)))
         {
             for packet in &mut packets {
-                let codec = spec.codecs[usize::from(packet.payload_type & 0x7f)];
+                let codec = spec.codecs[usize::from(packet.payload_type)];
                 let factor = codec.rates().map_or(1, |(clock, _)| unit / clock.max(1));
                 packet.timestamp = packet.timestamp.wrapping_mul(factor);
                 packet.ticks = packet.ticks.saturating_mul(factor as u16);

@@ -70,7 +70,7 @@ impl Target for Finished {
 
     fn read(&mut self, input: &[u8]) -> Outcome {
         let packets = packets(input);
-        let mut roles = [Role::Foreign; 128];
+        let mut roles = [Role::Foreign; 256];
         (roles[0], roles[1]) = (Role::Audio, Role::Signal);
         let plan = StreamPlan {
             roles,

@@ -35,7 +35,7 @@ fn source(ssrc: u32, late_ms: i64) -> Source {
 
 impl Source {
     fn arrange(&self) -> Arranged {
-        let mut roles = [Role::Foreign; 128];
+        let mut roles = [Role::Foreign; 256];
         roles[0] = Role::Audio;
         let plan = StreamPlan {
             roles,
