@@ -18,11 +18,13 @@ class Row:
         self.deaths = Deaths(settings or HolderSettings())
         self.now = 100.0
 
-    def die(self, *codes: int, ready: bool = False) -> Row:
+    def die(self, *codes: int, handed: bool = True, ready: bool = False) -> Row:
         for code in codes:
             self.now += 1
             self.deaths.ended(served=ready, time_ns=BORN_NS + int(self.now))
-            self.deaths.add(fault=code not in OUTSIDE, ready=self.now - 0.5 if ready else 0.0, now=self.now)
+            self.deaths.add(
+                fault=code not in OUTSIDE, handed=handed, ready=self.now - 0.5 if ready else 0.0, now=self.now
+            )
         return self
 
 
@@ -41,6 +43,13 @@ def test_what_is_killed_from_outside_costs_no_call_before_the_eighth_time(code: 
     assert row.die(code).deaths.fresh
     assert not row.deaths.too_many
     assert row.die(code, code).deaths.too_many
+
+
+@pytest.mark.parametrize("code", [CRASH, KILLED])
+def test_what_dies_before_it_is_handed_anything_does_not_die_of_that(code: int) -> None:
+    row = Row().die(KILLED, ready=True).die(*[code] * 9, handed=False)
+    assert not row.deaths.fresh
+    assert row.die(code).deaths.too_many
 
 
 def test_kills_in_between_hide_no_fault() -> None:
@@ -62,7 +71,7 @@ def test_nobody_serves_since_the_last_one_that_served_has_died() -> None:
 def test_pauses_grow_and_a_steady_life_ends_the_count() -> None:
     row = Row()
     assert [row.die(KILLED, ready=True).deaths.delay for _ in range(8)] == [0, 0, 0.1, 0.2, 0.5, 1, 1, 1]
-    row.deaths.add(fault=False, ready=row.now, now=row.now + 2)
+    row.deaths.add(fault=False, handed=True, ready=row.now, now=row.now + 2)
     assert (len(row.deaths), row.deaths.delay) == (1, 0)
 
 

@@ -27,7 +27,8 @@ class HolderSettings:
     steady: float = 2.0
     """A life that served for so long wipes out the deaths before it: better start again than give up."""
     fresh_after: int = 3
-    """So many by its own fault before it could serve, and the recorder is told to leave old calls alone."""
+    """So many by its own fault, after it was handed what we keep and before it could serve: the next one is
+    told to leave old calls alone."""
     fresh_after_any: int = 8
     """The same for those of any kind."""
     spare_after: float = 3.0
@@ -49,7 +50,9 @@ class Deaths:
         self._settings = settings
         self._moments: deque[float] = deque()
         self._unready = 0
-        """Deaths in a row before it could serve, and how many of them were its own fault."""
+        """Deaths in a row before it could serve; how many of them may come from what it was handed, and how
+        many of those were its own fault."""
+        self._handed = 0
         self._faults = 0
 
     def __len__(self) -> int:
@@ -60,16 +63,22 @@ class Deaths:
         if served or not self.first_ns:
             self.first_ns = time_ns
 
-    def add(self, *, fault: bool, ready: float, now: float) -> None:
-        """It has died, by its own fault or not. `ready`: when it began to serve; 0: it never did."""
+    def add(self, *, fault: bool, handed: bool, ready: float, now: float) -> None:
+        """It has died, by its own fault or not, and was `handed` what we keep or not. `ready`: since when it
+        served; 0: it never did.
+        """
         settings = self._settings
         if ready and now - ready >= settings.steady:
             self._moments.clear()
         self._moments.append(now)
         while now - self._moments[0] > settings.within:
             self._moments.popleft()
-        self._unready = 0 if ready else self._unready + 1
-        self._faults = 0 if ready else self._faults + fault
+        if ready:
+            self._unready = self._handed = self._faults = 0
+        else:
+            self._unready += 1
+            self._handed += handed
+            self._faults += handed and fault
 
     @property
     def too_many(self) -> bool:
@@ -79,7 +88,7 @@ class Deaths:
     @property
     def fresh(self) -> bool:
         """What it is handed may be what kills it."""
-        return self._faults >= self._settings.fresh_after or self._unready >= self._settings.fresh_after_any
+        return self._faults >= self._settings.fresh_after or self._handed >= self._settings.fresh_after_any
 
     @property
     def delay(self) -> float:

@@ -44,6 +44,8 @@ class Recorder:
     ready: float = 0.0
     """When it began to serve; 0: not yet."""
     stopping: bool = False
+    handed: bool = False
+    """It was given what we keep."""
     stuck: bool = False
     """It was killed for giving no sign of life."""
     spare: bool = False

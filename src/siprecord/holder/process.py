@@ -270,7 +270,7 @@ class Holder:
     def _plan_restart(self, recorder: Recorder, code: int) -> None:
         deaths = self._deaths
         fault = recorder.stuck or code not in OUTSIDE
-        deaths.add(fault=fault, ready=recorder.ready, now=time.monotonic())
+        deaths.add(fault=fault, handed=recorder.handed, ready=recorder.ready, now=time.monotonic())
         what = f"recorder {recorder.process.pid} {how(code)}"
         if deaths.too_many:
             text = f"{what}; it died {len(deaths)} times within {self._settings.within:g} s: giving up"
@@ -407,6 +407,7 @@ class Holder:
                 messages.send(self._systemd, told)
 
     def _hand_over(self, recorder: Recorder) -> None:
+        recorder.handed = True
         kept = [(name, fd) for name, fds in self.kept.items() for fd in fds]
         recorder.sock.settimeout(SEND_SECONDS)
         try:
