@@ -109,9 +109,9 @@ class Pair:
 
         def known() -> int:
             cluster: dict[str, int] = json.loads(node.sh("siprecord status --json"))["cluster"]
-            return cluster["calls"]
+            return cluster["calls"] - cluster["pending"]  # what was not written yet dies with its node
 
-        until(f"{CALLS} calls are up", lambda: known() == CALLS, 25.0)
+        until(f"{CALLS} calls are up, and known in Redis", lambda: known() == CALLS, 25.0)
         return load
 
     def checked(self, node: Machine) -> Load:
@@ -146,7 +146,7 @@ def gone_on(load: Load, node: Machine, cause: str) -> str:
     what = f"{CALLS} recordings at {node.name} go on after {cause} until the client hung up"
     until(what, lambda: len(gaps()) == CALLS)
     if failed or not has_address(node):
-        raise RuntimeError(f"{failed} calls failed; {node.name} has the address: {has_address(node)}")
+        raise RuntimeError(f"{failed} calls or BYEs failed; {node.name} has the address: {has_address(node)}")
     return f"{CALLS} calls go on at {node.name}, none failed, gaps of {gaps()[0]:.1f} to {gaps()[-1]:.1f} s"
 
 
