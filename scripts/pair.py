@@ -134,7 +134,8 @@ def all_stored(load: Load) -> str:
 
 def gone_on(load: Load, node: Machine, cause: str) -> str:
     """All calls were answered to their end, and go on at this node in linked recordings."""
-    failed = json.loads(load.communicate(timeout=120)[0])["calls_failed"]
+    report = json.loads(load.communicate(timeout=120)[0])
+    failed = report["calls_failed"] + report["byes_failed"]
 
     def gaps() -> list[float]:
         found = (node.root / "var/lib/siprecord/recordings").rglob("metadata.json")

@@ -121,6 +121,7 @@ def lose_network(site: Site, old: Machine, new: Machine, calls: int, *more: str)
     assert out, error
     report = json.loads(out)
     assert report["failures"] == {"we hung up before everything was sent": calls}, out
+    assert report["byes_failed"] == 0, out
     until(lambda: len(new.recordings()) == before[new.name] + calls, "they end at the other node")
     until(lambda: running(old) == [], "the cut off node ends its calls by their silence")
     until(lambda: len(old.recordings()) == before[old.name] + calls, "and renders them")

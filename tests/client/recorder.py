@@ -38,6 +38,8 @@ class Recorder:
 
     on_invite: Respond
     hang_up_at_ack: bool = False
+    other: int = 200
+    """The answer to all else."""
     requests: list[Request] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     transports: list[str] = field(default_factory=list)
@@ -59,7 +61,7 @@ class Recorder:
                 if request.method == "INVITE":
                     self.on_invite(self, event, now)
                 else:
-                    self.control.respond(event.transaction, Answer(200), now)
+                    self.control.respond(event.transaction, Answer(self.other), now)
             case AckReceived(dialog=dialog):
                 self.acknowledged.set()
                 if self.hang_up_at_ack:

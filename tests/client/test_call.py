@@ -64,7 +64,7 @@ async def test_a_call_is_placed_and_ended(transport: str) -> None:
     recorder, player = Recorder(accept()), InstantPlayer()
     async with listening(recorder, transport) as port:
         report = await place(plan(port, f";transport={transport}"), player)
-    assert report.ok
+    assert (report.ok, report.bye_failed) == (True, "")
     assert (report.status, report.code, report.transport) == (CallStatus.COMPLETED, 200, transport)
     assert report.setup_ms is not None
     assert recorder.methods == ["INVITE", "BYE"]
@@ -75,6 +75,13 @@ async def test_a_call_is_placed_and_ended(transport: str) -> None:
         ("127.0.0.1", 40000),
         ("127.0.0.1", 40002),
     ]
+
+
+async def test_a_bye_that_was_not_taken_is_told() -> None:
+    recorder, player = Recorder(accept(), other=481), InstantPlayer()
+    async with listening(recorder, "tcp") as port:
+        report = await place(plan(port, ";transport=tcp"), player)
+    assert (report.ok, report.bye_failed) == (True, "481 Call/Transaction Does Not Exist")
 
 
 async def test_the_invite_is_a_recording_session() -> None:

@@ -43,6 +43,12 @@ def test_failures_are_counted_by_their_reason() -> None:
     assert list(found.failures.items()) == [("refused: 503 Service Unavailable", 2), ("no way", 1)]
 
 
+def test_calls_are_counted_whose_end_the_recorder_may_not_know() -> None:
+    unheard = replace(REPORT, bye_failed="no answer")
+    found = figures([outcome(0, unheard), outcome(1), outcome(2, None, "no way")])
+    assert (found.byes_failed, found.calls_failed) == (1, 1)
+
+
 def test_a_refusal_is_told_with_the_recorders_own_words() -> None:
     full = replace(
         REPORT, status=CallStatus.REFUSED, code=503, reason="Busy", remarks=("odd", '399 rec "no free port"')

@@ -73,6 +73,7 @@ def _calls(document: dict[str, Any]) -> list[tuple[str, object]]:
         ("called", ", ".join(document["uris"])),
         ("calls", f"{document['calls']} of {document['calls_planned']}"),
         ("failed", document["calls_failed"] or "none"),
+        *([("BYE not taken", document["byes_failed"])] if document["byes_failed"] else ()),
         ("most at a time", document["calls_peak"]),
         ("placed", f"{document['calls_per_second']:g} a second"),
         ("set-up", _milliseconds(document, "setup_ms_p50", "setup_ms_p99", "setup_ms_max")),

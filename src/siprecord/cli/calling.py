@@ -213,6 +213,7 @@ def _print_report(report: CallReport) -> None:
             ("called", f"{report.uri} over {report.transport.upper()}"),
             ("answer", answer + setup),
             ("Call-ID", report.call_id),
+            *((("BYE", report.bye_failed),) if report.bye_failed else ()),
         )
     )
     print_table(

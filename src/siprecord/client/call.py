@@ -54,6 +54,7 @@ class SrcCall:
         self._timed_out = False
         self._refused = False
         self._over = False
+        self._bye_failed = ""
         self._response: Response | None = None
         self._described: Response | None = None
         self._transport: Transport = self.target.transport
@@ -131,6 +132,7 @@ class SrcCall:
 
     async def _bye(self) -> None:
         if self._dialog is not None and not self._over:
+            self._bye_failed = "no answer"
             self._driver.request(self._dialog, OutgoingRequest("BYE"))
             await self._until(lambda: self._over, BYE_SECONDS)
 
@@ -190,6 +192,8 @@ class SrcCall:
                     self._transport = event.flow.transport
                 elif reliable_number(response) is not None and response.body:
                     self._described = response
+            case ResponseReceived(response=response) if self._bye_failed and response.status >= 200:
+                self._bye_failed = "" if response.status < 300 else f"{response.status} {response.reason}"
             case RequestTimedOut(refused=refused):
                 self._timed_out, self._refused = True, refused
             case DialogEnded():
@@ -238,6 +242,7 @@ class SrcCall:
             reason="" if response is None else response.reason,
             setup_ms=self._setup_ms,
             streams=tuple(self._stream_report(number, line) for number, line in enumerate(self._lines)),
+            bye_failed=self._bye_failed,
             remarks=self._verdict.remarks + self._warnings(),
         )
 

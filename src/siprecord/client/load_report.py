@@ -32,6 +32,8 @@ class LoadFigures:
     calls_failed: int
     calls_peak: int
     """Most calls that were up at a time."""
+    byes_failed: int
+    """Calls that we hung up, and the recorder may not know it. That alone makes no call a failed one."""
     failures: dict[str, int]
     """Why calls failed, and how many for each reason, the most frequent first."""
     duration_s: float
@@ -59,6 +61,7 @@ def figures(outcomes: Sequence[CallOutcome]) -> LoadFigures:
         calls_answered=len(answered),
         calls_failed=sum(failures.values()),
         calls_peak=peak((_answered_at(each), each.ended_at) for each in answered),
+        byes_failed=sum(each.report is not None and bool(each.report.bye_failed) for each in outcomes),
         failures=dict(failures.most_common()),
         duration_s=round(max(each.ended_at for each in outcomes) - placed[0], 3) if placed else 0.0,
         calls_per_second=round((len(placed) - 1) / span, 2) if span > 0 else float(len(placed)),

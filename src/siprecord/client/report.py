@@ -64,6 +64,8 @@ class CallReport:
     setup_ms: float | None = None
     """From the INVITE to its final response."""
     streams: tuple[StreamReport, ...] = ()
+    bye_failed: str = ""
+    """How our BYE was answered, if not by a 2xx: the recorder may not know that the call is over."""
     remarks: tuple[str, ...] = ()
     """What was odd about the answer, in plain words."""
 
