@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.patience import PATIENCE
-from tests.support.ports import free_port, media_range
+from tests.support.ports import free_port, media_ports
 
 
 @dataclass
@@ -27,7 +27,7 @@ class RunningServer:
     settings: dict[str, str] = field(default_factory=dict)
     sip_port: int = field(default_factory=free_port)
     http_port: int = field(default_factory=free_port)
-    media_ports: tuple[int, int] = field(default_factory=media_range)
+    media_ports: tuple[int, int] = field(default_factory=media_ports)
     most_files: int | None = None
     """Its hard limit of open files."""
     process: subprocess.Popen[bytes] | None = None
