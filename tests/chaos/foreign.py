@@ -44,7 +44,9 @@ class Foreign:
         voice = encode_g711(audio.voice(7, self.seconds).tobytes(), "pcmu")
         self.packets = len(voice) // 160
         self.directory.mkdir(parents=True)
-        streams = [PcapStream(voice, 0, 30000, 0x1001), PcapStream(voice, 0, 30002, 0x2002)]
+        # One of the two streams: SIPp sends a second one to the port two above the first, which may by now
+        # be another call's.
+        streams = [PcapStream(voice, 0, 30000, 0x1001)]
         self.run = sipp.SippRun(
             scenario="siprec_call",
             port=self.server.sip_port,
@@ -65,7 +67,7 @@ class Foreign:
     def finish(self) -> str:
         """Wait for its end. Fails at a call that failed, and at a packet that is missing or there twice."""
         sipp.finish(self.process, self.run)  # fails at any message that it did not expect
-        return f"SIPp: {self.calls} calls, {2 * self.calls * self.packets} packets, none lost"
+        return f"SIPp: {self.calls} calls, {self.calls * self.packets} packets, none lost"
 
     def stop(self) -> None:
         """End it, if it has not ended by itself."""
@@ -79,6 +81,6 @@ class Foreign:
         assert len(ours) == self.calls, f"{len(ours)} recordings of {self.calls} calls"
         for row in ours:
             assert row["outcome"] == "complete", row["outcome"]
-            for stream in row["streams"]:
-                counts = stream["packets_received"], stream["packets_unique"], stream["packets_lost"]
-                assert counts == (self.packets, self.packets, 0), (row["recording_id"], counts)
+            names = ("packets_received", "packets_unique", "packets_lost")
+            counts = [tuple(stream[name] for name in names) for stream in row["streams"]]
+            assert counts == [(self.packets, self.packets, 0), (0, 0, 0)], (row["recording_id"], counts)
