@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -15,6 +15,12 @@ from siprecord.media import _core
 Address = tuple[str, int]
 
 _MAGIC = b"\x0a\x0d\x0d\x0a"
+_BYTE_ORDERS: dict[bytes, Literal["little", "big"]] = {
+    b"\x4d\x3c\x2b\x1a": "little",
+    b"\x1a\x2b\x3c\x4d": "big",
+}
+_LATER = range(2, 10)
+"""Major versions that are believed; anything else there is damage, and the log is read all the same."""
 _BATCH_ITEMS = 512
 _BATCH_BYTES = 1 << 20
 _HEAD_ITEMS = 8
@@ -124,14 +130,23 @@ class CaptureReader:
 
 
 def check_magic(path: Path) -> None:
-    """Refuse a file that can't be read or does not begin as pcapng; an empty one may still become a log."""
+    """Refuse a file that can't be read, does not begin as pcapng, or is of a later version than ours.
+
+    An empty one may still become a log.
+    """
     try:
         with path.open("rb") as file:
-            magic = file.read(4)
+            head = file.read(14)
     except OSError as error:
         raise MediaError(f"can't read {path}: {error.strerror}") from error
-    if magic != _MAGIC[: len(magic)]:
+    if head[:4] != _MAGIC[: len(head)]:
         raise MediaError(f"{path} is not a capture log: it does not begin with a pcapng section header")
+    order = _BYTE_ORDERS.get(head[8:12])
+    if order is not None and len(head) == 14 and (major := int.from_bytes(head[12:], order)) in _LATER:
+        raise MediaError(
+            f"{path} is pcapng of version {major}, from a newer release: it is kept as it is; "
+            "upgrade siprecord to read it"
+        )
 
 
 def as_item(raw: _core._Item) -> Item:
